@@ -1,0 +1,71 @@
+# What every folder's CMakeLists.txt stands on: flags, edda_library() and edda_test().
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(ZMQ REQUIRED IMPORTED_TARGET libzmq>=4.3.4)
+pkg_check_modules(CZMQ REQUIRED IMPORTED_TARGET libczmq>=4.2.1)
+pkg_check_modules(MHD REQUIRED IMPORTED_TARGET libmicrohttpd>=0.9.75)
+pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3>=3.40)
+pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson>=2.14)
+pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
+pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium)
+pkg_check_modules(UUID REQUIRED IMPORTED_TARGET uuid)
+pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
+find_package(Threads REQUIRED)
+
+# Debian's libstemmer and, before 13, msgpack-c ship no pkg-config file.
+find_path(STEMMER_INCLUDE libstemmer.h REQUIRED)
+find_library(STEMMER_LIBRARY stemmer REQUIRED)
+find_path(MSGPACK_INCLUDE msgpack.h REQUIRED)
+find_library(MSGPACK_LIBRARY NAMES msgpack-c msgpackc REQUIRED)
+
+set(EDDA_WARNINGS -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
+    -Wpointer-arith -Wundef -Wvla -Werror)
+if(CMAKE_C_COMPILER_ID STREQUAL "Clang")
+  list(APPEND EDDA_WARNINGS -Wno-sign-conversion)
+endif()
+
+add_library(edda_flags INTERFACE)
+target_include_directories(edda_flags INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR})
+target_compile_options(edda_flags INTERFACE ${EDDA_WARNINGS} -fno-omit-frame-pointer -fno-strict-aliasing)
+target_compile_definitions(edda_flags INTERFACE _GNU_SOURCE EDDA_VERSION="${PROJECT_VERSION}")
+if(EDDA_SANITIZE)
+  target_compile_options(edda_flags INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=all)
+  target_link_options(edda_flags INTERFACE -fsanitize=address,undefined)
+elseif(EDDA_TSAN)
+  target_compile_options(edda_flags INTERFACE -fsanitize=thread)
+  target_link_options(edda_flags INTERFACE -fsanitize=thread)
+endif()
+
+# edda_library(NAME SOURCES a.c b.c [LINKS edda_proto PkgConfig::ZMQ ...])
+function(edda_library name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LINKS" ${ARGN})
+  add_library(${name} STATIC ${arg_SOURCES})
+  target_link_libraries(${name} PUBLIC edda_flags ${arg_LINKS})
+endfunction()
+
+# edda_test(NAME SOURCES test_x.c [LINKS edda_proto ...]): a cmocka program run by ctest.
+function(edda_test name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LINKS" ${ARGN})
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE edda_flags ${arg_LINKS} cmocka)
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES TIMEOUT 120)
+endfunction()
+
+# edda_fuzzer(NAME SOURCES fuzz_x.c [LINKS ...]): a libFuzzer target, only with EDDA_FUZZ.
+function(edda_fuzzer name)
+  if(NOT EDDA_FUZZ)
+    return()
+  endif()
+  cmake_parse_arguments(arg "" "" "SOURCES;LINKS" ${ARGN})
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE edda_flags ${arg_LINKS})
+  target_compile_options(${name} PRIVATE -fsanitize=fuzzer)
+  target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+endfunction()
+
+# Adds a folder that has a CMakeLists.txt; lets a checkout build while a folder is being written.
+function(edda_subdirectory_if_present folder)
+  if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/CMakeLists.txt)
+    add_subdirectory(${folder})
+  endif()
+endfunction()
