@@ -1,0 +1,50 @@
+/* actors/runtime/actor.h: what every stage stands on: a worker session to each broker, credit, jobs.
+ *
+ * The stage names its service and its operations; the actor says HELLO, grants its window as credit,
+ * turns WORK into jobs, and keeps the books: granted - finished = what may still come. Handlers run
+ * on the loop's thread, must not block, and finish their job now or later. Every handler is
+ * idempotent: the same job may come again from another broker or after a lost session.
+ *
+ * Drain: no new credit, DRAIN to the brokers, running jobs finish, BYE. Unknown ops are answered
+ * with FAIL no_service. */
+#ifndef EDDA_RUNTIME_ACTOR_H
+#define EDDA_RUNTIME_ACTOR_H
+
+#include "actors/runtime/job.h"
+#include "actors/runtime/loop.h"
+
+typedef struct edda_actor edda_actor_t;
+typedef void (*edda_handler_fn)(void *stage, edda_job_t *job);
+
+struct edda_operation {
+    const char *op;
+    edda_handler_fn handle; /* owns job: must leave through a door of job.h, now or later */
+};
+
+struct edda_actor_options {
+    edda_loop_t *loop;
+    void *zmq_context;
+    const char *const *brokers; /* URLs, copied; the back endpoints are derived */
+    size_t broker_count;
+    const char *service;
+    const char *model;  /* or NULL */
+    uint32_t dimension; /* or 0 */
+    const char *name;   /* for people */
+    const struct edda_operation *operations; /* static */
+    size_t operation_count;
+    uint32_t window; /* steps wanted at once, 1..EDDA_MAX_WORKER_WINDOW, per broker */
+    void *stage;     /* borrowed */
+};
+
+edda_actor_t *edda_actor_new(const struct edda_actor_options *options);
+
+/* Asserts that every job has been finished. */
+void edda_actor_destroy(edda_actor_t **self_p);
+
+/* Stops (true) or resumes (false) granting credit: how a provider's limit becomes back-pressure. */
+void edda_actor_pause(edda_actor_t *self, bool paused);
+
+size_t edda_actor_running(const edda_actor_t *self);
+size_t edda_actor_brokers_live(const edda_actor_t *self);
+
+#endif

@@ -1,0 +1,78 @@
+/* actors/runtime/loop.h: one thread's event loop: ZeroMQ sockets, file descriptors, timers and tasks
+ * from other threads, over one epoll.
+ *
+ * ZMQ_FD is edge-triggered and only says "look at ZMQ_EVENTS", so every turn re-reads ZMQ_EVENTS of
+ * every socket after callbacks and before sleeping, and never sleeps while one is readable. A
+ * callback that takes over 20 ms is counted by name (edda_loop_slow_total) and logged once a minute.
+ *
+ * Threads: everything belongs to the loop's own thread, except edda_loop_post, edda_loop_drain and
+ * edda_loop_stop, which any thread may call while the loop exists.
+ *
+ * Drain: edda_loop_drain runs the drain callbacks once; the loop then ends when no holds are left or
+ * at the drain deadline. A second edda_loop_drain ends it at once. */
+#ifndef EDDA_RUNTIME_LOOP_H
+#define EDDA_RUNTIME_LOOP_H
+
+#include "proto/error.h"
+#include "proto/types.h"
+
+typedef struct edda_loop edda_loop_t;
+typedef struct edda_watch edda_watch_t;
+typedef void (*edda_task_fn)(void *context);
+typedef void (*edda_watch_fn)(void *context, uint32_t epoll_events);
+
+/* A timer lives inside its owner's struct, zero-initialised; at_ms and index belong to the loop. */
+struct edda_timer {
+    int64_t at_ms;
+    size_t index; /* place in the heap + 1; 0 when not set */
+    edda_task_fn fire;
+    void *context;
+    const char *name;
+};
+
+#define EDDA_LOOP_MAX_WATCHES 65536
+#define EDDA_LOOP_MAX_POSTED 65536
+
+/* name is for logs and metrics; static. NULL when out of memory or file descriptors. */
+edda_loop_t *edda_loop_new(const char *name);
+void edda_loop_destroy(edda_loop_t **self_p);
+
+/* Runs until stopped or drained. Returns 0, or EDDA_E_TIMEOUT when the drain deadline cut it. */
+int edda_loop_run(edda_loop_t *self);
+
+/* Monotonic milliseconds, read once per turn. */
+int64_t edda_loop_now(const edda_loop_t *self);
+
+/* Sets or moves a timer. fire is called once, never before at_ms, never from within this call. */
+void edda_loop_timer_set(edda_loop_t *self, struct edda_timer *timer, int64_t at_ms);
+void edda_loop_timer_cancel(edda_loop_t *self, struct edda_timer *timer);
+
+/* Watches fd (level-triggered). NULL over EDDA_LOOP_MAX_WATCHES or when epoll refuses. */
+edda_watch_t *edda_loop_watch(edda_loop_t *self, int fd, uint32_t epoll_events, edda_watch_fn fire,
+                              void *context, const char *name);
+void edda_loop_watch_change(edda_loop_t *self, edda_watch_t *watch, uint32_t epoll_events);
+void edda_loop_unwatch(edda_loop_t *self, edda_watch_t **watch_p);
+
+/* Calls fire while the ZeroMQ socket is readable, at most once a turn: fire reads up to
+ * EDDA_SOCKET_BUDGET messages without blocking and returns. Sockets are served in the order they
+ * were added. */
+edda_watch_t *edda_loop_socket(edda_loop_t *self, void *zmq_socket, edda_task_fn fire, void *context,
+                               const char *name);
+
+/* Called at the end of every turn, before sleeping; returns the longest sleep it can bear in ms
+ * (-1: any). For libraries with their own timeouts. At most 8. */
+typedef int64_t (*edda_prepare_fn)(void *context);
+int edda_loop_prepare(edda_loop_t *self, edda_prepare_fn prepare, void *context) EDDA_MUST_CHECK;
+
+/* Any thread: runs task on the loop's thread. EDDA_E_LIMIT over EDDA_LOOP_MAX_POSTED. */
+int edda_loop_post(edda_loop_t *self, edda_task_fn task, void *context) EDDA_MUST_CHECK;
+
+/* Drain: callbacks run in the order they were added; holds keep the loop alive. */
+int edda_loop_on_drain(edda_loop_t *self, edda_task_fn begin, void *context) EDDA_MUST_CHECK;
+void edda_loop_hold(edda_loop_t *self);
+void edda_loop_release(edda_loop_t *self);
+void edda_loop_drain(edda_loop_t *self, int64_t limit_ms);
+bool edda_loop_draining(const edda_loop_t *self);
+void edda_loop_stop(edda_loop_t *self);
+
+#endif

@@ -1,0 +1,52 @@
+/* actors/runtime/wire.h: one message with the frames its views point into: received, kept, sent.
+ *
+ * Frames are moved or shared (zmq_msg_move, zmq_msg_copy count references), bodies never copied.
+ * A ROUTER's message begins with the peer's routing id. */
+#ifndef EDDA_RUNTIME_WIRE_H
+#define EDDA_RUNTIME_WIRE_H
+
+#include <zmq.h>
+
+#include "proto/message.h"
+
+#define EDDA_MAX_ROUTING_ID 64
+
+struct edda_wire {
+    uint8_t routing_id[EDDA_MAX_ROUTING_ID];
+    size_t routing_id_size; /* 0 on DEALERs */
+    zmq_msg_t frames[EDDA_MAX_FRAMES];
+    size_t frame_count; /* of initialised frames */
+    struct edda_message message; /* views into frames */
+};
+
+void edda_wire_init(struct edda_wire *wire);
+void edda_wire_done(struct edda_wire *wire);
+
+/* Reads one whole message without blocking into an initialised, empty wire. EDDA_E_AGAIN: none
+ * there. EDDA_E_MALFORMED, EDDA_E_LIMIT, EDDA_E_VERSION: one was read and dropped; routing_id says
+ * whose it was. */
+int edda_wire_receive(void *socket, bool router, struct edda_wire *wire) EDDA_MUST_CHECK;
+
+/* The frame of body `index`, for moving or copying elsewhere. */
+zmq_msg_t *edda_wire_body(struct edda_wire *wire, size_t index);
+
+/* Sends message's F0 and envelope, then shares bodies[0..count): they stay the caller's (a NULL
+ * body sends an empty frame). message->envelope.bodies must describe them.
+ * routing_id NULL on DEALERs. EDDA_E_AGAIN: the queue is full, nothing was sent. EDDA_E_UNAVAILABLE:
+ * the peer is gone. EDDA_E_LIMIT: the envelope does not fit. */
+int edda_wire_send(void *socket, const uint8_t *routing_id, size_t routing_id_size,
+                   const struct edda_message *message, zmq_msg_t *const *bodies,
+                   size_t count) EDDA_MUST_CHECK;
+
+/* The same with bodies that are plain bytes, copied into new frames. */
+int edda_wire_send_bytes(void *socket, const uint8_t *routing_id, size_t routing_id_size,
+                         const struct edda_message *message, const struct edda_bytes *bodies,
+                         size_t count) EDDA_MUST_CHECK;
+
+/* Sends a session command (HELLO, WELCOME, CREDIT, PING, PONG, RESET, or one without body when type
+ * is 0) with its body encoded from record. id may be NULL. */
+int edda_wire_send_session(void *socket, const uint8_t *routing_id, size_t routing_id_size,
+                           uint8_t command, const struct edda_uuid *id, uint16_t type,
+                           const void *record) EDDA_MUST_CHECK;
+
+#endif
