@@ -1,7 +1,8 @@
 /* actors/text/grams.h: character n-grams of one word, on code points.
  *
  * A word is first framed by two boundary characters ("_word_" for the lexical index's 4-grams,
- * "<word>" for the embedder and the reranker), then gram i of n code points is a slice of the frame.
+ * "<word>" for the embedder and the reranker), then gram i of n code points is a slice of the
+ * frame.
  *
  *     struct edda_gram_word word;
  *     edda_gram_word_init(&word, token->surface, '_', '_');
@@ -9,7 +10,8 @@
  *         count(edda_gram_hash(&word, i, 4));
  *
  * Everything here is pure, inline and without allocation: it runs a thousand times a query.
- * Limit: a surface of at most EDDA_GRAM_WORD_BYTES valid UTF-8 bytes, which every edda_token keeps. */
+ * Limit: a surface of at most EDDA_GRAM_WORD_BYTES valid UTF-8 bytes, which every edda_token keeps.
+ */
 #ifndef EDDA_ACTORS_TEXT_GRAMS_H
 #define EDDA_ACTORS_TEXT_GRAMS_H
 
@@ -21,10 +23,11 @@
 #define EDDA_GRAM_MAXIMUM    5 /* code points of the longest gram */
 
 struct edda_gram_word {
-    char bytes[EDDA_GRAM_WORD_BYTES + 2 + 8]; /* the frame; 8 spare bytes so that loads stay inside */
+    char bytes[EDDA_GRAM_WORD_BYTES + 2 +
+               8]; /* the frame; 8 spare bytes so that loads stay inside */
     uint8_t starts[EDDA_GRAM_WORD_BYTES + 3]; /* starts[i] is code point i's first byte;
                                                  starts[length] is the frame's size */
-    uint8_t length;                           /* code points, both boundaries included: at least 2 */
+    uint8_t length; /* code points, both boundaries included: at least 2 */
 };
 
 /* Frames surface (copied). open and close are ASCII. A longer surface is cut at a code point. */
