@@ -4,6 +4,9 @@
 #include "actors/text/words.h"
 
 #include <stdlib.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #define BLOCK_BYTES  32768
 #define KEEP_BLOCKS  8 /* kept between runs; more are given back */
@@ -124,9 +127,16 @@ static struct edda_token *add_token(edda_analyser_t *self) {
 }
 
 /* The class of the code point at *at (a high byte), which is moved behind it. */
-static enum edda_fold_class read_class(edda_analyser_t *self, const char **at, const char *end,
-                                       uint32_t *ret_point) {
-    uint32_t point = edda_text_next(at, end);
+static inline enum edda_fold_class read_class(edda_analyser_t *self, const char **at,
+                                              const char *end, uint32_t *ret_point) {
+    uint32_t point = (unsigned char)**at;
+    if (point >= 0xC2 && point < 0xE0 && end - *at >= 2 && ((*at)[1] & 0xC0) == 0x80) {
+        point =
+            (point & 0x1F) << 6 | ((unsigned char)(*at)[1] & 0x3F); /* most of Europe's scripts */
+        *at += 2;
+    } else {
+        point = edda_text_next(at, end);
+    }
     *ret_point = point;
     if (point >= 0x10000)
         return edda_fold_class(point);
@@ -135,10 +145,41 @@ static enum edda_fold_class read_class(edda_analyser_t *self, const char **at, c
     return self->classes[point];
 }
 
+/* Copies the letters and digits that are ASCII, in lower case, sixteen at a time while it can;
+ * may write up to 16 bytes behind what it counts. Returns how many. */
+static size_t read_plain(const edda_analyser_t *self, const char *at, const char *end, char *out) {
+    size_t size = 0;
+#ifdef __SSE2__
+    while (end - at >= 16) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
+        __m128i lower = _mm_or_si128(bytes, _mm_set1_epi8(0x20));
+        __m128i letters = _mm_and_si128(_mm_cmpgt_epi8(lower, _mm_set1_epi8('a' - 1)),
+                                        _mm_cmplt_epi8(lower, _mm_set1_epi8('z' + 1)));
+        __m128i digits = _mm_and_si128(_mm_cmpgt_epi8(bytes, _mm_set1_epi8('0' - 1)),
+                                       _mm_cmplt_epi8(bytes, _mm_set1_epi8('9' + 1)));
+        __m128i folded = _mm_or_si128(bytes, _mm_and_si128(letters, _mm_set1_epi8(0x20)));
+        _mm_storeu_si128((__m128i *)(void *)(out + size), folded);
+        unsigned others = ~(unsigned)_mm_movemask_epi8(_mm_or_si128(letters, digits));
+        unsigned count = (unsigned)__builtin_ctz(others);
+        size += count;
+        if (count < 16 || size > EDDA_FOLD_BYTES - 16)
+            return size;
+        at += 16;
+    }
+#endif
+    for (; at < end && size < EDDA_FOLD_BYTES; at++) {
+        uint8_t plain = self->ascii[(unsigned char)*at];
+        if (plain == 0 || plain == HIGH)
+            break;
+        out[size++] = (char)plain;
+    }
+    return size;
+}
+
 /* Copies the run of letters, digits and marks at scan->at to key, ASCII in lower case. */
 static size_t read_run(edda_analyser_t *self, struct scan *scan, char *key) {
-    const char *at = scan->at;
-    size_t size = 0;
+    size_t size = read_plain(self, scan->at, scan->end, key);
+    const char *at = scan->at + size;
     while (at < scan->end && size < EDDA_FOLD_BYTES) {
         uint8_t plain = self->ascii[(unsigned char)*at];
         if (plain != HIGH) {
@@ -154,9 +195,8 @@ static size_t read_run(edda_analyser_t *self, struct scan *scan, char *key) {
         size_t bytes = (size_t)(next - at);
         if (class < EDDA_FOLD_LETTER || class > EDDA_FOLD_MARK || size + bytes > EDDA_FOLD_BYTES)
             break;
-        memcpy(key + size, at, bytes);
-        size += bytes;
-        at = next;
+        while (at < next) /* one to four bytes: not worth a call */
+            key[size++] = *at++;
     }
     scan->at = at;
     return size;
@@ -316,7 +356,7 @@ enum edda_language edda_analyser_language(edda_analyser_t *self, struct edda_tex
                 continue;
             continue;
         }
-        char key[EDDA_FOLD_BYTES];
+        char key[WORD_ROOM];
         struct edda_text run = {key, read_run(self, &scan, key)};
         struct edda_word word;
         edda_words_find(self->words, run, EDDA_LANGUAGE_AUTO, &word);

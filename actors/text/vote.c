@@ -2,7 +2,7 @@
 
 #define WHOLE         60u
 #define SCRIPT_SHARE  6u
-#define ENGLISH_AHEAD WHOLE
+#define ENGLISH_AHEAD (WHOLE / 2)
 #define CLEAR_LEAD    (6 * WHOLE)
 
 static enum edda_language language_of_script(struct edda_text surface) {

@@ -2,6 +2,7 @@
 
 #include "actors/text/stopword.h"
 
+#include <endian.h>
 #include <libstemmer.h>
 #include <stdlib.h>
 
@@ -129,22 +130,74 @@ static void remember(struct slot *slot, struct edda_text run, enum edda_language
     slot->letters = word->letters;
 }
 
-static bool is_hit(const struct slot *slot, struct edda_text run, enum edda_language language) {
-    return slot->key_size == run.size && slot->language == language &&
-           memcmp(slot->payload, run.data, run.size) == 0;
+/* A run as two words when it is short, which nearly all are: hashed and compared in registers. */
+struct key {
+    struct edda_text run;
+    uint64_t low_mask;
+    uint64_t high_mask;
+    uint64_t low;
+    uint64_t high;
+};
+
+static inline uint64_t load_64(const char *at) {
+    uint64_t value;
+    memcpy(&value, at, 8);
+    return le64toh(value);
+}
+
+static inline size_t find_slot(struct key *key, enum edda_language language) {
+    size_t size = key->run.size;
+    if (size <= 16) {
+        key->low_mask = ~UINT64_C(0) >> (size < 8 ? 64 - 8 * size : 0);
+        key->high_mask = size > 8 ? ~UINT64_C(0) >> (128 - 8 * size) : 0;
+        key->low = load_64(key->run.data) & key->low_mask;
+        key->high = load_64(key->run.data + 8) & key->high_mask;
+    } else {
+        key->low = edda_text_hash(key->run.data, size);
+        key->high = 0;
+    }
+    uint64_t mixed = (key->low ^ (key->high << 29 | key->high >> 35)) + size;
+    mixed = (mixed + (uint64_t)language) * UINT64_C(0x9E3779B97F4A7C15);
+    return (mixed ^ mixed >> 32) * UINT64_C(0xD1B54A32D192ED03) >> 50;
+}
+_Static_assert(SLOTS == 1 << 14, "find_slot gives 14 bits");
+
+static inline bool is_hit(const struct slot *slot, const struct key *key,
+                          enum edda_language language) {
+    size_t size = key->run.size;
+    if (size > 16)
+        return slot->key_size == size && slot->language == language &&
+               memcmp(slot->payload, key->run.data, size) == 0;
+    uint64_t differs = (load_64(slot->payload) & key->low_mask) ^ key->low;
+    differs |= (load_64(slot->payload + 8) & key->high_mask) ^ key->high;
+    differs |= (uint64_t)(slot->key_size ^ size) | (uint64_t)(slot->language ^ (uint8_t)language);
+    return differs == 0;
+}
+
+/* The place of the pair that gives way: an empty one, the word's own first; then each in its turn.
+ */
+static struct slot *choose_slot(edda_words_t *self, size_t index) {
+    struct slot *own = &self->slots[index];
+    struct slot *other = &self->slots[index ^ 1];
+    if (own->key_size == 0)
+        return own;
+    if (other->key_size == 0)
+        return other;
+    struct slot *pair = &self->slots[index & ~(size_t)1];
+    pair->turn ^= 1;
+    return &pair[pair->turn];
 }
 
 void edda_words_find(edda_words_t *self, struct edda_text run, enum edda_language language,
                      struct edda_word *ret_word) {
-    size_t index = (edda_text_hash(run.data, run.size) + (uint64_t)language * 0x9E3779B9u) % SLOTS;
+    struct key key = {.run = run};
+    size_t index = find_slot(&key, language);
     struct slot *slot = &self->slots[index];
-    if (!is_hit(slot, run, language)) {
+    if (!is_hit(slot, &key, language)) {
         slot = &self->slots[index ^ 1];
-        if (!is_hit(slot, run, language)) {
+        if (!is_hit(slot, &key, language)) {
             work_out(self, run, language, ret_word);
-            struct slot *pair = &self->slots[index & ~(size_t)1];
-            pair->turn ^= 1;
-            remember(&self->slots[(index & ~(size_t)1) + pair->turn], run, language, ret_word);
+            remember(choose_slot(self, index), run, language, ret_word);
             return;
         }
     }

@@ -1,0 +1,115 @@
+#include "actors/text/headings.h"
+
+static const char joint[] = " > ";
+#define JOINT_BYTES (sizeof joint - 1)
+
+static struct edda_text trim(struct edda_text text) {
+    while (text.size > 0 && (text.data[0] == ' ' || text.data[0] == '\t')) {
+        text.data++;
+        text.size--;
+    }
+    while (text.size > 0 && (text.data[text.size - 1] == ' ' || text.data[text.size - 1] == '\t' ||
+                             text.data[text.size - 1] == '\r'))
+        text.size--;
+    return text;
+}
+
+void edda_headings_set(struct edda_headings *headings, unsigned level, struct edda_text title) {
+    EDDA_ASSERT(level >= 1 && level <= EDDA_HEADING_LEVELS);
+    title = trim(title);
+    if (title.size > EDDA_HEADING_BYTES) {
+        title.size = EDDA_HEADING_BYTES;
+        while (title.size > 0 && ((unsigned char)title.data[title.size] & 0xC0) == 0x80)
+            title.size--;
+    }
+    if (title.size > 0)
+        memcpy(headings->titles[level - 1], title.data, title.size);
+    headings->sizes[level - 1] = (uint8_t)title.size;
+    memset(headings->sizes + level, 0, EDDA_HEADING_LEVELS - level);
+}
+
+void edda_headings_init(struct edda_headings *headings, struct edda_text path) {
+    memset(headings, 0, sizeof *headings);
+    for (unsigned level = 1; path.size > 0 && level <= EDDA_HEADING_LEVELS; level++) {
+        const char *end = memmem(path.data, path.size, joint, JOINT_BYTES);
+        size_t size = end != NULL && level < EDDA_HEADING_LEVELS ? (size_t)(end - path.data)
+                                                                 : path.size;
+        edda_headings_set(headings, level, (struct edda_text){path.data, size});
+        size_t taken = size + JOINT_BYTES < path.size ? size + JOINT_BYTES : path.size;
+        path.data += taken;
+        path.size -= taken;
+    }
+}
+
+/* Three or more of the same fence mark open fenced code; at least as many alone close it. */
+static bool read_fence(struct edda_headings *headings, struct edda_text line) {
+    if (line.size < 3 || (line.data[0] != '`' && line.data[0] != '~'))
+        return headings->fence != 0;
+    size_t run = 1;
+    while (run < line.size && line.data[run] == line.data[0])
+        run++;
+    if (headings->fence == 0) {
+        bool inline_code = line.data[0] == '`' && memchr(line.data + run, '`', line.size - run);
+        if (run < 3 || inline_code)
+            return false;
+        headings->fence = line.data[0];
+        headings->fence_run = (uint8_t)(run < 255 ? run : 255);
+        return true;
+    }
+    if (headings->fence == line.data[0] && run >= headings->fence_run && run == line.size)
+        headings->fence = 0;
+    return true;
+}
+
+unsigned edda_headings_line(struct edda_headings *headings, struct edda_text line) {
+    size_t indent = 0;
+    while (indent < line.size && line.data[indent] == ' ')
+        indent++;
+    if (read_fence(headings, trim(line)) || indent > 3)
+        return 0;
+    struct edda_text title = trim(line);
+    unsigned level = 0;
+    while (level < title.size && title.data[level] == '#')
+        level++;
+    if (level == 0 || level > EDDA_HEADING_LEVELS)
+        return 0;
+    if (level < title.size && title.data[level] != ' ' && title.data[level] != '\t')
+        return 0;
+    title.data += level;
+    title.size -= level;
+    title = trim(title);
+    size_t size = title.size; /* "## Title ##" */
+    while (size > 0 && title.data[size - 1] == '#')
+        size--;
+    if (size == 0 || title.data[size - 1] == ' ')
+        title.size = size;
+    edda_headings_set(headings, level, title);
+    return level;
+}
+
+void edda_headings_walk(struct edda_headings *headings, struct edda_text text) {
+    while (text.size > 0) {
+        const char *end = memchr(text.data, '\n', text.size);
+        size_t size = end != NULL ? (size_t)(end - text.data) : text.size;
+        edda_headings_line(headings, (struct edda_text){text.data, size});
+        size_t taken = size < text.size ? size + 1 : size;
+        text.data += taken;
+        text.size -= taken;
+    }
+}
+
+size_t edda_headings_path(const struct edda_headings *headings,
+                          char buffer[EDDA_HEADING_PATH_BYTES]) {
+    size_t size = 0;
+    for (size_t i = 0; i < EDDA_HEADING_LEVELS; i++) {
+        if (headings->sizes[i] == 0)
+            continue;
+        if (size > 0) {
+            memcpy(buffer + size, joint, JOINT_BYTES);
+            size += JOINT_BYTES;
+        }
+        memcpy(buffer + size, headings->titles[i], headings->sizes[i]);
+        size += headings->sizes[i];
+    }
+    return size;
+}

@@ -1,0 +1,39 @@
+/* actors/text/headings.h: the Markdown headings in force while a text is walked, as a path.
+ *
+ * The chunker gives each chunk the path of where it begins; whoever cuts a document into parts may
+ * walk one part to know the path in force where the next begins. Fenced code has no headings.
+ * Limits: six levels, EDDA_HEADING_BYTES of each title; longer ones are cut at a code point. */
+#ifndef EDDA_ACTORS_TEXT_HEADINGS_H
+#define EDDA_ACTORS_TEXT_HEADINGS_H
+
+#include "proto/types.h"
+
+#define EDDA_HEADING_LEVELS     6
+#define EDDA_HEADING_BYTES      160
+#define EDDA_HEADING_PATH_BYTES (EDDA_HEADING_LEVELS * (EDDA_HEADING_BYTES + 3))
+
+struct edda_headings {
+    char titles[EDDA_HEADING_LEVELS][EDDA_HEADING_BYTES];
+    uint8_t sizes[EDDA_HEADING_LEVELS]; /* 0: no heading of this level in force */
+    char fence;        /* '`' or '~' inside fenced code, else 0 */
+    uint8_t fence_run; /* length of the run that opened it: a shorter one does not close it */
+};
+
+/* Starts with the path "A > B" (levels 1 and 2), or with none when it is absent or empty. */
+void edda_headings_init(struct edda_headings *headings, struct edda_text path);
+
+/* Looks at one line (without its line end) and keeps what it says. Returns the level, 1 to 6, when
+ * the line is an ATX heading ("## Title"), else 0. */
+unsigned edda_headings_line(struct edda_headings *headings, struct edda_text line);
+
+/* Puts title in force at level, ending those below it. An empty title ends the level too. */
+void edda_headings_set(struct edda_headings *headings, unsigned level, struct edda_text title);
+
+/* All lines of text, one after the other. */
+void edda_headings_walk(struct edda_headings *headings, struct edda_text text);
+
+/* Writes "A > B" to buffer and returns its size, 0 when no heading is in force. */
+size_t edda_headings_path(const struct edda_headings *headings,
+                          char buffer[EDDA_HEADING_PATH_BYTES]);
+
+#endif
