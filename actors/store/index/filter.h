@@ -36,6 +36,9 @@ struct edda_attributes;
 int edda_attributes_pack(const struct edda_memo_attributes *attributes,
                          struct edda_attributes **ret_packed) EDDA_MUST_CHECK;
 
+/* When the memo expires, wall clock; 0: never. */
+int64_t edda_attributes_expiry(const struct edda_attributes *packed);
+
 /* Bytes a packed block takes. */
 size_t edda_attributes_bytes(const struct edda_attributes *packed);
 

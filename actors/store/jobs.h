@@ -1,0 +1,77 @@
+/* actors/store/jobs.h: a durable job's life as a pure function: row, event and time in, new row out.
+ *
+ *            claim                    commit with its token
+ *   READY ----------> LEASED ---------------------------------> DONE
+ *     ^  \__________/   |  \__ progress: the lease is longer
+ *     |    lease over   |
+ *     +-----------------+ returned, failed, worker died: after a back-off
+ *     |                 v
+ *     +-- redrive --- DEAD    too many attempts, or too many deaths
+ *
+ * Attempts are counted at the claim and given back when nobody is to blame. The token grows with
+ * every claim; whoever comes with another token changes nothing. A job that killed a worker runs
+ * alone from then on. Source: state table 5 of proto/README.md; every row there names its test.
+ *
+ * Times are milliseconds of the store's own clock (actors/store/sqlite/README.md). */
+#ifndef EDDA_ACTORS_STORE_JOBS_H
+#define EDDA_ACTORS_STORE_JOBS_H
+
+#include "proto/error.h"
+#include "proto/limits.h"
+#include "proto/types.h"
+
+/* Stored: numbers are never reused. */
+enum edda_job_state {
+    EDDA_JOB_READY = 0,
+    EDDA_JOB_LEASED = 1,
+    EDDA_JOB_DONE = 2,
+    EDDA_JOB_DEAD = 3,
+};
+
+enum edda_job_event {
+    EDDA_JOB_CLAIM,
+    EDDA_JOB_COMMIT,
+    EDDA_JOB_PROGRESS,
+    EDDA_JOB_RETURNED, /* nobody began it */
+    EDDA_JOB_OUTSIDE,  /* something the worker depends on failed */
+    EDDA_JOB_FAILED,   /* blame on the job or its worker */
+    EDDA_JOB_DIED,     /* the worker died with it */
+    EDDA_JOB_RELEASE,  /* the store's process that held it is gone */
+    EDDA_JOB_REDRIVE,  /* a person gives a dead one another chance */
+};
+
+struct edda_job_row {
+    enum edda_job_state state;
+    uint32_t attempts;
+    uint32_t deaths;
+    uint32_t delays; /* back-offs so far: their exponent */
+    bool solo;
+    uint64_t token;
+    int64_t lease_until_ms;
+    int64_t run_at_ms;
+};
+
+struct edda_job_input {
+    enum edda_job_event event;
+    uint64_t token; /* the reporter's; not looked at for CLAIM, RELEASE and REDRIVE */
+    int64_t now_ms;
+    int64_t lease_ms;        /* CLAIM, PROGRESS */
+    uint32_t retry_after_ms; /* RETURNED .. DIED: at least this long */
+    uint32_t random;         /* the jitter */
+};
+
+/* True: *ret_row is the new row. False: the event changes nothing (a stale token, a job that is not
+ * due, or done, or dead) and *ret_row is the old one. */
+bool edda_job_next(const struct edda_job_row *row, const struct edda_job_input *input,
+                   struct edda_job_row *ret_row);
+
+/* Uniform in 0..min(EDDA_JOB_BACKOFF_MAX_MS, EDDA_JOB_BACKOFF_MIN_MS * 2^delays). */
+int64_t edda_job_backoff_ms(uint32_t delays, uint32_t random);
+
+/* Which event a failed call is: by the error's code, then by blame (enum edda_blame). */
+enum edda_job_event edda_job_event_of(int error, uint8_t blame);
+
+/* "ready", "leased", "done", "dead". Static. */
+const char *edda_job_state_name(enum edda_job_state state);
+
+#endif
