@@ -5,9 +5,9 @@
 #include "proto/body.h"
 
 #include "proto/pack.h"
+#include "proto/read.h"
 #include "proto/schema.h"
 #include "proto/uuid.h"
-#include "proto/walk.h"
 
 #define EDDA_BODY(name, number, version, record) [number] = &record##_schema,
 static const struct edda_schema *const schemas[] = {
@@ -206,46 +206,31 @@ struct decoder {
     struct edda_arena *arena;
 };
 
-static void fail_with(struct decoder *decoder, int code) {
-    if (!decoder->reader.error) {
-        decoder->reader.error = code;
-    }
-}
-
 static void read_record(struct decoder *decoder, const struct edda_schema *schema, uint8_t *record);
 
 static void read_floats(struct decoder *decoder, const struct edda_field *field,
                         struct edda_floats *floats) {
-    struct edda_bytes bytes = edda_reader_bytes(&decoder->reader, field->maximum);
+    struct edda_bytes bytes = edda_read_bytes(&decoder->reader, field->maximum);
     if (bytes.size % 4 != 0) {
-        fail_with(decoder, EDDA_E_MALFORMED);
+        edda_read_fail(&decoder->reader, EDDA_E_MALFORMED);
     }
     *floats = (struct edda_floats){bytes.data, bytes.size};
-}
-
-static void read_uuid(struct decoder *decoder, struct edda_uuid *uuid) {
-    struct edda_bytes bytes = edda_reader_bytes(&decoder->reader, 16);
-    if (bytes.size != 16) {
-        fail_with(decoder, EDDA_E_MALFORMED);
-        return;
-    }
-    memcpy(uuid->bytes, bytes.data, 16);
 }
 
 /* Reads an array's head and takes room for its items; NULL when it is empty or on error. */
 static void *take_items(struct decoder *decoder, size_t maximum, size_t item_size,
                         size_t *ret_count) {
-    size_t count = edda_reader_array(&decoder->reader);
+    size_t count = edda_read_array(&decoder->reader);
     *ret_count = 0;
     if (count > maximum) {
-        fail_with(decoder, EDDA_E_LIMIT);
+        edda_read_fail(&decoder->reader, EDDA_E_LIMIT);
     }
     if (count == 0 || decoder->reader.error) {
         return NULL;
     }
     void *items = edda_arena_take(decoder->arena, count * item_size);
     if (!items) {
-        fail_with(decoder, EDDA_E_MEMORY);
+        edda_read_fail(&decoder->reader, EDDA_E_MEMORY);
         return NULL;
     }
     *ret_count = count;
@@ -257,7 +242,7 @@ static void read_texts(struct decoder *decoder, const struct edda_field *field,
     texts->items = take_items(decoder, field->maximum, sizeof(*texts->items), &texts->count);
     for (size_t i = 0; i < texts->count && !decoder->reader.error; i++) {
         if (!edda_reader_nil(&decoder->reader)) {
-            texts->items[i] = edda_reader_text(&decoder->reader, field->item_maximum);
+            texts->items[i] = edda_read_text(&decoder->reader, field->item_maximum);
         }
     }
 }
@@ -278,11 +263,11 @@ static void read_member(struct decoder *decoder, const struct edda_field *field,
         return;
     case EDDA_FIELD_U32:
         *(uint32_t *)member =
-            (uint32_t)edda_reader_unsigned(reader, field->maximum ? field->maximum : UINT32_MAX);
+            (uint32_t)edda_read_unsigned(reader, field->maximum ? field->maximum : UINT32_MAX);
         return;
     case EDDA_FIELD_U64:
         *(uint64_t *)member =
-            edda_reader_unsigned(reader, field->maximum ? field->maximum : UINT64_MAX);
+            edda_read_unsigned(reader, field->maximum ? field->maximum : UINT64_MAX);
         return;
     case EDDA_FIELD_I64:
         *(int64_t *)member = edda_reader_signed(reader);
@@ -291,16 +276,16 @@ static void read_member(struct decoder *decoder, const struct edda_field *field,
         *(double *)member = edda_reader_double(reader);
         return;
     case EDDA_FIELD_TEXT:
-        *(struct edda_text *)member = edda_reader_text(reader, field->maximum);
+        *(struct edda_text *)member = edda_read_text(reader, field->maximum);
         return;
     case EDDA_FIELD_BYTES:
-        *(struct edda_bytes *)member = edda_reader_bytes(reader, field->maximum);
+        *(struct edda_bytes *)member = edda_read_bytes(reader, field->maximum);
         return;
     case EDDA_FIELD_FLOATS:
         read_floats(decoder, field, member);
         return;
     case EDDA_FIELD_UUID:
-        read_uuid(decoder, member);
+        edda_read_uuid(reader, member);
         return;
     case EDDA_FIELD_TEXTS:
         read_texts(decoder, field, member);
@@ -317,9 +302,9 @@ static void read_record(struct decoder *decoder, const struct edda_schema *schem
     struct edda_reader *reader = &decoder->reader;
     const struct edda_field *field = schema->fields;
     const struct edda_field *end = field + schema->count;
-    size_t pairs = edda_reader_map(reader);
+    size_t pairs = edda_read_map(reader);
     for (size_t i = 0; i < pairs && !reader->error; i++) {
-        uint64_t key = edda_reader_unsigned(reader, UINT64_MAX);
+        uint64_t key = edda_read_unsigned(reader, UINT64_MAX);
         while (field < end && field->key < key) {
             field++;
         }
@@ -331,7 +316,7 @@ static void read_record(struct decoder *decoder, const struct edda_schema *schem
     }
     for (field = schema->fields; field < end && !reader->error; field++) {
         if (field->required && !is_present(field, record + field->offset)) {
-            fail_with(decoder, EDDA_E_MALFORMED);
+            edda_read_fail(&decoder->reader, EDDA_E_MALFORMED);
         }
     }
 }

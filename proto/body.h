@@ -2,7 +2,8 @@
  * elsewhere: one table of fields per body, one codec for all.
  *
  * A body is one msgpack map of small unsigned keys, ascending; zero and absent are the same and are
- * not written; unknown keys are ignored. Decoded views point into the source bytes, decoded lists
+ * not written (a text, bytes or floats is absent when its data is NULL: an empty one is written);
+ * unknown keys are ignored. Decoded views point into the source bytes, decoded lists
  * live in the arena. Each body type has a number and a version (proto/body.def). */
 #ifndef EDDA_PROTO_BODY_H
 #define EDDA_PROTO_BODY_H
@@ -59,7 +60,8 @@ enum edda_body_type {
 /* The schema of a body type; NULL for unknown types. */
 const struct edda_schema *edda_body_schema(uint16_t type);
 
-/* Appends record, a struct of the type's schema. EDDA_E_LIMIT: a field is over its maximum. */
+/* Appends record, a struct of the type's schema. EDDA_E_LIMIT: a field is over its maximum, or the
+ * whole over a frame; EDDA_E_INVALID: a required field is absent; EDDA_E_TYPE: unknown type. */
 int edda_body_encode(uint16_t type, const void *record, struct edda_buffer *out) EDDA_MUST_CHECK;
 
 /* Walks bytes, then fills *ret_record (of the schema's size, zeroed first). Empty bytes decode to

@@ -5,8 +5,8 @@
 #include "proto/envelope.h"
 
 #include "proto/pack.h"
+#include "proto/read.h"
 #include "proto/uuid.h"
-#include "proto/walk.h"
 
 #define MEMBER_ID          envelope->id
 #define MEMBER_ATTEMPT     envelope->attempt
@@ -180,24 +180,15 @@ int edda_envelope_encode(const struct edda_envelope *envelope, struct edda_buffe
     return out->error;
 }
 
-static void read_uuid(struct edda_reader *reader, struct edda_uuid *ret_uuid) {
-    struct edda_bytes bytes = edda_reader_bytes(reader, 16);
-    if (bytes.size == 16) {
-        memcpy(ret_uuid->bytes, bytes.data, 16);
-    } else if (!reader->error) {
-        reader->error = EDDA_E_MALFORMED;
-    }
-}
-
 /* Takes the head of an array of exactly `wanted` values. */
 static void read_tuple(struct edda_reader *reader, size_t wanted) {
-    if (edda_reader_array(reader) != wanted && !reader->error) {
+    if (edda_read_array(reader) != wanted && !reader->error) {
         reader->error = EDDA_E_MALFORMED;
     }
 }
 
 static size_t read_count(struct edda_reader *reader, size_t maximum) {
-    size_t count = edda_reader_array(reader);
+    size_t count = edda_read_array(reader);
     if (count > maximum) {
         reader->error = EDDA_E_LIMIT;
     }
@@ -209,9 +200,9 @@ static void read_bodies(struct edda_reader *reader, struct edda_envelope *envelo
     for (size_t i = 0; i < count && !reader->error; i++) {
         struct edda_body_descriptor *body = &envelope->bodies[i];
         read_tuple(reader, 3);
-        body->type = (uint16_t)edda_reader_unsigned(reader, UINT16_MAX);
-        body->version = (uint8_t)edda_reader_unsigned(reader, UINT8_MAX);
-        body->bytes = (uint32_t)edda_reader_unsigned(reader, EDDA_MAX_FRAME_BYTES);
+        body->type = (uint16_t)edda_read_unsigned(reader, UINT16_MAX);
+        body->version = (uint8_t)edda_read_unsigned(reader, UINT8_MAX);
+        body->bytes = (uint32_t)edda_read_unsigned(reader, EDDA_MAX_FRAME_BYTES);
     }
     envelope->body_count = (uint8_t)count;
 }
@@ -221,10 +212,10 @@ static void read_route(struct edda_reader *reader, struct edda_envelope *envelop
     for (size_t i = 0; i < count && !reader->error; i++) {
         struct edda_route_step *step = &envelope->route[i];
         read_tuple(reader, 4);
-        step->op = edda_reader_text(reader, EDDA_MAX_NAME);
-        step->budget_ms = (uint32_t)edda_reader_unsigned(reader, UINT32_MAX);
-        step->on_error = (uint8_t)edda_reader_unsigned(reader, EDDA_ON_ERROR_SKIP);
-        step->arguments = (uint8_t)edda_reader_unsigned(reader, UINT8_MAX);
+        step->op = edda_read_text(reader, EDDA_MAX_NAME);
+        step->budget_ms = (uint32_t)edda_read_unsigned(reader, UINT32_MAX);
+        step->on_error = (uint8_t)edda_read_unsigned(reader, EDDA_ON_ERROR_SKIP);
+        step->arguments = (uint8_t)edda_read_unsigned(reader, UINT8_MAX);
         if (step->op.size == 0 && !reader->error) {
             reader->error = EDDA_E_MALFORMED;
         }
@@ -234,28 +225,28 @@ static void read_route(struct edda_reader *reader, struct edda_envelope *envelop
 
 static void read_error(struct edda_reader *reader, struct edda_wire_error *error, size_t maximum) {
     read_tuple(reader, 4);
-    error->code = edda_error_from_wire((unsigned)edda_reader_unsigned(reader, UINT32_MAX));
-    error->blame = (uint8_t)edda_reader_unsigned(reader, EDDA_BLAME_OUTSIDE);
-    error->retry_after_ms = (uint32_t)edda_reader_unsigned(reader, UINT32_MAX);
-    error->text = edda_reader_text(reader, maximum);
+    error->code = edda_error_from_wire((unsigned)edda_read_unsigned(reader, UINT32_MAX));
+    error->blame = (uint8_t)edda_read_unsigned(reader, EDDA_BLAME_OUTSIDE);
+    error->retry_after_ms = (uint32_t)edda_read_unsigned(reader, UINT32_MAX);
+    error->text = edda_read_text(reader, maximum);
 }
 
 static void read_degraded(struct edda_reader *reader, struct edda_envelope *envelope) {
     size_t count = read_count(reader, EDDA_MAX_ROUTE);
     for (size_t i = 0; i < count && !reader->error; i++) {
-        envelope->degraded[i] = edda_reader_text(reader, EDDA_MAX_NAME);
+        envelope->degraded[i] = edda_read_text(reader, EDDA_MAX_NAME);
     }
     envelope->degraded_count = (uint8_t)count;
 }
 
-#define READ_UUID(member, maximum) read_uuid(reader, &(member))
-#define READ_U8(member, maximum)   (member) = (uint8_t)edda_reader_unsigned(reader, (maximum))
-#define READ_U16(member, maximum)  (member) = (uint16_t)edda_reader_unsigned(reader, (maximum))
-#define READ_U32(member, maximum)  (member) = (uint32_t)edda_reader_unsigned(reader, (maximum))
+#define READ_UUID(member, maximum) edda_read_uuid(reader, &(member))
+#define READ_U8(member, maximum)   (member) = (uint8_t)edda_read_unsigned(reader, (maximum))
+#define READ_U16(member, maximum)  (member) = (uint16_t)edda_read_unsigned(reader, (maximum))
+#define READ_U32(member, maximum)  (member) = (uint32_t)edda_read_unsigned(reader, (maximum))
 #define READ_U64(member, maximum)                                                                  \
-    (member) = edda_reader_unsigned(reader, (maximum) ? (maximum) : UINT64_MAX)
-#define READ_TEXT(member, maximum)   (member) = edda_reader_text(reader, (maximum))
-#define READ_BYTES(member, maximum)  (member) = edda_reader_bytes(reader, (maximum))
+    (member) = edda_read_unsigned(reader, (maximum) ? (maximum) : UINT64_MAX)
+#define READ_TEXT(member, maximum)   (member) = edda_read_text(reader, (maximum))
+#define READ_BYTES(member, maximum)  (member) = edda_read_bytes(reader, (maximum))
 #define READ_ERROR(member, maximum)  read_error(reader, &(member), (maximum))
 #define READ_BODIES(member, maximum) read_bodies(reader, envelope)
 #define READ_ROUTE(member, maximum)  read_route(reader, envelope)
@@ -289,9 +280,9 @@ int edda_envelope_decode(struct edda_bytes bytes, struct edda_envelope *ret_enve
     memset(ret_envelope, 0, sizeof(*ret_envelope));
     struct edda_reader reader;
     edda_reader_init(&reader, bytes);
-    size_t pairs = edda_reader_map(&reader);
+    size_t pairs = edda_read_map(&reader);
     for (size_t i = 0; i < pairs && !reader.error; i++) {
-        read_field(&reader, edda_reader_unsigned(&reader, UINT64_MAX), ret_envelope);
+        read_field(&reader, edda_read_unsigned(&reader, UINT64_MAX), ret_envelope);
     }
     return reader.error;
 }

@@ -32,19 +32,44 @@ static size_t measure_sequence(const uint8_t *at, size_t left) {
     return 0;
 }
 
+/* Most texts are ASCII and most of those are short: two overlapping loads see all of them. */
+static bool is_short_ascii(const uint8_t *at, size_t size) {
+    uint64_t first = 0;
+    uint64_t last = 0;
+    if (size >= 8) {
+        memcpy(&first, at, 8);
+        memcpy(&last, at + size - 8, 8);
+    } else if (size >= 4) {
+        memcpy(&first, at, 4);
+        memcpy(&last, at + size - 4, 4);
+    } else {
+        for (size_t i = 0; i < size; i++) {
+            first |= at[i];
+        }
+    }
+    return ((first | last) & HIGH_BITS) == 0;
+}
+
 bool edda_utf8_valid(const char *data, size_t size) {
     const uint8_t *at = (const uint8_t *)data;
     size_t left = size;
-    while (left > 0) {
-        if (left >= 8) {
-            uint64_t word;
-            memcpy(&word, at, sizeof(word));
-            if ((word & HIGH_BITS) == 0) {
-                at += 8;
-                left -= 8;
-                continue;
+    while (left > 16) {
+        uint64_t word;
+        memcpy(&word, at, sizeof(word));
+        size_t length = 8;
+        if (word & HIGH_BITS) {
+            length = *at < 0x80 ? 1 : measure_sequence(at, left);
+            if (length == 0) {
+                return false;
             }
         }
+        at += length;
+        left -= length;
+    }
+    if (is_short_ascii(at, left)) {
+        return true;
+    }
+    while (left > 0) {
         size_t length = *at < 0x80 ? 1 : measure_sequence(at, left);
         if (length == 0) {
             return false;

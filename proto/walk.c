@@ -4,161 +4,109 @@
  * one; so its time is linear in the bytes, whatever they claim. */
 #include "proto/walk.h"
 
-#include "proto/utf8.h"
+#include "proto/read.h"
 
 #define DEEPEST 32
 
-struct cursor {
-    const uint8_t *at;
-    const uint8_t *end;
+const struct edda_head edda_heads[256] = {
+    [0x00 ... 0x7f] = {EDDA_SHAPE_PLAIN, 0, 0, 0},    /* 0..127 */
+    [0x80 ... 0x8f] = {EDDA_SHAPE_MAP, 0, 0x0f, 0},   /* fixmap */
+    [0x90 ... 0x9f] = {EDDA_SHAPE_ARRAY, 0, 0x0f, 0}, /* fixarray */
+    [0xa0 ... 0xbf] = {EDDA_SHAPE_TEXT, 0, 0x1f, 0},  /* fixstr */
+    [0xc0] = {EDDA_SHAPE_PLAIN, 0, 0, 0},             /* nil */
+    [0xc2 ... 0xc3] = {EDDA_SHAPE_PLAIN, 0, 0, 0},    /* false, true */
+    [0xc4] = {EDDA_SHAPE_BYTES, 0, 0, 1},             /* bin 8, 16, 32 */
+    [0xc5] = {EDDA_SHAPE_BYTES, 0, 0, 2},
+    [0xc6] = {EDDA_SHAPE_BYTES, 0, 0, 4},
+    [0xca] = {EDDA_SHAPE_PLAIN, 4, 0, 0}, /* float 32, 64 */
+    [0xcb] = {EDDA_SHAPE_PLAIN, 8, 0, 0},
+    [0xcc] = {EDDA_SHAPE_PLAIN, 1, 0, 0}, /* uint 8, 16, 32, 64 */
+    [0xcd] = {EDDA_SHAPE_PLAIN, 2, 0, 0},
+    [0xce] = {EDDA_SHAPE_PLAIN, 4, 0, 0},
+    [0xcf] = {EDDA_SHAPE_PLAIN, 8, 0, 0},
+    [0xd0] = {EDDA_SHAPE_PLAIN, 1, 0, 0}, /* int 8, 16, 32, 64 */
+    [0xd1] = {EDDA_SHAPE_PLAIN, 2, 0, 0},
+    [0xd2] = {EDDA_SHAPE_PLAIN, 4, 0, 0},
+    [0xd3] = {EDDA_SHAPE_PLAIN, 8, 0, 0},
+    [0xd9] = {EDDA_SHAPE_TEXT, 0, 0, 1}, /* str 8, 16, 32 */
+    [0xda] = {EDDA_SHAPE_TEXT, 0, 0, 2},
+    [0xdb] = {EDDA_SHAPE_TEXT, 0, 0, 4},
+    [0xdc] = {EDDA_SHAPE_ARRAY, 0, 0, 2}, /* array 16, 32 */
+    [0xdd] = {EDDA_SHAPE_ARRAY, 0, 0, 4},
+    [0xde] = {EDDA_SHAPE_MAP, 0, 0, 2}, /* map 16, 32 */
+    [0xdf] = {EDDA_SHAPE_MAP, 0, 0, 4},
+    [0xe0 ... 0xff] = {EDDA_SHAPE_PLAIN, 0, 0, 0}, /* -32..-1 */
 };
 
-/* A container that is open: how many values are still to come, and the last key if it is a map. */
+/* A container that is open: how many values or pairs are still to come, and for a map the least key
+ * that may come next. */
 struct level {
     uint64_t left;
-    uint64_t last_key;
+    uint64_t least_key;
     bool is_map;
-    bool has_key;
 };
 
-enum shape { SHAPE_PLAIN, SHAPE_TEXT, SHAPE_BYTES, SHAPE_ARRAY, SHAPE_MAP, SHAPE_BAD };
-
-static uint64_t load_big(const uint8_t *at, size_t size) {
-    switch (size) {
-    case 1:
-        return at[0];
-    case 2:
-        return (uint64_t)at[0] << 8 | at[1];
-    case 4: {
-        uint32_t value;
-        memcpy(&value, at, 4);
-        return __builtin_bswap32(value);
-    }
-    default: {
-        uint64_t value;
-        memcpy(&value, at, 8);
-        return __builtin_bswap64(value);
-    }
-    }
-}
-
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "load_big and edda_floats rely on it");
-
-/* Takes a count of `size` bytes; sets *ret to more than any frame when it is cut off. */
-static bool take_count(struct cursor *cursor, size_t size, uint64_t *ret) {
-    if ((size_t)(cursor->end - cursor->at) < size) {
+/* Takes a map key and checks its order. Nothing may follow the largest key. */
+static bool take_key(const uint8_t **at, const uint8_t *end, struct level *level) {
+    if (*at == end) {
         return false;
     }
-    *ret = load_big(cursor->at, size);
-    cursor->at += size;
-    return true;
-}
-
-/* Takes the head of the next value, of which there is at least one byte. *ret_size is the bytes of
- * content that follow, or for a container the number of values or pairs. */
-static enum shape take_head(struct cursor *cursor, uint64_t *ret_size) {
-    uint8_t head = *cursor->at++;
-    *ret_size = 0;
-    if (head < 0x80 || head >= 0xe0) {
-        return SHAPE_PLAIN;
+    uint64_t key = *(*at)++;
+    if (key >= 0x80) {
+        if (key < 0xcc || key > 0xcf) {
+            return false;
+        }
+        size_t size = (size_t)1 << (key - 0xcc);
+        if ((size_t)(end - *at) < size) {
+            return false;
+        }
+        key = edda_load_big(*at, size);
+        *at += size;
     }
-    if (head < 0xc0) {
-        *ret_size = head < 0xa0 ? head & 0x0f : head & 0x1f;
-        return head < 0x90 ? SHAPE_MAP : head < 0xa0 ? SHAPE_ARRAY : SHAPE_TEXT;
-    }
-    switch (head) {
-    case 0xc0: /* nil, false, true */
-    case 0xc2:
-    case 0xc3:
-        return SHAPE_PLAIN;
-    case 0xc4: /* bin 8, 16, 32 */
-    case 0xc5:
-    case 0xc6:
-        return take_count(cursor, (size_t)1 << (head - 0xc4), ret_size) ? SHAPE_BYTES : SHAPE_BAD;
-    case 0xca: /* float 32, 64 */
-    case 0xcb:
-        *ret_size = head == 0xca ? 4 : 8;
-        return SHAPE_PLAIN;
-    case 0xcc: /* unsigned 8, 16, 32, 64, then signed */
-    case 0xcd:
-    case 0xce:
-    case 0xcf:
-    case 0xd0:
-    case 0xd1:
-    case 0xd2:
-    case 0xd3:
-        *ret_size = (uint64_t)1 << (head & 3);
-        return SHAPE_PLAIN;
-    case 0xd9: /* str 8, 16, 32 */
-    case 0xda:
-    case 0xdb:
-        return take_count(cursor, (size_t)1 << (head - 0xd9), ret_size) ? SHAPE_TEXT : SHAPE_BAD;
-    case 0xdc: /* array 16, 32 */
-    case 0xdd:
-        return take_count(cursor, head == 0xdc ? 2 : 4, ret_size) ? SHAPE_ARRAY : SHAPE_BAD;
-    case 0xde: /* map 16, 32 */
-    case 0xdf:
-        return take_count(cursor, head == 0xde ? 2 : 4, ret_size) ? SHAPE_MAP : SHAPE_BAD;
-    default: /* ext, and 0xc1, which is no type */
-        return SHAPE_BAD;
-    }
-}
-
-/* Takes a map key and checks its order. */
-static bool take_key(struct cursor *cursor, struct level *level) {
-    uint64_t key;
-    if (cursor->at == cursor->end) {
+    if (key < level->least_key || (key == UINT64_MAX && level->left > 0)) {
         return false;
     }
-    uint8_t head = *cursor->at++;
-    if (head < 0x80) {
-        key = head;
-    } else if (head < 0xcc || head > 0xcf ||
-               !take_count(cursor, (size_t)1 << (head - 0xcc), &key)) {
-        return false;
-    }
-    if (level->has_key && key <= level->last_key) {
-        return false;
-    }
-    level->last_key = key;
-    level->has_key = true;
+    level->least_key = key + 1;
     return true;
 }
 
 int edda_walk(struct edda_bytes bytes, unsigned depth, size_t objects) {
     EDDA_ASSERT(depth <= DEEPEST);
-    struct cursor cursor = {bytes.data, bytes.data + bytes.size};
+    if (bytes.size == 0) {
+        return EDDA_E_MALFORMED;
+    }
+    const uint8_t *at = bytes.data;
+    const uint8_t *end = bytes.data + bytes.size;
     struct level levels[DEEPEST + 1];
-    unsigned open = 0;
+    struct level *level = levels;
     size_t budget = objects;
     levels[0] = (struct level){.left = 1};
     for (;;) {
-        while (levels[open].left == 0) {
-            if (open == 0) {
-                return cursor.at == cursor.end ? 0 : EDDA_E_MALFORMED;
+        while (level->left == 0) {
+            if (level == levels) {
+                return at == end ? 0 : EDDA_E_MALFORMED;
             }
-            open--;
+            level--;
         }
-        struct level *level = &levels[open];
         level->left--;
         size_t takes = level->is_map ? 2 : 1;
-        if (budget < takes || (level->is_map && !take_key(&cursor, level)) ||
-            cursor.at == cursor.end) {
+        if (budget < takes || (level->is_map && !take_key(&at, end, level)) || at == end) {
             return EDDA_E_MALFORMED;
         }
         budget -= takes;
         uint64_t size;
-        enum shape shape = take_head(&cursor, &size);
-        uint64_t left = (uint64_t)(cursor.end - cursor.at);
-        if (shape == SHAPE_ARRAY || shape == SHAPE_MAP) {
-            if (open == depth || (shape == SHAPE_MAP ? size * 2 : size) > left) {
+        enum edda_shape shape = edda_take_head(&at, end, &size);
+        uint64_t left = (uint64_t)(end - at);
+        if (shape >= EDDA_SHAPE_ARRAY) {
+            bool is_map = shape == EDDA_SHAPE_MAP;
+            if (level == levels + depth || (is_map ? size * 2 : size) > left) {
                 return EDDA_E_MALFORMED;
             }
-            levels[++open] = (struct level){.left = size, .is_map = shape == SHAPE_MAP};
-        } else if (shape == SHAPE_BAD || size > left) {
+            *++level = (struct level){.left = size, .is_map = is_map};
+        } else if (shape == EDDA_SHAPE_BAD || size > left) {
             return EDDA_E_MALFORMED;
         } else {
-            cursor.at += size;
+            at += size;
         }
     }
 }
@@ -167,65 +115,29 @@ void edda_reader_init(struct edda_reader *reader, struct edda_bytes bytes) {
     *reader = (struct edda_reader){bytes.data, bytes.data + bytes.size, 0};
 }
 
-static void fail_with(struct edda_reader *reader, int code) {
-    if (!reader->error) {
-        reader->error = code;
-    }
-    reader->at = reader->end; /* the next read finds nothing and stays failed */
-}
-
-/* Takes a head of the wanted shape and its content. NULL on error; *ret_size as take_head. */
-static const uint8_t *take_shape(struct edda_reader *reader, enum shape wanted,
-                                 uint64_t *ret_size) {
-    if (reader->at == reader->end) {
-        fail_with(reader, EDDA_E_MALFORMED);
-        return NULL;
-    }
-    struct cursor cursor = {reader->at, reader->end};
-    enum shape shape = take_head(&cursor, ret_size);
-    uint64_t taken = shape == SHAPE_ARRAY || shape == SHAPE_MAP ? 0 : *ret_size;
-    if (shape != wanted || taken > (uint64_t)(cursor.end - cursor.at)) {
-        fail_with(reader, EDDA_E_MALFORMED);
-        return NULL;
-    }
-    reader->at = cursor.at + taken;
-    return cursor.at;
-}
-
 size_t edda_reader_map(struct edda_reader *reader) {
-    uint64_t count;
-    return take_shape(reader, SHAPE_MAP, &count) ? (size_t)count : 0;
+    return edda_read_map(reader);
 }
 
 size_t edda_reader_array(struct edda_reader *reader) {
-    uint64_t count;
-    return take_shape(reader, SHAPE_ARRAY, &count) ? (size_t)count : 0;
+    return edda_read_array(reader);
 }
 
 /* Takes an integer of any width. *ret_negative says how to read the 64 bits. */
 static bool take_integer(struct edda_reader *reader, uint64_t *ret_bits, bool *ret_negative) {
-    if (reader->at < reader->end && *reader->at < 0x80) {
-        *ret_bits = *reader->at++;
-        *ret_negative = false;
-        return true;
-    }
     uint8_t head = reader->at < reader->end ? *reader->at : 0xc0;
-    if (head >= 0xe0) {
+    if (head < 0x80 || head >= 0xe0) {
         reader->at++;
         *ret_bits = (uint64_t)(int64_t)(int8_t)head;
-        *ret_negative = true;
+        *ret_negative = head >= 0xe0;
         return true;
     }
-    if (head < 0xcc || head > 0xd3) {
-        fail_with(reader, EDDA_E_MALFORMED);
-        return false;
-    }
     size_t size = (size_t)1 << (head & 3);
-    if ((size_t)(reader->end - reader->at) <= size) {
-        fail_with(reader, EDDA_E_MALFORMED);
+    if (head < 0xcc || head > 0xd3 || (size_t)(reader->end - reader->at) <= size) {
+        edda_read_fail(reader, EDDA_E_MALFORMED);
         return false;
     }
-    uint64_t bits = load_big(reader->at + 1, size);
+    uint64_t bits = edda_load_big(reader->at + 1, size);
     reader->at += 1 + size;
     *ret_negative = false;
     if (head >= 0xd0) { /* widen the sign */
@@ -244,7 +156,7 @@ uint64_t edda_reader_unsigned(struct edda_reader *reader, uint64_t maximum) {
         return 0;
     }
     if (negative || bits > maximum) {
-        fail_with(reader, negative ? EDDA_E_MALFORMED : EDDA_E_LIMIT);
+        edda_read_fail(reader, negative ? EDDA_E_MALFORMED : EDDA_E_LIMIT);
         return 0;
     }
     return bits;
@@ -257,7 +169,7 @@ int64_t edda_reader_signed(struct edda_reader *reader) {
         return 0;
     }
     if (!negative && bits > INT64_MAX) {
-        fail_with(reader, EDDA_E_LIMIT);
+        edda_read_fail(reader, EDDA_E_LIMIT);
         return 0;
     }
     return (int64_t)bits;
@@ -266,20 +178,20 @@ int64_t edda_reader_signed(struct edda_reader *reader) {
 double edda_reader_double(struct edda_reader *reader) {
     size_t left = (size_t)(reader->end - reader->at);
     if (left >= 9 && *reader->at == 0xcb) {
-        uint64_t bits = load_big(reader->at + 1, 8);
+        uint64_t bits = edda_load_big(reader->at + 1, 8);
         double value;
         memcpy(&value, &bits, 8);
         reader->at += 9;
         return value;
     }
     if (left >= 5 && *reader->at == 0xca) {
-        uint32_t bits = (uint32_t)load_big(reader->at + 1, 4);
+        uint32_t bits = (uint32_t)edda_load_big(reader->at + 1, 4);
         float value;
         memcpy(&value, &bits, 4);
         reader->at += 5;
         return (double)value;
     }
-    fail_with(reader, EDDA_E_MALFORMED);
+    edda_read_fail(reader, EDDA_E_MALFORMED);
     return 0;
 }
 
@@ -287,35 +199,16 @@ bool edda_reader_bool(struct edda_reader *reader) {
     if (reader->at < reader->end && (*reader->at == 0xc2 || *reader->at == 0xc3)) {
         return *reader->at++ == 0xc3;
     }
-    fail_with(reader, EDDA_E_MALFORMED);
+    edda_read_fail(reader, EDDA_E_MALFORMED);
     return false;
 }
 
 struct edda_text edda_reader_text(struct edda_reader *reader, size_t maximum) {
-    uint64_t size;
-    const char *data = (const char *)take_shape(reader, SHAPE_TEXT, &size);
-    if (!data) {
-        return (struct edda_text){NULL, 0};
-    }
-    if (size > maximum) {
-        fail_with(reader, EDDA_E_LIMIT);
-        return (struct edda_text){NULL, 0};
-    }
-    if (!edda_utf8_valid(data, (size_t)size)) {
-        fail_with(reader, EDDA_E_MALFORMED);
-        return (struct edda_text){NULL, 0};
-    }
-    return (struct edda_text){data, (size_t)size};
+    return edda_read_text(reader, maximum);
 }
 
 struct edda_bytes edda_reader_bytes(struct edda_reader *reader, size_t maximum) {
-    uint64_t size;
-    const uint8_t *data = take_shape(reader, SHAPE_BYTES, &size);
-    if (data && size > maximum) {
-        fail_with(reader, EDDA_E_LIMIT);
-        data = NULL;
-    }
-    return data ? (struct edda_bytes){data, (size_t)size} : (struct edda_bytes){NULL, 0};
+    return edda_read_bytes(reader, maximum);
 }
 
 bool edda_reader_nil(struct edda_reader *reader) {
@@ -331,20 +224,20 @@ void edda_reader_skip(struct edda_reader *reader) {
     while (left > 0) {
         uint64_t size;
         if (reader->at == reader->end) {
-            fail_with(reader, EDDA_E_MALFORMED);
+            edda_read_fail(reader, EDDA_E_MALFORMED);
             return;
         }
-        struct cursor cursor = {reader->at, reader->end};
-        enum shape shape = take_head(&cursor, &size);
+        const uint8_t *at = reader->at;
+        enum edda_shape shape = edda_take_head(&at, reader->end, &size);
         left--;
-        if (shape == SHAPE_ARRAY || shape == SHAPE_MAP) {
-            left += shape == SHAPE_MAP ? size * 2 : size;
+        if (shape >= EDDA_SHAPE_ARRAY) {
+            left += shape == EDDA_SHAPE_MAP ? size * 2 : size;
             size = 0;
         }
-        if (shape == SHAPE_BAD || size > (uint64_t)(cursor.end - cursor.at)) {
-            fail_with(reader, EDDA_E_MALFORMED);
+        if (shape == EDDA_SHAPE_BAD || size > (uint64_t)(reader->end - at)) {
+            edda_read_fail(reader, EDDA_E_MALFORMED);
             return;
         }
-        reader->at = cursor.at + size;
+        reader->at = at + size;
     }
 }
