@@ -54,8 +54,8 @@ void edda_loop_watch_change(edda_loop_t *self, edda_watch_t *watch, uint32_t epo
 void edda_loop_unwatch(edda_loop_t *self, edda_watch_t **watch_p);
 
 /* Calls fire while the ZeroMQ socket is readable, at most once a turn: fire reads up to
- * EDDA_SOCKET_BUDGET messages without blocking and returns. Sockets are served in the order they
- * were added. */
+ * EDDA_SOCKET_BUDGET messages without blocking and returns. Also when it became writable, and now
+ * and then for nothing. Sockets are served in the order they were added. Unwatch before closing. */
 edda_watch_t *edda_loop_socket(edda_loop_t *self, void *zmq_socket, edda_task_fn fire, void *context,
                                const char *name);
 
@@ -73,6 +73,10 @@ void edda_loop_hold(edda_loop_t *self);
 void edda_loop_release(edda_loop_t *self);
 void edda_loop_drain(edda_loop_t *self, int64_t limit_ms);
 bool edda_loop_draining(const edda_loop_t *self);
+
+/* When a drain is cut; INT64_MAX while not draining. */
+int64_t edda_loop_drain_deadline(const edda_loop_t *self);
+
 void edda_loop_stop(edda_loop_t *self);
 
 #endif

@@ -1,0 +1,322 @@
+/* actors/runtime/config.c: the settings table, its values, and helpful words about mistakes. */
+#include "actors/runtime/config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define MESSAGE_BYTES 512
+#define NAME_BYTES 64
+
+#define EDDA_SETTING(name, kind, flag, variable, fallback, minimum, maximum, help)                 \
+    {#name, EDDA_SETTING_##kind, flag, variable, fallback, minimum, maximum, help},
+static const struct edda_setting_info infos[EDDA_CONFIG_COUNT] = {
+#include "actors/runtime/config.def"
+};
+#undef EDDA_SETTING
+
+/* Texts that are one of a few words. */
+struct closed_set {
+    enum edda_setting setting;
+    const char *words; /* comma-separated */
+};
+
+static const struct closed_set closed_sets[] = {
+    {EDDA_CONFIG_LOG_LEVEL, "debug,info,warning,error"},
+    {EDDA_CONFIG_LOG_FORMAT, "text,json"},
+    {EDDA_CONFIG_EMBEDDING_PROVIDER, "builtin"},
+    {EDDA_CONFIG_RERANKING_PROVIDER, "builtin"},
+};
+
+struct edda_config {
+    char *texts[EDDA_CONFIG_COUNT]; /* owned; never NULL */
+    int64_t numbers[EDDA_CONFIG_COUNT];
+    char message[MESSAGE_BYTES];
+};
+
+const struct edda_setting_info *edda_setting_info(enum edda_setting setting) {
+    EDDA_ASSERT((unsigned)setting < EDDA_CONFIG_COUNT);
+    return &infos[setting];
+}
+
+static bool parse_number(const char *text, int64_t *ret_number) {
+    if (!*text || *text == ' ') {
+        return false;
+    }
+    char *end = NULL;
+    errno = 0;
+    long long number = strtoll(text, &end, 10);
+    if (errno || *end) {
+        return false;
+    }
+    *ret_number = number;
+    return true;
+}
+
+static bool parse_switch(const char *text, int64_t *ret_number) {
+    static const char *const words[] = {"0", "1", "false", "true", "no", "yes", "off", "on"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (strcmp(text, words[i]) == 0) {
+            *ret_number = (int64_t)(i % 2);
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool has_word(const char *words, const char *word) {
+    size_t size = strlen(word);
+    for (const char *at = words; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
+        if (strncmp(at, word, size) == 0 && (at[size] == ',' || at[size] == '\0') && size > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* source is what the person wrote: the flag or the variable. Values are never repeated: they may be
+ * secrets. */
+static int check_text(struct edda_config *self, enum edda_setting setting, const char *source,
+                      const char *value) {
+    const struct edda_setting_info *info = &infos[setting];
+    size_t size = strlen(value);
+    if ((int64_t)size < info->minimum || (int64_t)size > info->maximum) {
+        (void)snprintf(self->message, MESSAGE_BYTES,
+                       "%s must have %lld to %lld characters, has %zu", source,
+                       (long long)info->minimum, (long long)info->maximum, size);
+        return EDDA_E_INVALID;
+    }
+    for (size_t i = 0; i < sizeof closed_sets / sizeof closed_sets[0]; i++) {
+        if (closed_sets[i].setting == setting && !has_word(closed_sets[i].words, value)) {
+            (void)snprintf(self->message, MESSAGE_BYTES, "%s must be one of %s", source,
+                           closed_sets[i].words);
+            return EDDA_E_INVALID;
+        }
+    }
+    return 0;
+}
+
+static int check_number(struct edda_config *self, enum edda_setting setting, const char *source,
+                        const char *value, int64_t *ret_number) {
+    const struct edda_setting_info *info = &infos[setting];
+    if (info->kind == EDDA_SETTING_SWITCH) {
+        if (parse_switch(value, ret_number)) {
+            return 0;
+        }
+        (void)snprintf(self->message, MESSAGE_BYTES, "%s must be 0 or 1", source);
+        return EDDA_E_INVALID;
+    }
+    if (parse_number(value, ret_number) && *ret_number >= info->minimum &&
+        *ret_number <= info->maximum) {
+        return 0;
+    }
+    (void)snprintf(self->message, MESSAGE_BYTES, "%s must be a number from %lld to %lld", source,
+                   (long long)info->minimum, (long long)info->maximum);
+    return EDDA_E_INVALID;
+}
+
+static int set_value(struct edda_config *self, enum edda_setting setting, const char *source,
+                     const char *value) {
+    int64_t number = 0;
+    int error = infos[setting].kind == EDDA_SETTING_TEXT
+                    ? check_text(self, setting, source, value)
+                    : check_number(self, setting, source, value, &number);
+    if (error) {
+        return error;
+    }
+    char *copy = strdup(value);
+    EDDA_ASSERT(copy);
+    free(self->texts[setting]);
+    self->texts[setting] = copy;
+    self->numbers[setting] = number;
+    return 0;
+}
+
+edda_config_t *edda_config_new(void) {
+    struct edda_config *self = calloc(1, sizeof *self);
+    EDDA_ASSERT(self);
+    for (size_t i = 0; i < EDDA_CONFIG_COUNT; i++) {
+        int error = set_value(self, (enum edda_setting)i, infos[i].name, infos[i].fallback);
+        EDDA_ASSERT(error == 0);
+    }
+    return self;
+}
+
+void edda_config_destroy(edda_config_t **self_p) {
+    struct edda_config *self = *self_p;
+    if (!self) {
+        return;
+    }
+    for (size_t i = 0; i < EDDA_CONFIG_COUNT; i++) {
+        free(self->texts[i]);
+    }
+    free(self);
+    *self_p = NULL;
+}
+
+static size_t smallest(size_t a, size_t b, size_t c) {
+    size_t least = a < b ? a : b;
+    return least < c ? least : c;
+}
+
+/* Levenshtein; names are cut at NAME_BYTES. */
+static size_t measure_distance(const char *a, const char *b) {
+    size_t row[NAME_BYTES + 1];
+    size_t a_size = strnlen(a, NAME_BYTES);
+    size_t b_size = strnlen(b, NAME_BYTES);
+    for (size_t j = 0; j <= b_size; j++) {
+        row[j] = j;
+    }
+    for (size_t i = 1; i <= a_size; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= b_size; j++) {
+            size_t above = row[j];
+            row[j] = smallest(above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
+            diagonal = above;
+        }
+    }
+    return row[b_size];
+}
+
+static const char *find_nearest(const char *name, bool flags) {
+    const char *nearest = NULL;
+    size_t best = SIZE_MAX;
+    for (size_t i = 0; i < EDDA_CONFIG_COUNT; i++) {
+        const char *known = flags ? infos[i].flag : infos[i].variable;
+        size_t distance = measure_distance(name, known);
+        if (distance < best) {
+            best = distance;
+            nearest = known;
+        }
+    }
+    return nearest;
+}
+
+/* The value is the file's content without its last line break. */
+static int set_from_file(struct edda_config *self, enum edda_setting setting, const char *source,
+                         const char *path) {
+    size_t room = (size_t)(infos[setting].kind == EDDA_SETTING_TEXT ? infos[setting].maximum : 32);
+    char *value = calloc(1, room + 3);
+    EDDA_ASSERT(value);
+    FILE *file = fopen(path, "re");
+    int error = file ? 0 : EDDA_E_INVALID;
+    if (file) {
+        size_t size = fread(value, 1, room + 2, file);
+        error = ferror(file) ? EDDA_E_INVALID : 0;
+        (void)fclose(file);
+        if (size > 0 && value[size - 1] == '\n') {
+            value[--size] = '\0';
+        }
+        if (size > 0 && value[size - 1] == '\r') {
+            value[--size] = '\0';
+        }
+    }
+    if (error) {
+        (void)snprintf(self->message, MESSAGE_BYTES, "%s names a file that cannot be read: %s",
+                       source, strerror(errno));
+    } else {
+        error = set_value(self, setting, source, value);
+    }
+    free(value);
+    return error;
+}
+
+static const char *find_variable(char *const *environment, const char *name) {
+    size_t size = strlen(name);
+    for (; *environment; environment++) {
+        if (strncmp(*environment, name, size) == 0 && (*environment)[size] == '=') {
+            return *environment + size + 1;
+        }
+    }
+    return NULL;
+}
+
+static int read_setting(struct edda_config *self, char *const *environment,
+                        enum edda_setting setting) {
+    char file_name[NAME_BYTES];
+    (void)snprintf(file_name, sizeof file_name, "%s_FILE", infos[setting].variable);
+    const char *value = find_variable(environment, infos[setting].variable);
+    const char *path = find_variable(environment, file_name);
+    if (value && path) {
+        (void)snprintf(self->message, MESSAGE_BYTES, "%s and %s are both set",
+                       infos[setting].variable, file_name);
+        return EDDA_E_INVALID;
+    }
+    if (path) {
+        return set_from_file(self, setting, file_name, path);
+    }
+    return value ? set_value(self, setting, infos[setting].variable, value) : 0;
+}
+
+static bool is_known_variable(const char *name) {
+    for (size_t i = 0; i < EDDA_CONFIG_COUNT; i++) {
+        size_t size = strlen(infos[i].variable);
+        if (strncmp(name, infos[i].variable, size) == 0 &&
+            (name[size] == '\0' || strcmp(name + size, "_FILE") == 0)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int refuse_unknown_variables(struct edda_config *self, char *const *environment) {
+    for (; *environment; environment++) {
+        char name[NAME_BYTES];
+        const char *equals = strchr(*environment, '=');
+        if (strncmp(*environment, "EDDA_", 5) != 0 || !equals) {
+            continue;
+        }
+        (void)snprintf(name, sizeof name, "%.*s", (int)(equals - *environment), *environment);
+        if (!is_known_variable(name)) {
+            (void)snprintf(self->message, MESSAGE_BYTES, "unknown variable %s; did you mean %s?",
+                           name, find_nearest(name, false));
+            return EDDA_E_INVALID;
+        }
+    }
+    return 0;
+}
+
+int edda_config_environment(edda_config_t *self, char *const *environment,
+                            const char **ret_message) {
+    int error = refuse_unknown_variables(self, environment);
+    for (size_t i = 0; i < EDDA_CONFIG_COUNT && !error; i++) {
+        error = read_setting(self, environment, (enum edda_setting)i);
+    }
+    if (error) {
+        *ret_message = self->message;
+    }
+    return error;
+}
+
+int edda_config_flag(edda_config_t *self, const char *flag, const char *value,
+                     const char **ret_message) {
+    for (size_t i = 0; i < EDDA_CONFIG_COUNT; i++) {
+        if (strcmp(infos[i].flag, flag) == 0) {
+            int error = set_value(self, (enum edda_setting)i, flag, value);
+            if (error) {
+                *ret_message = self->message;
+            }
+            return error;
+        }
+    }
+    (void)snprintf(self->message, MESSAGE_BYTES, "unknown option %.64s; did you mean %s?", flag,
+                   find_nearest(flag, true));
+    *ret_message = self->message;
+    return EDDA_E_NOT_FOUND;
+}
+
+const char *edda_config_text(const edda_config_t *self, enum edda_setting setting) {
+    EDDA_ASSERT(infos[setting].kind == EDDA_SETTING_TEXT);
+    return self->texts[setting];
+}
+
+int64_t edda_config_number(const edda_config_t *self, enum edda_setting setting) {
+    EDDA_ASSERT(infos[setting].kind == EDDA_SETTING_NUMBER);
+    return self->numbers[setting];
+}
+
+bool edda_config_switch(const edda_config_t *self, enum edda_setting setting) {
+    EDDA_ASSERT(infos[setting].kind == EDDA_SETTING_SWITCH);
+    return self->numbers[setting] != 0;
+}

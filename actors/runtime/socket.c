@@ -1,0 +1,347 @@
+/* actors/runtime/socket.c: ZeroMQ socket options with their reasons, endpoints, and lock files. */
+#include "actors/runtime/socket.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#include "proto/limits.h"
+
+#define MAX_IPC_PATH 107
+#define MAX_ENDPOINTS 8
+#define LINGER_MS 2000
+#define UNBIND_WAIT_MS 500
+
+/* Twice the largest sum of grants of one peer: credit is the flow control, so the high-water mark is
+ * never reached and EAGAIN is a bug. */
+#define HIGH_WATER (2 * EDDA_CLIENT_WINDOW * EDDA_MAX_SERVICES + 64)
+
+struct option {
+    int name;
+    int value;
+};
+
+static const struct option common_options[] = {
+    /* Nobody blocks in a send: one slow peer would stop the whole ROUTER. */
+    {ZMQ_SNDTIMEO, 0},
+    {ZMQ_RCVTIMEO, 0},
+    {ZMQ_SNDHWM, HIGH_WATER},
+    {ZMQ_RCVHWM, HIGH_WATER},
+    /* Long enough for the last DONE and BYE, short enough for a restart. */
+    {ZMQ_LINGER, LINGER_MS},
+    /* ZeroMQ's own heartbeat aborts the process under back-pressure (libzmq issues 3937, 4767) and
+     * kills connections that carry a large frame (2709). We PING ourselves. */
+    {ZMQ_HEARTBEAT_IVL, 0},
+    /* A peer that connects and says nothing is let go. */
+    {ZMQ_HANDSHAKE_IVL, 5000},
+    /* Dead hosts and half-open connections, in seconds, seconds, probes; then milliseconds. */
+    {ZMQ_TCP_KEEPALIVE, 1},
+    {ZMQ_TCP_KEEPALIVE_IDLE, 10},
+    {ZMQ_TCP_KEEPALIVE_INTVL, 3},
+    {ZMQ_TCP_KEEPALIVE_CNT, 3},
+    {ZMQ_TCP_MAXRT, 15000},
+    {ZMQ_IPV6, 1},
+};
+
+static const struct option router_options[] = {
+    /* A default ROUTER drops silently what it cannot route or queue; this makes it say so. */
+    {ZMQ_ROUTER_MANDATORY, 1},
+    /* After a restart every peer reconnects at once. */
+    {ZMQ_BACKLOG, 1024},
+};
+
+static const struct option dealer_options[] = {
+    /* Without it messages queue for a broker that is not there. */
+    {ZMQ_IMMEDIATE, 1},
+    /* Within one session libzmq may reconnect quickly; our back-off opens new sockets. */
+    {ZMQ_RECONNECT_IVL, 100},
+    {ZMQ_RECONNECT_IVL_MAX, 0},
+};
+
+/* The lock files of a bound ROUTER. */
+struct guard {
+    void *socket;
+    int locks[MAX_ENDPOINTS];
+    size_t lock_count;
+    char paths[MAX_ENDPOINTS][MAX_IPC_PATH + 1];
+    struct guard *next;
+};
+
+static struct guard *guards; /* under guards_lock */
+static pthread_mutex_t guards_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static bool has_prefix(const char *text, const char *prefix) {
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+/* The port at the end of tcp://host:port; 0 when there is none. */
+static unsigned parse_port(const char *url, size_t *ret_host_size) {
+    const char *colon = strrchr(url, ':');
+    if (!colon || colon < url + 6 || !colon[1]) {
+        return 0;
+    }
+    unsigned port = 0;
+    for (const char *at = colon + 1; *at; at++) {
+        if (*at < '0' || *at > '9' || port > 65535) {
+            return 0;
+        }
+        port = port * 10 + (unsigned)(*at - '0');
+    }
+    *ret_host_size = (size_t)(colon - url) - 6;
+    return port <= 65535 && *ret_host_size > 0 ? port : 0;
+}
+
+/* Abstract (@) and wildcard (*) ipc addresses cannot be guarded by a lock file. */
+static bool is_ipc_path(const char *path) {
+    return *path && *path != '@' && *path != '*' && strlen(path) <= MAX_IPC_PATH;
+}
+
+static int check_url(const char *url) {
+    size_t host_size = 0;
+    if (strlen(url) >= EDDA_MAX_URL) {
+        return EDDA_E_INVALID;
+    }
+    if (has_prefix(url, "tcp://")) {
+        return parse_port(url, &host_size) ? 0 : EDDA_E_INVALID;
+    }
+    if (has_prefix(url, "ipc://")) {
+        return is_ipc_path(url + 6) ? 0 : EDDA_E_INVALID;
+    }
+    return has_prefix(url, "inproc://") && url[9] ? 0 : EDDA_E_INVALID;
+}
+
+int edda_endpoint_back(const char *url, char ret_url[EDDA_MAX_URL]) {
+    size_t host_size = 0;
+    int error = check_url(url);
+    if (error) {
+        return error;
+    }
+    char back[EDDA_MAX_URL + 8];
+    if (has_prefix(url, "tcp://")) {
+        unsigned port = parse_port(url, &host_size);
+        if (port == 65535) {
+            return EDDA_E_INVALID;
+        }
+        (void)snprintf(back, sizeof back, "tcp://%.*s:%u", (int)host_size, url + 6, port + 1);
+    } else {
+        (void)snprintf(back, sizeof back, "%s.back", url);
+    }
+    error = check_url(back);
+    if (!error) {
+        memcpy(ret_url, back, strlen(back) + 1);
+    }
+    return error;
+}
+
+static bool is_loopback(const char *url) {
+    size_t size = 0;
+    (void)parse_port(url, &size);
+    const char *host = url + 6;
+    if ((size == 9 && memcmp(host, "localhost", 9) == 0) ||
+        (size == 5 && memcmp(host, "[::1]", 5) == 0)) {
+        return true;
+    }
+    /* 127.0.0.0/8 in digits; a name such as 127.example.org is not. */
+    return size > 4 && memcmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == size;
+}
+
+static int set_options(void *socket, const struct option *options, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (zmq_setsockopt(socket, options[i].name, &options[i].value, sizeof(int)) != 0) {
+            return EDDA_E_INTERNAL;
+        }
+    }
+    return 0;
+}
+
+static int make_socket(void *zmq_context, int type, const struct option *options, size_t count,
+                       void **ret_socket) {
+    void *socket = zmq_socket(zmq_context, type);
+    if (!socket) {
+        return errno == EMFILE ? EDDA_E_LIMIT : EDDA_E_UNAVAILABLE;
+    }
+    /* A bound on one frame; the message's own bounds are checked when it is read. */
+    int64_t frame_bytes = EDDA_MAX_FRAME_BYTES + 64;
+    int error = set_options(socket, common_options, sizeof common_options / sizeof common_options[0]);
+    if (!error) {
+        error = set_options(socket, options, count);
+    }
+    if (!error &&
+        zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &frame_bytes, sizeof frame_bytes) != 0) {
+        error = EDDA_E_INTERNAL;
+    }
+    if (error) {
+        zmq_close(socket);
+        return error;
+    }
+    *ret_socket = socket;
+    return 0;
+}
+
+/* The file stays when the lock is given back: removing it would let two holders lock two files of
+ * the same name. */
+static int lock_path(struct guard *guard, const char *path) {
+    char name[MAX_IPC_PATH + 8];
+    (void)snprintf(name, sizeof name, "%s.lock", path);
+    int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return EDDA_E_IO;
+    }
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        int error = errno == EWOULDBLOCK ? EDDA_E_CONFLICT : EDDA_E_IO;
+        close(fd);
+        return error;
+    }
+    guard->locks[guard->lock_count] = fd;
+    memcpy(guard->paths[guard->lock_count], path, strlen(path) + 1);
+    guard->lock_count++;
+    return 0;
+}
+
+static int bind_url(void *socket, struct guard *guard, const char *url, bool allow_plain_tcp) {
+    int error = check_url(url);
+    if (error) {
+        return error;
+    }
+    if (has_prefix(url, "tcp://") && !allow_plain_tcp && !is_loopback(url)) {
+        return EDDA_E_DENIED;
+    }
+    if (has_prefix(url, "ipc://")) {
+        error = lock_path(guard, url + 6);
+        if (error) {
+            return error;
+        }
+    }
+    if (zmq_bind(socket, url) == 0) {
+        return 0;
+    }
+    switch (errno) {
+    case EADDRINUSE:
+        return EDDA_E_CONFLICT;
+    case EINVAL:
+    case ENODEV:
+    case EADDRNOTAVAIL:
+        return EDDA_E_INVALID;
+    default:
+        return EDDA_E_IO;
+    }
+}
+
+static void release_locks(struct guard *guard) {
+    for (size_t i = 0; i < guard->lock_count; i++) {
+        close(guard->locks[i]);
+    }
+    free(guard);
+}
+
+int edda_socket_router(void *zmq_context, const char *const *urls, size_t count,
+                       bool allow_plain_tcp, void **ret_socket) {
+    if (count == 0 || count > MAX_ENDPOINTS) {
+        return EDDA_E_INVALID;
+    }
+    void *socket = NULL;
+    int error = make_socket(zmq_context, ZMQ_ROUTER, router_options,
+                            sizeof router_options / sizeof router_options[0], &socket);
+    if (error) {
+        return error;
+    }
+    struct guard *guard = calloc(1, sizeof *guard);
+    EDDA_ASSERT(guard);
+    guard->socket = socket;
+    for (size_t i = 0; i < count && !error; i++) {
+        error = bind_url(socket, guard, urls[i], allow_plain_tcp);
+    }
+    pthread_mutex_lock(&guards_lock);
+    guard->next = guards;
+    guards = guard;
+    pthread_mutex_unlock(&guards_lock);
+    if (error) {
+        edda_socket_close(&socket, 0);
+        return error;
+    }
+    *ret_socket = socket;
+    return 0;
+}
+
+int edda_socket_dealer(void *zmq_context, const char *url, void **ret_socket) {
+    void *socket = NULL;
+    int error = check_url(url);
+    if (error) {
+        return error;
+    }
+    error = make_socket(zmq_context, ZMQ_DEALER, dealer_options,
+                        sizeof dealer_options / sizeof dealer_options[0], &socket);
+    if (error) {
+        return error;
+    }
+    if (zmq_connect(socket, url) != 0) {
+        error = errno == EINVAL ? EDDA_E_INVALID : EDDA_E_UNAVAILABLE;
+        zmq_close(socket);
+        return error;
+    }
+    *ret_socket = socket;
+    return 0;
+}
+
+/* libzmq removes the path of a closed listener later, on its own thread. Waiting for it under the
+ * lock keeps it from removing our successor's. */
+static void unbind_paths(struct guard *guard) {
+    for (size_t i = 0; i < guard->lock_count; i++) {
+        char url[EDDA_MAX_URL];
+        struct stat status;
+        (void)snprintf(url, sizeof url, "ipc://%s", guard->paths[i]);
+        if (zmq_unbind(guard->socket, url) != 0) {
+            continue;
+        }
+        for (int waited = 0; waited < UNBIND_WAIT_MS; waited++) {
+            if (stat(guard->paths[i], &status) != 0) {
+                break;
+            }
+            nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        }
+    }
+}
+
+static struct guard *take_guard(void *socket) {
+    pthread_mutex_lock(&guards_lock);
+    struct guard **link = &guards;
+    while (*link && (*link)->socket != socket) {
+        link = &(*link)->next;
+    }
+    struct guard *guard = *link;
+    if (guard) {
+        *link = guard->next;
+    }
+    pthread_mutex_unlock(&guards_lock);
+    return guard;
+}
+
+void edda_socket_close(void **socket_p, int linger_ms) {
+    void *socket = *socket_p;
+    if (!socket) {
+        return;
+    }
+    struct guard *guard = take_guard(socket);
+    if (guard) {
+        unbind_paths(guard);
+    }
+    (void)zmq_setsockopt(socket, ZMQ_LINGER, &linger_ms, sizeof linger_ms);
+    (void)zmq_close(socket);
+    if (guard) {
+        release_locks(guard);
+    }
+    *socket_p = NULL;
+}
+
+bool edda_socket_writable(void *socket) {
+    int events = 0;
+    size_t size = sizeof events;
+    return zmq_getsockopt(socket, ZMQ_EVENTS, &events, &size) == 0 && (events & ZMQ_POLLOUT);
+}
