@@ -1,0 +1,168 @@
+"""Edda beside real peers in the same run, alternating. Prints; never passes or fails on time."""
+
+import argparse
+import os
+import platform
+import statistics
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import load
+import service
+
+GOALS = {"roundtrip": 18.0, "memo": 40.0, "search": 1500.0, "ingest": 2000.0, "idle": 30.0}
+
+
+def machine():
+    model = "unknown processor"
+    with open("/proc/cpuinfo") as info:
+        for line in info:
+            if line.startswith("model name"):
+                model = line.split(":", 1)[1].strip()
+                break
+    with open("/proc/loadavg") as average:
+        busy = average.read().split()[0]
+    return (f"{os.cpu_count()} x {model}, {platform.system()} {platform.release()}, "
+            f"load {busy} at the start, {time.strftime('%Y-%m-%d')}")
+
+
+def median(runs, key):
+    return statistics.median(run[key] for run in runs)
+
+
+def row(name, runs, base=None):
+    errors = sum(run.get("errors", 0) for run in runs)
+    ratio = f"{median(runs, 'cpu_us') / median(base, 'cpu_us'):8.2f}" if base else " " * 8
+    print(f"  {name:<28}{median(runs, 'cpu_us'):10.1f}{ratio}{median(runs, 'rps'):11.0f}"
+          f"{median(runs, 'p50_ms'):9.2f}{median(runs, 'p99_ms'):9.2f}"
+          f"{'' if not errors else f'  {errors} errors'}")
+
+
+def header(title, goal):
+    print(f"\n{title} (goal: {goal:g} CPU us a request)")
+    print(f"  {'':<28}{'CPU us':>10}{'ratio':>8}{'req/s':>11}{'p50 ms':>9}{'p99 ms':>9}")
+
+
+def alternate(targets, rounds, seconds, connections):
+    """targets: (name, service, path, script). One warm-up, then rounds in turn."""
+    results = {name: [] for name, _, _, _ in targets}
+    for name, one, path, script in targets:
+        load.wrk(one, path, connections, 1, script)
+    for _ in range(rounds):
+        for name, one, path, script in targets:
+            results[name].append(load.wrk(one, path, connections, seconds, script))
+    return results
+
+
+def roundtrip(edda, options):
+    header("HTTP -> broker -> store -> HTTP, 64 connections", GOALS["roundtrip"])
+    peers = [("nginx, static", service.start_nginx(), "/", None)]
+    node = service.start_node()
+    if node:
+        peers.append(("node http, static", node, "/", None))
+    try:
+        results = alternate([("edda GET /api/health", edda, "/api/health", None)] + peers,
+                            options.rounds, options.seconds, 64)
+        base = results["nginx, static"]
+        for name, runs in results.items():
+            row(name, runs, base)
+    finally:
+        for _, peer, _, _ in peers:
+            peer.stop()
+
+
+def memo(edda, options):
+    status, answer = service.call(edda, "POST", "/api/v1/memo",
+                                  {"title": "One row", "content": "One row of the store.",
+                                   "reference_id": "one-row"})
+    if status != 201:
+        raise SystemExit(f"POST memo answered {status} {answer}")
+    load.wait_processed(edda)
+    header("One row of SQLite over HTTP, 64 connections", GOALS["memo"])
+    path = f"/api/v1/memo/{answer['memo_uuid']}"
+    results = alternate([("edda GET /api/v1/memo/{id}", edda, path, None)], options.rounds,
+                        options.seconds, 64)
+    for name, runs in results.items():
+        row(name, runs)
+
+
+def ingest(edda, options):
+    runs = []
+    for number in range(options.rounds):
+        runs.append(load.ingest(edda, options.memos, 32, first=number * options.memos))
+    print(f"\ningest of {options.memos} Markdown memos of 4 KB at concurrency 32 "
+          f"(goal: {GOALS['ingest']:g} CPU us a memo; Skald measured 24000-29000)")
+    failures = sum(len(run["failures"]) for run in runs)
+    print(f"  CPU us a memo {median(runs, 'cpu_us'):.0f}, accepted/s {median(runs, 'accepted_s'):.0f}, "
+          f"processed/s {median(runs, 'processed_s'):.0f}, POST p50 {median(runs, 'p50_ms'):.1f} ms, "
+          f"p99 {median(runs, 'p99_ms'):.1f} ms, failures {failures}")
+
+
+def search(edda, options):
+    _, statistics_before = service.call(edda, "GET", "/api/v1/pipeline")
+    chunks = statistics_before["chunks"]
+    number = 1000000
+    while chunks < 10000:
+        load.ingest(edda, 500, 32, first=number)
+        number += 500
+        _, now = service.call(edda, "GET", "/api/v1/pipeline")
+        chunks = now["chunks"]
+    script = load.search_script()
+    try:
+        for connections in (1, 16, 64):
+            header(f"search over {chunks} chunks, {connections} connections; Skald measured "
+                   "130000-160000", GOALS["search"])
+            results = alternate([("edda POST /api/v1/search", edda, "/api/v1/search", script)],
+                                options.rounds, options.seconds, connections)
+            for name, runs in results.items():
+                row(name, runs)
+        print(f"  memory of the whole service now {edda.rss_bytes() / 2**20:.1f} MiB")
+    finally:
+        os.unlink(script)
+
+
+def idle(options):
+    print(f"\nidle memory of `edda up` (goal: {GOALS['idle']:g} MB; Skald's processes 450-600 MB)")
+    for flags in ([], ["--processes"]):
+        one = service.start_edda(options.edda, *flags)
+        time.sleep(2)
+        before = one.cpu_seconds()
+        time.sleep(5)
+        spent = one.cpu_seconds() - before
+        print(f"  edda up {' '.join(flags):<12} RSS {one.rss_bytes() / 1e6:.1f} MB, "
+              f"{spent / 5 * 1000:.2f} CPU ms a second")
+        one.stop()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("which", nargs="*", default=[], metavar="roundtrip|memo|ingest|search|idle")
+    parser.add_argument("--edda", required=True)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=4)
+    parser.add_argument("--memos", type=int, default=1000)
+    parser.add_argument("--quick", action="store_true", help="one short round of each")
+    options = parser.parse_args()
+    unknown = set(options.which) - set(GOALS)
+    if unknown:
+        parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
+    if options.quick:
+        options.rounds, options.seconds, options.memos = 1, 1, 200
+    which = options.which or list(GOALS)
+    print(f"{machine()}; {options.rounds} rounds of {options.seconds} s")
+    if "idle" in which:
+        idle(options)
+    if set(which) - {"idle"}:
+        edda = service.start_edda(options.edda)
+        try:
+            for name, bench in (("roundtrip", roundtrip), ("memo", memo), ("ingest", ingest),
+                                ("search", search)):
+                if name in which:
+                    bench(edda, options)
+        finally:
+            edda.stop()
+
+
+if __name__ == "__main__":
+    main()
