@@ -1,0 +1,24 @@
+/* gateway/search_fields.h: the rules of a search request's body: query, limit, filters.
+ *
+ * Pure: parsed JSON in, the store's message or the contract's words out. Views point into the JSON
+ * or the arena. */
+#ifndef EDDA_GATEWAY_SEARCH_FIELDS_H
+#define EDDA_GATEWAY_SEARCH_FIELDS_H
+
+#include "gateway/read.h"
+#include "proto/body_store.h"
+
+struct edda_search_fields {
+    struct edda_text query;
+    uint32_t limit; /* results the client wants, 1..EDDA_MAX_SEARCH_LIMIT */
+    struct edda_store_filters filters;
+    bool nothing; /* a filter compares with null, which SQL never finds equal or unequal */
+};
+
+/* body NULL: there was none. EDDA_E_INVALID: *ret_message (static or in the arena) is the answer's
+ * text. EDDA_E_MEMORY. */
+int edda_search_check(const json_t *body, struct edda_arena *arena,
+                      struct edda_search_fields *ret_fields,
+                      const char **ret_message) EDDA_MUST_CHECK;
+
+#endif
