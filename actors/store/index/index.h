@@ -134,7 +134,7 @@ struct edda_index_grams {
 bool edda_index_sample_due(const edda_index_t *self);
 
 /* Chunks that belong in the sample and are not in it; at most EDDA_INDEX_SAMPLE; returns how many. */
-size_t edda_index_sample_wanted(const edda_index_t *self, edda_index_scratch_t *scratch,
+size_t edda_index_sample_wanted(const edda_index_t *self,
                                 struct edda_uuid ret_chunks[EDDA_INDEX_SAMPLE]);
 
 /* What rescoring reads of a chunk. text.data == NULL: the chunk is gone. */
@@ -150,8 +150,9 @@ int edda_index_sample_make(edda_index_scratch_t *scratch, const struct edda_uuid
                            struct edda_index_grams *ret_grams) EDDA_MUST_CHECK;
 void edda_index_grams_done(struct edda_index_grams *grams);
 
-/* Takes the grams (their items are moved, the array is not), drops what belongs no longer in the
- * sample, and counts the sample as fresh. EDDA_E_MEMORY: the sample is then smaller, not wrong. */
+/* Takes the grams (their items are moved where wanted; call edda_index_grams_done on each anyway),
+ * drops what belongs no longer in the sample, and counts the sample as fresh, even when some of the
+ * wanted chunks are gone. EDDA_E_MEMORY: the sample is then smaller or older, not wrong. */
 int edda_index_sample_update(edda_index_t *self, struct edda_index_grams *grams,
                              size_t count) EDDA_MUST_CHECK;
 

@@ -1,0 +1,486 @@
+/* actors/store/index/search.c: a query, its two legs, and their fusion before and after the texts. */
+#include "actors/store/index/index.h"
+#include "actors/store/index/state.h"
+
+#include <stdlib.h>
+
+#define QUERY_TERMS_MAX 512    /* distinct words of a query that are scored */
+#define QUERY_EXPANDED_MAX 64  /* of which the rarest are expanded */
+
+edda_index_scratch_t *edda_index_scratch_new(edda_analyser_t *analyser) {
+    edda_index_scratch_t *self = calloc(1, sizeof *self);
+    if (self && edda_folder_init(&self->folder)) {
+        free(self);
+        return NULL;
+    }
+    if (self) {
+        self->analyser = analyser;
+    }
+    return self;
+}
+
+void edda_index_scratch_destroy(edda_index_scratch_t **self_p) {
+    edda_index_scratch_t *self = *self_p;
+    if (!self) {
+        return;
+    }
+    edda_folder_done(&self->folder);
+    edda_vocabulary_scratch_done(&self->vocabulary);
+    edda_vectors_scratch_done(&self->vectors);
+    free(self->query_terms);
+    free(self->terms);
+    free(self->scores);
+    free(self->best);
+    free(self->touched);
+    free(self->verdicts);
+    free(self);
+    *self_p = NULL;
+}
+
+static int reserve_scratch(const edda_index_t *self, edda_index_scratch_t *scratch) {
+    size_t slots = self->lexical.slot_count;
+    if (slots > scratch->slots_capacity) {
+        size_t capacity = slots + slots / 4 + 1024;
+        free(scratch->scores);
+        free(scratch->best);
+        free(scratch->touched);
+        scratch->scores = malloc(capacity * sizeof *scratch->scores);
+        scratch->best = calloc(capacity, sizeof *scratch->best);
+        scratch->touched = malloc(capacity * sizeof *scratch->touched);
+        bool made = scratch->scores && scratch->best && scratch->touched;
+        scratch->slots_capacity = made ? capacity : 0;
+        if (!made) {
+            return EDDA_E_MEMORY;
+        }
+    }
+    int error = EDDA_GROW(scratch->verdicts, scratch->verdicts_capacity, self->memo_count);
+    if (!error && slots) {
+        memset(scratch->scores, 0, slots * sizeof *scratch->scores);
+    }
+    if (!error && self->memo_count) {
+        memset(scratch->verdicts, 0, self->memo_count);
+    }
+    return error;
+}
+
+/* ---- which chunks may be found ---- */
+
+struct admission {
+    const edda_index_t *index;
+    const struct edda_index_query *query;
+    uint8_t *verdicts;
+};
+
+static bool judge_memo(const struct admission *admission, const struct edda_index_memo *memo) {
+    int64_t now = admission->query->now_wall_ms;
+    if (!memo->visible) {
+        return false;
+    }
+    int64_t expiry = edda_attributes_expiry(memo->attributes);
+    if (now != 0 && expiry != 0 && expiry <= now) {
+        return false;
+    }
+    return edda_filter_pass(admission->query->filter, memo->attributes);
+}
+
+static bool admit_slot(void *context, uint32_t slot) {
+    const struct admission *admission = context;
+    uint32_t memo = admission->index->slots[slot].memo;
+    if (memo == EDDA_INDEX_NONE) {
+        return false;
+    }
+    uint8_t *verdict = &admission->verdicts[memo];
+    if (*verdict == 0) {
+        *verdict = judge_memo(admission, &admission->index->memos[memo]) ? 1 : 2;
+    }
+    return *verdict == 1;
+}
+
+/* ---- the words of a query ---- */
+
+static int compare_hashes(const void *left, const void *right) {
+    uint32_t a = (uint32_t)((const struct edda_query_term *)left)->hash;
+    uint32_t b = (uint32_t)((const struct edda_query_term *)right)->hash;
+    return a < b ? -1 : a > b;
+}
+
+/* The fixed order of summation: df, then hash. */
+static int compare_terms(const void *left, const void *right) {
+    const struct edda_query_term *a = left;
+    const struct edda_query_term *b = right;
+    return a->df != b->df ? (a->df < b->df ? -1 : 1) : compare_hashes(left, right);
+}
+
+/* Adds up equal words and looks them up; sorted by (df, hash). */
+static size_t merge_terms(const edda_index_t *self, struct edda_query_term *terms, size_t count) {
+    size_t kept = 0;
+    qsort(terms, count, sizeof *terms, compare_hashes);
+    for (size_t i = 0; i < count; i++) {
+        if (kept > 0 && (uint32_t)terms[kept - 1].hash == (uint32_t)terms[i].hash) {
+            terms[kept - 1].tf++;
+            continue;
+        }
+        struct edda_query_term term = terms[i];
+        term.term = edda_lexical_find(&self->lexical, (uint32_t)term.hash);
+        term.df = term.term == EDDA_INDEX_NONE ? 0 : self->lexical.terms[term.term].df;
+        terms[kept++] = term;
+    }
+    qsort(terms, kept, sizeof *terms, compare_terms);
+    return kept < QUERY_TERMS_MAX ? kept : QUERY_TERMS_MAX;
+}
+
+/* Words and grams of the query; stopwords only when there is nothing else. */
+static int read_query(const edda_index_t *self, edda_index_scratch_t *scratch,
+                      struct edda_text text, size_t *ret_count) {
+    struct edda_tokens tokens = {0};
+    size_t count = 0;
+    size_t meaning = 0;
+    *ret_count = 0;
+    edda_gram_query_clear(&scratch->grams);
+    int error = text.size ? edda_analyser_run(scratch->analyser, text, EDDA_LANGUAGE_AUTO, &tokens)
+                          : 0;
+    if (!error) {
+        error = EDDA_GROW(scratch->query_terms, scratch->query_terms_capacity, tokens.count);
+    }
+    if (error || tokens.count == 0) {
+        return error;
+    }
+    for (size_t i = 0; i < tokens.count; i++) {
+        meaning += !tokens.items[i].stopword;
+    }
+    for (size_t i = 0; i < tokens.count; i++) {
+        const struct edda_token *token = &tokens.items[i];
+        if (token->stopword && meaning > 0) {
+            continue;
+        }
+        edda_gram_query_add(&scratch->grams, &scratch->folder, token);
+        scratch->query_terms[count++] = (struct edda_query_term){
+            .hash = token->hash,
+            .text = token->stem,
+            .tf = 1,
+            .expandable = token->kind == EDDA_TOKEN_WORD && !token->stopword,
+        };
+    }
+    *ret_count = merge_terms(self, scratch->query_terms, count);
+    return 0;
+}
+
+/* ---- words ---- */
+
+struct member {
+    uint32_t term;
+    float weight;
+};
+
+static void sort_members(const struct edda_lexical *lexical, struct member *members, size_t count) {
+    for (size_t i = 1; i < count; i++) {
+        struct member moved = members[i];
+        const struct edda_postings *left = &lexical->terms[moved.term];
+        size_t at = i;
+        for (; at > 0; at--) {
+            const struct edda_postings *right = &lexical->terms[members[at - 1].term];
+            if (right->df < left->df || (right->df == left->df && right->hash < left->hash)) {
+                break;
+            }
+            members[at] = members[at - 1];
+        }
+        members[at] = moved;
+    }
+}
+
+/* Scores one word of the query with its expansions; returns its idf as the collection sees it. */
+static int score_term(const edda_index_t *self, edda_index_scratch_t *scratch,
+                      struct edda_lexical_sums *sums, const struct edda_query_term *term,
+                      bool expand, float *ret_idf) {
+    const struct edda_lexical *lexical = &self->lexical;
+    struct edda_expansion found[EDDA_EXPANSIONS];
+    struct member members[EDDA_EXPANSIONS + 1];
+    size_t found_count = 0;
+    size_t count = 0;
+    float cap = edda_lexical_idf(lexical, term->df);
+    if (expand && term->df > 0) {
+        found_count = edda_vocabulary_variants(&self->vocabulary, lexical, term->term, term->text,
+                                               found);
+    } else if (expand) {
+        int error = edda_vocabulary_neighbours(&self->vocabulary, lexical, &scratch->vocabulary,
+                                               term->text, found, &found_count);
+        if (error) {
+            return error;
+        }
+    }
+    if (term->df > 0) {
+        members[count++] = (struct member){term->term, 1.0f};
+    }
+    for (size_t i = 0; i < found_count; i++) {
+        members[count++] = (struct member){found[i].term, found[i].weight};
+        float idf = edda_lexical_idf(lexical, lexical->terms[found[i].term].df);
+        cap = term->df == 0 && idf < cap ? idf : cap;
+    }
+    *ret_idf = cap;
+    sort_members(lexical, members, count);
+    for (size_t i = 0; i < count; i++) {
+        float idf = edda_lexical_idf(lexical, lexical->terms[members[i].term].df);
+        float weight = members[i].weight * (idf < cap ? idf : cap) * (float)term->tf;
+        if (count == 1) {
+            edda_lexical_sum(lexical, members[i].term, weight, sums);
+        } else {
+            edda_lexical_sum_best(lexical, members[i].term, weight, sums);
+        }
+    }
+    if (count > 1) {
+        edda_lexical_end_group(sums);
+    }
+    return 0;
+}
+
+static int score_words(const edda_index_t *self, edda_index_scratch_t *scratch, size_t count) {
+    struct edda_lexical_sums sums = {scratch->scores, scratch->best, scratch->touched, 0};
+    int error = EDDA_GROW(scratch->terms, scratch->terms_capacity, count);
+    size_t expanded = 0;
+    scratch->term_count = 0;
+    for (size_t i = 0; !error && i < count; i++) {
+        const struct edda_query_term *term = &scratch->query_terms[i];
+        bool expand = term->expandable && expanded < QUERY_EXPANDED_MAX;
+        float idf = 0;
+        expanded += expand;
+        error = score_term(self, scratch, &sums, term, expand, &idf);
+        scratch->terms[scratch->term_count++] = (struct edda_hit_term){term->hash, (double)idf};
+    }
+    return error;
+}
+
+/* ---- the best of a leg; ties by chunk ---- */
+
+static bool is_worse(const edda_index_t *self, struct edda_scored a, struct edda_scored b) {
+    if (a.score != b.score) {
+        return a.score < b.score;
+    }
+    return memcmp(self->slots[a.slot].uuid.bytes, self->slots[b.slot].uuid.bytes, 16) > 0;
+}
+
+static void sink_best(const edda_index_t *self, struct edda_scored *heap, size_t count, size_t at,
+                      struct edda_scored item) {
+    for (size_t child; (child = 2 * at + 1) < count; at = child) {
+        if (child + 1 < count && is_worse(self, heap[child + 1], heap[child])) {
+            child++;
+        }
+        if (!is_worse(self, heap[child], item)) {
+            break;
+        }
+        heap[at] = heap[child];
+    }
+    heap[at] = item;
+}
+
+/* Offers item to a min-heap of at most EDDA_INDEX_LEG; returns the heap's new count. */
+static size_t offer(const edda_index_t *self, struct edda_scored *heap, size_t count,
+                    struct edda_scored item) {
+    if (count == EDDA_INDEX_LEG) {
+        if (is_worse(self, heap[0], item)) {
+            sink_best(self, heap, count, 0, item);
+        }
+        return count;
+    }
+    size_t at = count;
+    for (; at > 0 && is_worse(self, item, heap[(at - 1) / 2]); at = (at - 1) / 2) {
+        heap[at] = heap[(at - 1) / 2];
+    }
+    heap[at] = item;
+    return count + 1;
+}
+
+static size_t select_words(const edda_index_t *self, edda_index_scratch_t *scratch,
+                           struct admission *admission) {
+    size_t count = 0;
+    float least = 0;
+    for (uint32_t slot = 0; slot < self->lexical.slot_count; slot++) {
+        float score = scratch->scores[slot];
+        if (score < least || score <= 0 || !admit_slot(admission, slot)) {
+            continue;
+        }
+        count = offer(self, scratch->words, count, (struct edda_scored){score, slot});
+        least = count == EDDA_INDEX_LEG ? scratch->words[0].score : 0;
+    }
+    return count;
+}
+
+/* ---- vectors ---- */
+
+static const struct edda_vectors *find_vectors(const edda_index_t *self,
+                                               const struct edda_index_query *query) {
+    for (size_t i = 0; i < self->model_count; i++) {
+        if (self->models[i].dimension == query->dimension &&
+            edda_text_is(query->model, self->models[i].model)) {
+            return &self->models[i];
+        }
+    }
+    return NULL;
+}
+
+/* Fills `best` with the leg's chunks and says by *ret_count how many. */
+static int select_vectors(const edda_index_t *self, edda_index_scratch_t *scratch,
+                          const struct edda_index_query *query, struct admission *admission,
+                          struct edda_scored best[EDDA_INDEX_LEG], size_t *ret_count) {
+    const struct edda_vectors *vectors = find_vectors(self, query);
+    size_t found = 0;
+    *ret_count = 0;
+    if (!vectors) {
+        scratch->vector_degraded = query->model.size > 0 && edda_index_chunks(self) > 0;
+        return 0;
+    }
+    int error = edda_vectors_search(vectors, &scratch->vectors, query->vector, EDDA_INDEX_LEG,
+                                    admit_slot, admission, &found);
+    for (size_t i = 0; !error && i < found; i++) {
+        *ret_count = offer(self, best, *ret_count, scratch->vectors.heap[i]);
+    }
+    return error;
+}
+
+/* ---- fusion ---- */
+
+static struct edda_candidate *find_candidate(const edda_index_t *self,
+                                             edda_index_scratch_t *scratch, uint32_t slot) {
+    /* hit.candidate holds the slot until the candidates are ordered. */
+    for (size_t i = 0; i < scratch->candidate_count; i++) {
+        if (scratch->candidates[i].hit.candidate == slot) {
+            return &scratch->candidates[i];
+        }
+    }
+    struct edda_candidate *added = &scratch->candidates[scratch->candidate_count++];
+    *added = (struct edda_candidate){0};
+    added->hit.chunk = self->slots[slot].uuid;
+    added->hit.memo = self->memos[self->slots[slot].memo].key;
+    added->hit.candidate = slot;
+    return added;
+}
+
+static struct edda_fusion_range range_of(const struct edda_scored *items, size_t count) {
+    float scores[EDDA_INDEX_LEG];
+    for (size_t i = 0; i < count; i++) {
+        scores[i] = items[i].score;
+    }
+    return edda_fusion_range(scores, count, EDDA_INDEX_LEG);
+}
+
+static int compare_candidates(const void *left, const void *right) {
+    const struct edda_index_hit *a = &((const struct edda_candidate *)left)->hit;
+    const struct edda_index_hit *b = &((const struct edda_candidate *)right)->hit;
+    if (a->score != b->score) {
+        return a->score > b->score ? -1 : 1;
+    }
+    return memcmp(a->chunk.bytes, b->chunk.bytes, 16);
+}
+
+static void fuse_legs(const edda_index_t *self, edda_index_scratch_t *scratch, size_t word_count,
+                      const struct edda_scored *vectors, size_t vector_count) {
+    struct edda_fusion_range words = range_of(scratch->words, word_count);
+    struct edda_fusion_range near = range_of(vectors, vector_count);
+    scratch->candidate_count = 0;
+    for (size_t i = 0; i < word_count; i++) {
+        struct edda_candidate *candidate = &scratch->candidates[scratch->candidate_count++];
+        uint32_t slot = scratch->words[i].slot;
+        *candidate = (struct edda_candidate){.raw_words = scratch->words[i].score};
+        candidate->hit.chunk = self->slots[slot].uuid;
+        candidate->hit.memo = self->memos[self->slots[slot].memo].key;
+        candidate->hit.candidate = slot;
+        candidate->hit.words = edda_fusion_stretch(words, scratch->words[i].score);
+    }
+    for (size_t i = 0; i < vector_count; i++) {
+        struct edda_candidate *candidate = find_candidate(self, scratch, vectors[i].slot);
+        candidate->raw_vector = vectors[i].score;
+        candidate->hit.vector = edda_fusion_stretch(near, vectors[i].score);
+    }
+    for (size_t i = 0; i < scratch->candidate_count; i++) {
+        struct edda_index_hit *hit = &scratch->candidates[i].hit;
+        hit->score = (scratch->weights.words + scratch->weights.grams) * hit->words +
+                     scratch->weights.vector * hit->vector;
+    }
+    qsort(scratch->candidates, scratch->candidate_count, sizeof *scratch->candidates,
+          compare_candidates);
+    if (scratch->candidate_count > EDDA_INDEX_CANDIDATES) {
+        scratch->candidate_count = EDDA_INDEX_CANDIDATES;
+    }
+    for (size_t i = 0; i < scratch->candidate_count; i++) {
+        scratch->candidates[i].hit.candidate = (uint32_t)i;
+        scratch->hits[i] = scratch->candidates[i].hit;
+    }
+}
+
+static void fill_result(const edda_index_scratch_t *scratch, size_t count,
+                        struct edda_index_result *ret_result) {
+    *ret_result = (struct edda_index_result){
+        .items = scratch->hits,
+        .count = count,
+        .terms = scratch->terms,
+        .term_count = scratch->term_count,
+        .vector_degraded = scratch->vector_degraded,
+    };
+}
+
+int edda_index_search(const edda_index_t *self, edda_index_scratch_t *scratch,
+                      const struct edda_index_query *query, struct edda_index_result *ret_result) {
+    struct admission admission = {self, query, NULL};
+    struct edda_scored vectors[EDDA_INDEX_LEG];
+    size_t term_count = 0;
+    size_t vector_count = 0;
+    scratch->vector_degraded = false;
+    scratch->term_count = 0;
+    scratch->candidate_count = 0;
+    int error = reserve_scratch(self, scratch);
+    admission.verdicts = scratch->verdicts;
+    if (!error) {
+        error = read_query(self, scratch, query->text, &term_count);
+    }
+    if (!error) {
+        error = score_words(self, scratch, term_count);
+    }
+    if (!error) {
+        error = select_vectors(self, scratch, query, &admission, vectors, &vector_count);
+    }
+    if (error) {
+        return error;
+    }
+    size_t word_count = term_count ? select_words(self, scratch, &admission) : 0;
+    scratch->weights =
+        edda_fusion_is_builtin(query->model) ? self->builtin_weights : self->model_weights;
+    if (query->model.size == 0 || scratch->vector_degraded) {
+        scratch->weights = edda_fusion_without_vector(self->builtin_weights);
+    }
+    fuse_legs(self, scratch, word_count, vectors, vector_count);
+    fill_result(scratch, scratch->candidate_count, ret_result);
+    return 0;
+}
+
+int edda_index_rescore(const edda_index_t *self, edda_index_scratch_t *scratch,
+                       const struct edda_index_text *texts, size_t limit,
+                       struct edda_index_result *ret_result) {
+    float scores[EDDA_INDEX_CANDIDATES];
+    size_t kept = 0;
+    edda_gram_query_ready(&scratch->grams, &self->sample);
+    for (size_t i = 0; i < scratch->candidate_count; i++) {
+        struct edda_candidate *candidate = &scratch->candidates[i];
+        if (!texts[candidate->hit.candidate].text.data) {
+            continue;
+        }
+        scores[kept] = edda_gram_query_score(&scratch->grams, &scratch->folder,
+                                             &texts[candidate->hit.candidate]);
+        candidate->raw_grams = scores[kept];
+        scratch->candidates[kept++] = *candidate;
+    }
+    struct edda_fusion_range grams = edda_fusion_range(scores, kept, EDDA_INDEX_CANDIDATES);
+    const struct edda_fusion_weights *weights = &scratch->weights;
+    for (size_t i = 0; i < kept; i++) {
+        struct edda_index_hit *hit = &scratch->candidates[i].hit;
+        hit->grams = edda_fusion_stretch(grams, scratch->candidates[i].raw_grams);
+        hit->score = weights->words * hit->words + weights->grams * hit->grams +
+                     weights->vector * hit->vector;
+    }
+    scratch->candidate_count = kept;
+    qsort(scratch->candidates, kept, sizeof *scratch->candidates, compare_candidates);
+    size_t count = kept < limit ? kept : limit;
+    for (size_t i = 0; i < count; i++) {
+        scratch->hits[i] = scratch->candidates[i].hit;
+    }
+    fill_result(scratch, count, ret_result);
+    return 0;
+}

@@ -1,0 +1,281 @@
+/* actors/store/index/vectors.c: rows, quantised, and the two passes of a search. */
+#include "actors/store/index/vectors.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define ALIGNMENT 64
+#define SCAN_BLOCK 256
+
+int edda_vectors_init(struct edda_vectors *self, struct edda_text model, uint32_t dimension) {
+    *self = (struct edda_vectors){.dimension = dimension};
+    self->stride = (dimension + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    self->model = strndup(model.data, model.size);
+    return self->model ? 0 : EDDA_E_MEMORY;
+}
+
+void edda_vectors_done(struct edda_vectors *self) {
+    free(self->model);
+    free(self->rows);
+    free(self->halves);
+    free(self->scales);
+    free(self->slots);
+    *self = (struct edda_vectors){0};
+}
+
+size_t edda_vectors_bytes(const struct edda_vectors *self) {
+    return self->row_capacity * (self->stride + 2 * (size_t)self->dimension + sizeof(float) +
+                                 sizeof(uint32_t));
+}
+
+void edda_vectors_scratch_done(struct edda_vectors_scratch *scratch) {
+    free(scratch->query);
+    free(scratch->floats);
+    free(scratch->heap);
+    *scratch = (struct edda_vectors_scratch){0};
+}
+
+uint16_t edda_half_from_float(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, 4);
+    uint32_t sign = bits >> 16 & 0x8000;
+    uint32_t magnitude = bits & 0x7FFFFFFF;
+    if (magnitude < 0x38800000) { /* below 2^-14: a multiple of 2^-24 */
+        float absolute = value < 0 ? -value : value;
+        return (uint16_t)(sign | (uint32_t)lrintf(absolute * 16777216.0f));
+    }
+    magnitude += 0xFFF + (magnitude >> 13 & 1);
+    return (uint16_t)(sign | ((magnitude - 0x38000000) >> 13));
+}
+
+float edda_half_to_float(uint16_t half) {
+    uint32_t sign = (uint32_t)(half & 0x8000) << 16;
+    uint32_t magnitude = half & 0x7FFF;
+    if (magnitude < 0x400) {
+        float small = (float)magnitude / 16777216.0f;
+        return sign ? -small : small;
+    }
+    uint32_t bits = sign | ((magnitude << 13) + 0x38000000);
+    float value;
+    memcpy(&value, &bits, 4);
+    return value;
+}
+
+/* Copies and normalises to length 1; false for a zero or non-finite vector. */
+static bool normalise(struct edda_floats vector, uint32_t dimension, float *ret_values) {
+    double sum = 0;
+    memcpy(ret_values, vector.data, (size_t)dimension * 4);
+    for (uint32_t i = 0; i < dimension; i++) {
+        sum += (double)ret_values[i] * (double)ret_values[i];
+    }
+    if (!(sum > 1e-30) || !isfinite(sum)) {
+        return false;
+    }
+    float factor = (float)(1.0 / sqrt(sum));
+    for (uint32_t i = 0; i < dimension; i++) {
+        ret_values[i] *= factor;
+    }
+    return true;
+}
+
+/* Returns the scale: value ~ scale * int8. ret_row is `stride` bytes. */
+static float quantise(const float *values, uint32_t dimension, size_t stride, int8_t *ret_row) {
+    float largest = 0;
+    for (uint32_t i = 0; i < dimension; i++) {
+        float absolute = fabsf(values[i]);
+        largest = absolute > largest ? absolute : largest;
+    }
+    float scale = largest / 127.0f;
+    memset(ret_row, 0, stride);
+    for (uint32_t i = 0; i < dimension; i++) {
+        float value = values[i] / scale;
+        ret_row[i] = (int8_t)(value >= 0 ? value + 0.5f : value - 0.5f);
+    }
+    return scale;
+}
+
+/* Grows the four arrays together; row_capacity moves last, so a failure in between only wastes. */
+static int reserve_row(struct edda_vectors *self) {
+    if (self->row_count < self->row_capacity) {
+        return 0;
+    }
+    size_t capacity = self->row_capacity + self->row_capacity / 2 + 16;
+    uint16_t *halves = realloc(self->halves, capacity * self->dimension * sizeof *halves);
+    if (halves) {
+        self->halves = halves;
+    }
+    float *scales = realloc(self->scales, capacity * sizeof *scales);
+    if (scales) {
+        self->scales = scales;
+    }
+    uint32_t *slots = realloc(self->slots, capacity * sizeof *slots);
+    if (slots) {
+        self->slots = slots;
+    }
+    int8_t *rows = aligned_alloc(ALIGNMENT, capacity * self->stride);
+    if (!halves || !scales || !slots || !rows) {
+        free(rows);
+        return EDDA_E_MEMORY;
+    }
+    if (self->row_count) {
+        memcpy(rows, self->rows, self->row_count * self->stride);
+    }
+    free(self->rows);
+    self->rows = rows;
+    self->row_capacity = capacity;
+    return 0;
+}
+
+int edda_vectors_add(struct edda_vectors *self, uint32_t slot, struct edda_floats vector) {
+    int error = reserve_row(self);
+    float *values = error ? NULL : malloc((size_t)self->dimension * sizeof *values);
+    if (!values) {
+        return EDDA_E_MEMORY;
+    }
+    bool usable = normalise(vector, self->dimension, values);
+    if (usable) {
+        size_t row = self->row_count++;
+        uint16_t *halves = self->halves + row * self->dimension;
+        self->scales[row] =
+            quantise(values, self->dimension, self->stride, self->rows + row * self->stride);
+        self->slots[row] = slot;
+        for (uint32_t i = 0; i < self->dimension; i++) {
+            halves[i] = edda_half_from_float(values[i]);
+        }
+    }
+    free(values);
+    return usable;
+}
+
+void edda_vectors_rebuild(struct edda_vectors *self, const uint32_t *renumbered) {
+    size_t kept = 0;
+    for (size_t row = 0; row < self->row_count; row++) {
+        uint32_t slot = renumbered[self->slots[row]];
+        if (slot == EDDA_MAP_NONE) {
+            continue;
+        }
+        if (kept != row) {
+            memcpy(self->rows + kept * self->stride, self->rows + row * self->stride, self->stride);
+            memcpy(self->halves + kept * self->dimension, self->halves + row * self->dimension,
+                   self->dimension * sizeof *self->halves);
+            self->scales[kept] = self->scales[row];
+        }
+        self->slots[kept++] = slot;
+    }
+    self->row_count = kept;
+}
+
+/* ---- searching: a min-heap of the best rows by approximate score; `slot` holds the row ---- */
+
+static void sink(struct edda_scored *heap, size_t count, size_t at, struct edda_scored item) {
+    for (size_t child; (child = 2 * at + 1) < count; at = child) {
+        if (child + 1 < count && heap[child + 1].score < heap[child].score) {
+            child++;
+        }
+        if (heap[child].score >= item.score) {
+            break;
+        }
+        heap[at] = heap[child];
+    }
+    heap[at] = item;
+}
+
+static void rise(struct edda_scored *heap, size_t at, struct edda_scored item) {
+    for (; at > 0 && heap[(at - 1) / 2].score > item.score; at = (at - 1) / 2) {
+        heap[at] = heap[(at - 1) / 2];
+    }
+    heap[at] = item;
+}
+
+static size_t scan_rows(const struct edda_vectors *self, const int8_t *query, size_t wanted,
+                        edda_vectors_test_fn test, void *context, struct edda_scored *heap) {
+    size_t kernel_count;
+    const struct edda_vectors_kernel *kernels = edda_vectors_kernels(&kernel_count);
+    edda_vectors_scan_fn scan = kernels[kernel_count - 1].scan;
+    int32_t products[SCAN_BLOCK];
+    size_t held = 0;
+    for (size_t first = 0; first < self->row_count; first += SCAN_BLOCK) {
+        size_t left = self->row_count - first;
+        size_t count = left < SCAN_BLOCK ? left : SCAN_BLOCK;
+        scan(self->rows + first * self->stride, self->stride, count, query, products);
+        for (size_t i = 0; i < count; i++) {
+            float score = (float)products[i] * self->scales[first + i];
+            if ((held == wanted && score <= heap[0].score) || score <= 0 ||
+                !test(context, self->slots[first + i])) {
+                continue;
+            }
+            struct edda_scored item = {score, (uint32_t)(first + i)};
+            if (held < wanted) {
+                rise(heap, held++, item);
+            } else {
+                sink(heap, held, 0, item);
+            }
+        }
+    }
+    return held;
+}
+
+/* Eight sums at once, in an order that does not depend on the processor. */
+static float multiply(const float *query, const uint16_t *halves, uint32_t dimension) {
+    float sums[8] = {0};
+    uint32_t i = 0;
+    for (; i + 8 <= dimension; i += 8) {
+        for (uint32_t lane = 0; lane < 8; lane++) {
+            sums[lane] += query[i + lane] * edda_half_to_float(halves[i + lane]);
+        }
+    }
+    for (; i < dimension; i++) {
+        sums[i % 8] += query[i] * edda_half_to_float(halves[i]);
+    }
+    return ((sums[0] + sums[4]) + (sums[1] + sums[5])) + ((sums[2] + sums[6]) + (sums[3] + sums[7]));
+}
+
+static int prepare_scratch(const struct edda_vectors *self, struct edda_vectors_scratch *scratch,
+                           size_t heap) {
+    int error = EDDA_GROW(scratch->heap, scratch->heap_capacity, heap);
+    if (error || self->stride <= scratch->query_capacity) {
+        return error;
+    }
+    free(scratch->query);
+    free(scratch->floats);
+    scratch->query = aligned_alloc(ALIGNMENT, self->stride);
+    scratch->floats = malloc(self->stride * sizeof *scratch->floats);
+    scratch->query_capacity = scratch->query && scratch->floats ? self->stride : 0;
+    return scratch->query_capacity ? 0 : EDDA_E_MEMORY;
+}
+
+static int compare_scored(const void *left, const void *right) {
+    float a = ((const struct edda_scored *)left)->score;
+    float b = ((const struct edda_scored *)right)->score;
+    return a > b ? -1 : a < b;
+}
+
+int edda_vectors_search(const struct edda_vectors *self, struct edda_vectors_scratch *scratch,
+                        struct edda_floats query, size_t k, edda_vectors_test_fn test,
+                        void *context, size_t *ret_count) {
+    size_t wanted = k * EDDA_VECTOR_AGAIN;
+    int error = prepare_scratch(self, scratch, wanted);
+    *ret_count = 0;
+    if (error) {
+        return error;
+    }
+    if (query.size != (size_t)self->dimension * 4 ||
+        !normalise(query, self->dimension, scratch->floats)) {
+        return 0;
+    }
+    (void)quantise(scratch->floats, self->dimension, self->stride, scratch->query);
+    struct edda_scored *heap = scratch->heap;
+    size_t held = scan_rows(self, scratch->query, wanted, test, context, heap);
+    size_t kept = 0;
+    for (size_t i = 0; i < held; i++) {
+        uint32_t row = heap[i].slot;
+        float score = multiply(scratch->floats, self->halves + (size_t)row * self->dimension,
+                               self->dimension);
+        if (score > 0) {
+            heap[kept++] = (struct edda_scored){score, self->slots[row]};
+        }
+    }
+    qsort(heap, kept, sizeof *heap, compare_scored);
+    *ret_count = kept;
+    return 0;
+}

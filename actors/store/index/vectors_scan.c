@@ -1,0 +1,87 @@
+/* actors/store/index/vectors_scan.c: the pass over all int8 rows, one function per instruction set. */
+#include "actors/store/index/vectors.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+static void scan_plain(const int8_t *rows, size_t stride, size_t count, const int8_t *query,
+                       int32_t *ret_products) {
+    for (size_t row = 0; row < count; row++, rows += stride) {
+        int32_t sum = 0;
+        for (size_t i = 0; i < stride; i++) {
+            sum += rows[i] * query[i];
+        }
+        ret_products[row] = sum;
+    }
+}
+
+#if defined(__x86_64__)
+
+/* maddubs wants unsigned times signed: |row| times the query with the row's signs. No pair
+ * overflows int16 because nothing is -128: 2 * 127 * 127 < 32768. */
+__attribute__((target("avx2"))) static void scan_avx2(const int8_t *rows, size_t stride,
+                                                      size_t count, const int8_t *query,
+                                                      int32_t *ret_products) {
+    const __m256i ones = _mm256_set1_epi16(1);
+    for (size_t row = 0; row < count; row++, rows += stride) {
+        __m256i sum = _mm256_setzero_si256();
+        for (size_t i = 0; i < stride; i += 32) {
+            __m256i a = _mm256_load_si256((const __m256i *)(const void *)(rows + i));
+            __m256i b = _mm256_load_si256((const __m256i *)(const void *)(query + i));
+            __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(a), _mm256_sign_epi8(b, a));
+            sum = _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, ones));
+        }
+        __m128i half =
+            _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
+        half = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0x4E));
+        half = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0xB1));
+        ret_products[row] = _mm_cvtsi128_si32(half);
+    }
+}
+
+/* dpbusd wants unsigned times signed: row + 128, and 128 * sum(query) taken off again. */
+__attribute__((target("avx512f,avx512bw,avx512vnni"))) static void
+scan_vnni(const int8_t *rows, size_t stride, size_t count, const int8_t *query,
+          int32_t *ret_products) {
+    const __m512i flip = _mm512_set1_epi8((char)0x80);
+    int32_t offset = 0;
+    for (size_t i = 0; i < stride; i++) {
+        offset += 128 * query[i];
+    }
+    for (size_t row = 0; row < count; row++, rows += stride) {
+        __m512i sum = _mm512_setzero_si512();
+        for (size_t i = 0; i < stride; i += 64) {
+            __m512i a = _mm512_load_si512((const void *)(rows + i));
+            __m512i b = _mm512_load_si512((const void *)(query + i));
+            sum = _mm512_dpbusd_epi32(sum, _mm512_xor_si512(a, flip), b);
+        }
+        ret_products[row] = _mm512_reduce_add_epi32(sum) - offset;
+    }
+}
+
+const struct edda_vectors_kernel *edda_vectors_kernels(size_t *ret_count) {
+    static const struct edda_vectors_kernel kernels[] = {
+        {"plain", scan_plain}, {"avx2", scan_avx2}, {"avx512vnni", scan_vnni}};
+    __builtin_cpu_init();
+    size_t count = 1;
+    if (__builtin_cpu_supports("avx2")) {
+        count = 2;
+        if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+            __builtin_cpu_supports("avx512vnni")) {
+            count = 3;
+        }
+    }
+    *ret_count = count;
+    return kernels;
+}
+
+#else
+
+const struct edda_vectors_kernel *edda_vectors_kernels(size_t *ret_count) {
+    static const struct edda_vectors_kernel kernels[] = {{"plain", scan_plain}};
+    *ret_count = 1;
+    return kernels;
+}
+
+#endif
