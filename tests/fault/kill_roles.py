@@ -1,0 +1,190 @@
+"""Nothing accepted is lost, doubled or stuck when any role is killed with -9 during ingest.
+
+The ledger is kept outside the system: every uuid a 201 named, with what the memo held. At the end it
+is compared with what the service serves and with the rows in the database.
+"""
+
+import argparse
+import os
+import random
+import signal
+import sqlite3
+import sys
+import threading
+import time
+import unittest
+import uuid
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, "..", "harness"), os.path.join(HERE, "..", "bench")]
+import corpus
+from live import Edda
+
+ROLES = ["embedder", "store", "broker", "chunker", "gateway", "reranker"]
+OPTIONS = argparse.Namespace(edda="build/edda", memos=240, concurrency=16, rounds=2, every=0.5)
+
+
+class Ledger:
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.accepted = {}
+        self.repeats = 0
+
+
+def post_until_accepted(edda, number, ledger, until):
+    """As a careful client: the same Idempotency-Key until an answer came. Anything but a lost
+    connection or a 'try again' is a failure of the service."""
+    title, content = corpus.memo(number)
+    body = {"title": title, "content": content, "reference_id": f"memo-{number}"}
+    headers = {"Idempotency-Key": f'"ledger-{number}"'}
+    while time.monotonic() < until:
+        try:
+            status, _, answer = edda.request("POST", "/api/v1/memo", body, headers, timeout=15)
+        except OSError:
+            status = 0
+        if status == 201:
+            with ledger.lock:
+                ledger.accepted[number] = answer["memo_uuid"]
+            return
+        if status not in (0, 409, 429, 502, 503, 504):
+            raise AssertionError(f"memo {number} was answered {status} {answer}")
+        with ledger.lock:
+            ledger.repeats += 1
+        time.sleep(0.1 + random.random() * 0.2)
+    raise AssertionError(f"memo {number} was not accepted in time")
+
+
+class KillingEveryRole(unittest.TestCase):
+    def test_every_accepted_memo_is_processed_once_though_every_role_is_killed(self):
+        environment = {"EDDA_LEASE_MS": "3000", "EDDA_LOG_LEVEL": "warning"}
+        with Edda(OPTIONS.edda, "--processes", environment=environment) as edda:
+            ledger, errors, kills = Ledger(), [], {}
+            until = time.monotonic() + 240
+            todo = iter(range(OPTIONS.memos))
+            lock = threading.Lock()
+
+            def work():
+                while True:
+                    with lock:
+                        number = next(todo, None)
+                    if number is None:
+                        return
+                    try:
+                        post_until_accepted(edda, number, ledger, until)
+                    except AssertionError as error:
+                        errors.append(str(error))
+
+            threads = [threading.Thread(target=work) for _ in range(OPTIONS.concurrency)]
+            for thread in threads:
+                thread.start()
+            for _ in range(OPTIONS.rounds):
+                for role in ROLES:
+                    time.sleep(OPTIONS.every)
+                    for pid in edda.role(role)[:1]:
+                        os.kill(pid, signal.SIGKILL)
+                        kills[role] = kills.get(role, 0) + 1
+            for thread in threads:
+                thread.join()
+            self.assertEqual(errors, [])
+            self.assertEqual(sorted(kills), sorted(ROLES), "every role was killed at least once")
+            self.assertEqual(len(ledger.accepted), OPTIONS.memos)
+            self.assertEqual(len(set(ledger.accepted.values())), OPTIONS.memos, "no uuid twice")
+            self.wait_processed(edda, ledger)
+            self.compare_service(edda, ledger)
+            self.assertEqual(edda.stop(), 0, "SIGTERM drains and ends with 0")
+            self.compare_database(edda, ledger)
+            print(f"{OPTIONS.memos} memos, kills {kills}, {ledger.repeats} repeats by clients")
+
+    def wait_processed(self, edda, ledger):
+        waiting, until = dict(ledger.accepted), time.monotonic() + 120
+        while waiting and time.monotonic() < until:
+            for number, memo in list(waiting.items()):
+                try:
+                    status, _, answer = edda.request("GET", f"/api/v1/memo/{memo}/status")
+                except OSError:
+                    break
+                if status == 503:
+                    break
+                self.assertEqual(status, 200, answer)
+                self.assertNotEqual(answer["status"], "error", answer)
+                if answer["status"] == "processed":
+                    del waiting[number]
+            time.sleep(0.2)
+        self.assertEqual(waiting, {}, "no accepted memo is stuck")
+
+    def compare_service(self, edda, ledger):
+        status, _, page = edda.request("GET", "/api/v1/memo?page_size=1")
+        self.assertEqual((status, page["count"]), (200, OPTIONS.memos), "none lost, none doubled")
+        for number, memo in ledger.accepted.items():
+            status, _, answer = edda.request("GET", f"/api/v1/memo/{memo}")
+            self.assertEqual(status, 200, answer)
+            title, content = corpus.memo(number)
+            self.assertEqual((answer["title"], answer["content"]), (title, content))
+            chunks = answer["chunks"]
+            self.assertGreater(len(chunks), 0)
+            self.assertEqual([chunk["chunk_index"] for chunk in chunks], list(range(len(chunks))))
+            self.assertEqual(len({chunk["uuid"] for chunk in chunks}), len(chunks))
+        for number in random.Random(5).sample(sorted(ledger.accepted), min(100, OPTIONS.memos)):
+            status, _, answer = edda.request("POST", "/api/v1/search",
+                                             {"query": corpus.unique_word(number), "limit": 5})
+            self.assertEqual(status, 200, answer)
+            self.assertEqual(answer["results"][0]["memo_uuid"], ledger.accepted[number],
+                             f"memo {number} is found by its own word")
+
+    def compare_database(self, edda, ledger):
+        name = next(os.path.join(edda.data, one) for one in os.listdir(edda.data)
+                    if one.endswith((".db", ".sqlite", ".sqlite3")))
+        database = sqlite3.connect(f"file:{name}?mode=ro", uri=True)
+        self.assertEqual(database.execute("pragma integrity_check").fetchone()[0], "ok")
+        stored = {row[0] for row in database.execute("select uuid from memo")}
+        expected = {uuid.UUID(one).bytes for one in ledger.accepted.values()}
+        self.assertEqual(stored, expected)
+        doubled = database.execute("select count(*) from (select 1 from chunk group by uuid "
+                                   "having count(*) > 1)").fetchone()[0]
+        self.assertEqual(doubled, 0, "no chunk is stored twice")
+
+
+class Draining(unittest.TestCase):
+    def test_sigterm_under_load_answers_what_was_asked_and_ends_with_zero(self):
+        for flags in ((), ("--processes",)):
+            with self.subTest(flags=flags), Edda(OPTIONS.edda, *flags) as edda:
+                ledger, stopping = Ledger(), threading.Event()
+
+                def work(first):
+                    number = first
+                    while not stopping.is_set():
+                        title, content = corpus.memo(number)
+                        try:
+                            status, _, answer = edda.request(
+                                "POST", "/api/v1/memo", {"title": title, "content": content})
+                        except OSError:
+                            return
+                        if status == 201:
+                            with ledger.lock:
+                                ledger.accepted[number] = answer["memo_uuid"]
+                        number += 1
+
+                threads = [threading.Thread(target=work, args=(one * 10000,)) for one in range(8)]
+                for thread in threads:
+                    thread.start()
+                time.sleep(1.5)
+                status = edda.stop()
+                stopping.set()
+                for thread in threads:
+                    thread.join()
+                self.assertEqual(status, 0)
+                edda.start()
+                for memo in ledger.accepted.values():
+                    self.assertEqual(edda.request("GET", f"/api/v1/memo/{memo}")[0], 200)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--edda", default="build/edda")
+    parser.add_argument("--memos", type=int, default=240)
+    parser.add_argument("--concurrency", type=int, default=16)
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--every", type=float, default=0.5, help="seconds between kills")
+    OPTIONS, rest = parser.parse_known_args()
+    OPTIONS.edda = os.path.abspath(OPTIONS.edda)
+    unittest.main(argv=[sys.argv[0], "-v", *rest])

@@ -1,0 +1,123 @@
+"""A real `edda` on a private directory and a free loopback port, for tests that speak HTTP to it."""
+
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+KEY = "sk_proj_" + "a" * 40
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def children(pid):
+    """[(pid, argv)] of a process's direct children."""
+    found = []
+    for name in os.listdir("/proc"):
+        if not name.isdigit():
+            continue
+        try:
+            with open(f"/proc/{name}/stat") as stat:
+                parent = int(stat.read().rpartition(")")[2].split()[1])
+            if parent == pid:
+                with open(f"/proc/{name}/cmdline", "rb") as line:
+                    found.append((int(name), line.read().decode().rstrip("\0").split("\0")))
+        except (OSError, ValueError, IndexError):
+            continue
+    return found
+
+
+class Edda:
+    """`edda up` with flags and settings. Use as a context; stops the service and removes its data."""
+
+    def __init__(self, binary, *flags, environment=None, key=KEY):
+        self.binary = binary
+        self.flags = flags
+        self.key = key
+        self.directory = tempfile.mkdtemp(prefix="edda-test-")
+        self.data = os.path.join(self.directory, "data")
+        self.port = free_port()
+        self.environment = {**os.environ, "EDDA_API_KEY": key or "", **(environment or {})}
+        if not key:
+            self.environment.pop("EDDA_API_KEY")
+        self.process = None
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, kind, value, trace):
+        self.stop()
+        if kind:
+            print(self.log()[-6000:])
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def start(self, seconds=60):
+        self.output = open(os.path.join(self.directory, "log"), "ab")
+        self.process = subprocess.Popen(
+            [self.binary, "up", "--data", self.data, "--http", f"127.0.0.1:{self.port}", *self.flags],
+            stdout=self.output, stderr=self.output, env=self.environment)
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            if self.process.poll() is not None:
+                raise AssertionError(f"edda ended with {self.process.returncode}:\n{self.log()}")
+            try:
+                if self.request("GET", "/readyz", timeout=2)[0] == 200:
+                    return self
+            except OSError:
+                pass
+            time.sleep(0.05)
+        raise AssertionError(f"edda was not ready in {seconds} s:\n{self.log()}")
+
+    def stop(self, seconds=60):
+        """SIGTERM; returns the exit status, or raises when it does not end."""
+        if self.process is None:
+            return 0
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            status = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError(f"edda did not stop in {seconds} s:\n{self.log()}")
+        finally:
+            self.output.close()
+            self.process = None
+        return status
+
+    def log(self):
+        with open(os.path.join(self.directory, "log"), errors="replace") as log:
+            return log.read()
+
+    def role(self, name):
+        """The pids of the child processes of a role (only with --processes)."""
+        return [pid for pid, argv in children(self.process.pid) if len(argv) > 1 and argv[1] == name]
+
+    def request(self, method, path, body=None, headers=None, timeout=30):
+        """(status, headers, parsed JSON or bytes). body: bytes, or anything JSON."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        fields = {"Authorization": "Bearer " + self.key} if self.key else {}
+        if body is not None and not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+            fields["Content-Type"] = "application/json"
+        try:
+            connection.request(method, path, body, {**fields, **(headers or {})})
+            response = connection.getresponse()
+            content = response.read()
+        except http.client.HTTPException as broken:
+            raise ConnectionError(str(broken)) from broken
+        finally:
+            connection.close()
+        kind = response.headers.get("Content-Type", "")
+        if kind.startswith("application/json") and content:
+            content = json.loads(content)
+        return response.status, response.headers, content
