@@ -21,6 +21,7 @@ void edda_lexical_done(struct edda_lexical *self) {
     free(self->terms);
     free(self->places);
     free(self->lengths);
+    free(self->languages);
     free(self->forward);
     edda_map_done(&self->ids);
     *self = (struct edda_lexical){0};
@@ -29,8 +30,8 @@ void edda_lexical_done(struct edda_lexical *self) {
 size_t edda_lexical_bytes(const struct edda_lexical *self) {
     return self->terms_capacity * sizeof *self->terms +
            self->places_capacity * sizeof *self->places +
-           self->lengths_capacity * sizeof *self->lengths + self->forward_capacity +
-           self->postings_bytes +
+           self->lengths_capacity * sizeof *self->lengths + self->languages_capacity +
+           self->forward_capacity + self->postings_bytes +
            self->ids.size * sizeof *self->ids.entries;
 }
 
@@ -114,6 +115,9 @@ int edda_lexical_add(struct edda_lexical *self, struct edda_bytes terms) {
         error = EDDA_GROW(self->lengths, self->lengths_capacity, self->slot_count + 1);
     }
     if (!error) {
+        error = EDDA_GROW(self->languages, self->languages_capacity, self->slot_count + 1);
+    }
+    if (!error) {
         error = EDDA_GROW(self->forward, self->forward_capacity,
                           self->forward_bytes + 5 * (count + 1));
     }
@@ -126,6 +130,7 @@ int edda_lexical_add(struct edda_lexical *self, struct edda_bytes terms) {
     uint32_t slot = (uint32_t)self->slot_count++;
     self->places[slot] = self->forward_bytes;
     self->lengths[slot] = (uint16_t)reader.length;
+    self->languages[slot] = (uint8_t)reader.language;
     uint8_t *forward = self->forward + self->forward_bytes;
     size_t bytes = edda_varint_put(forward, (uint32_t)count);
     while (edda_terms_next(&reader) > 0) {
@@ -150,6 +155,7 @@ void edda_lexical_count(struct edda_lexical *self, uint32_t slot, bool in) {
     for (uint32_t left = edda_varint_take(&at); left > 0; left--) {
         self->terms[edda_varint_take(&at)].df += change;
     }
+    self->by_language[self->languages[slot]] += in ? 1 : UINT64_MAX;
     if (in) {
         self->documents++;
         self->total_length += self->lengths[slot];
@@ -219,6 +225,7 @@ int edda_lexical_rebuild(struct edda_lexical *self, const uint32_t *renumbered) 
         memcpy(forward + bytes, from, (size_t)(at - from));
         self->places[kept] = bytes;
         self->lengths[kept] = self->lengths[slot];
+        self->languages[kept] = self->languages[slot];
         bytes += (size_t)(at - from);
         kept++;
     }
@@ -232,6 +239,16 @@ int edda_lexical_rebuild(struct edda_lexical *self, const uint32_t *renumbered) 
     self->forward_bytes = bytes;
     self->slot_count = kept;
     return 0;
+}
+
+enum edda_language edda_lexical_language(const struct edda_lexical *self) {
+    size_t best = EDDA_LANGUAGE_AUTO;
+    for (size_t i = EDDA_LANGUAGE_AUTO + 1; i < EDDA_LANGUAGE_COUNT; i++) {
+        if (self->by_language[i] > self->by_language[best] || self->by_language[best] == 0) {
+            best = i;
+        }
+    }
+    return self->by_language[best] ? (enum edda_language)best : EDDA_LANGUAGE_AUTO;
 }
 
 float edda_lexical_idf(const struct edda_lexical *self, uint32_t df) {

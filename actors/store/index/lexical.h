@@ -42,6 +42,8 @@ struct edda_lexical {
     size_t places_capacity;
     uint16_t *lengths; /* by slot: tokens */
     size_t lengths_capacity;
+    uint8_t *languages; /* by slot: enum edda_language */
+    size_t languages_capacity;
     size_t slot_count;
     uint8_t *forward; /* per slot: count, then term ids, as varints */
     size_t forward_capacity;
@@ -49,6 +51,7 @@ struct edda_lexical {
     size_t postings_bytes; /* on the heap */
     uint64_t documents;
     uint64_t total_length;
+    uint64_t by_language[EDDA_LANGUAGE_COUNT]; /* counted slots */
 };
 
 void edda_lexical_done(struct edda_lexical *self);
@@ -70,6 +73,9 @@ void edda_lexical_count(struct edda_lexical *self, uint32_t slot, bool in);
 /* Keeps the slots whose renumbered[slot] is not EDDA_MAP_NONE, giving them that number: 0, 1, 2 ...
  * in the old order. EDDA_E_MEMORY: nothing happened. */
 int edda_lexical_rebuild(struct edda_lexical *self, const uint32_t *renumbered) EDDA_MUST_CHECK;
+
+/* The language most counted slots are in; EDDA_LANGUAGE_AUTO when there are none. */
+enum edda_language edda_lexical_language(const struct edda_lexical *self);
 
 float edda_lexical_idf(const struct edda_lexical *self, uint32_t df);
 

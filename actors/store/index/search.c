@@ -129,6 +129,13 @@ static size_t merge_terms(const edda_index_t *self, struct edda_query_term *term
     return kept < QUERY_TERMS_MAX ? kept : QUERY_TERMS_MAX;
 }
 
+/* A query that does not say its language is read in the collection's. */
+static enum edda_language choose_language(const edda_index_t *self, edda_index_scratch_t *scratch,
+                                          struct edda_text text) {
+    enum edda_language language = edda_analyser_language(scratch->analyser, text);
+    return language == EDDA_LANGUAGE_AUTO ? edda_lexical_language(&self->lexical) : language;
+}
+
 /* Words and grams of the query; stopwords only when there is nothing else. */
 static int read_query(const edda_index_t *self, edda_index_scratch_t *scratch,
                       struct edda_text text, size_t *ret_count) {
@@ -137,8 +144,11 @@ static int read_query(const edda_index_t *self, edda_index_scratch_t *scratch,
     size_t meaning = 0;
     *ret_count = 0;
     edda_gram_query_clear(&scratch->grams);
-    int error = text.size ? edda_analyser_run(scratch->analyser, text, EDDA_LANGUAGE_AUTO, &tokens)
-                          : 0;
+    int error = 0;
+    if (text.size) {
+        error = edda_analyser_run(scratch->analyser, text, choose_language(self, scratch, text),
+                                  &tokens);
+    }
     if (!error) {
         error = EDDA_GROW(scratch->query_terms, scratch->query_terms_capacity, tokens.count);
     }

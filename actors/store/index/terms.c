@@ -29,6 +29,7 @@ struct edda_terms_memory {
     struct edda_term *items;
     size_t items_capacity;
     uint32_t length;
+    enum edda_language language;
 };
 
 int edda_terms_init(struct edda_terms *terms) {
@@ -128,6 +129,7 @@ static int write_vector(struct edda_terms *terms) {
         return terms->vector.error;
     }
     size_t size = edda_varint_put(out, TERMS_FORMAT);
+    out[size++] = (uint8_t)memory->language;
     size += edda_varint_put(out + size, length);
     size += edda_varint_put(out + size, (uint32_t)memory->counted_count);
     for (size_t i = 0; i < memory->counted_count; i++) {
@@ -182,6 +184,7 @@ int edda_terms_make(struct edda_terms *terms, edda_analyser_t *analyser, struct 
     if (error) {
         return error;
     }
+    memory->language = language;
     if (memory->counted_count > 1) {
         qsort(memory->counted, memory->counted_count, sizeof *memory->counted, compare_counted);
     }
@@ -212,15 +215,17 @@ static int take_number(struct edda_terms_reader *reader, unsigned bits, uint64_t
 
 int edda_terms_open(struct edda_terms_reader *reader, struct edda_bytes blob) {
     uint64_t format;
+    uint64_t language;
     uint64_t length;
     uint64_t count;
     *reader = (struct edda_terms_reader){.at = blob.data, .first = true};
     reader->end = blob.size ? blob.data + blob.size : blob.data;
     if (take_number(reader, 7, &format) || format != TERMS_FORMAT ||
-        take_number(reader, 16, &length) || take_number(reader, 17, &count) ||
+        take_number(reader, 7, &language) || take_number(reader, 16, &length) || take_number(reader, 17, &count) ||
         count > EDDA_TERMS_MAX || count > (size_t)(reader->end - reader->at)) {
         return EDDA_E_MALFORMED;
     }
+    reader->language = language < EDDA_LANGUAGE_COUNT ? (uint32_t)language : EDDA_LANGUAGE_AUTO;
     reader->length = (uint32_t)length;
     reader->left = (uint32_t)count;
     return 0;

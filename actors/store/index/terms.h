@@ -2,10 +2,10 @@
  *
  * Made once, when the chunk is put; stored by the backend in the chunk's row; replayed to load an
  * index without reading any text. The bytes:
- *   varint 1 (format) · varint length · varint count ·
+ *   varint 1 (format) · byte language · varint length · varint count ·
  *   count times: varint (gap << 1 | (tf > 1)) [· byte tf, when tf > 1], gap to the previous hash
  * Hashes are the low 32 bits of the stems' hashes, strictly ascending. length is the number of
- * tokens, the title counted twice, stopwords not counted. About 350 bytes a chunk of 900 characters.
+ * tokens, the title counted twice, stopwords not counted. language is enum edda_language, as used. About 350 bytes a chunk of 900 characters.
  *
  * The hashes' texts are kept apart, once a project (table `term`), because only expansion needs them:
  * words of 3 to 32 letters without a digit.
@@ -45,9 +45,10 @@ int edda_terms_make(struct edda_terms *terms, edda_analyser_t *analyser, struct 
 struct edda_terms_reader {
     const uint8_t *at;
     const uint8_t *end;
-    uint32_t length; /* of the chunk, in tokens; at most 65535 */
-    uint32_t left;   /* terms not read yet */
-    uint32_t hash;   /* of the term read last */
+    uint32_t language; /* enum edda_language; EDDA_LANGUAGE_AUTO when this build has no such one */
+    uint32_t length;   /* of the chunk, in tokens; at most 65535 */
+    uint32_t left;     /* terms not read yet */
+    uint32_t hash;     /* of the term read last */
     uint32_t tf;
     bool first;
 };
