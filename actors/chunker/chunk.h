@@ -2,21 +2,21 @@
  *
  * The text is taken apart by its structure (headings, blocks, list items, rows, sentences, then
  * lines, words and code points where those are too long) and packed again, in order, towards the
- * target size: a chunk ends at a heading, else at a block, else at a sentence. A chunk that does not
- * begin under a new heading repeats the last sentences before it as overlap.
+ * target size: a chunk ends at a heading, else at a block, else at a sentence. A chunk that does
+ * not begin under a new heading repeats the last sentences before it as overlap.
  *
- * Holds for every result: ranges ascend, start and end; every byte that is not white space lies in a
- * chunk (HTML: every byte of visible text); no chunk is estimated over the maximum; all cuts are
+ * Holds for every result: ranges ascend, start and end; every byte that is not white space lies in
+ * a chunk (HTML: every byte of visible text); no chunk is estimated over the maximum; all cuts are
  * between code points of valid input; the same arguments give the same chunks. For all formats but
- * HTML a chunk's text is the exact bytes of its range; HTML gives the visible text, entities decoded,
- * headings and list items marked as in Markdown, with the range it came from.
+ * HTML a chunk's text is the exact bytes of its range; HTML gives the visible text, entities
+ * decoded, headings and list items marked as in Markdown, with the range it came from.
  *
- * Tokens are estimated: 1 for a Han, Kana, Hangul or unspaced-script character, 2/9 for any other (900
- * characters of English are 200 tokens). No tokenizer's truth, but the same everywhere.
+ * Tokens are estimated: 1 for a Han, Kana, Hangul or unspaced-script character, 2/9 for any other
+ * (900 characters of English are 200 tokens). No tokenizer's truth, but the same everywhere.
  *
  * Limits: text of EDDA_PART_BYTES; target 64 to 8192 tokens, maximum from the target to 16384,
- * minimum 24 to half the target, overlap at most half the target: arguments outside are moved inside,
- * and so at most EDDA_MAX_CHUNKS_PER_PART chunks can come out. */
+ * minimum 24 to half the target, overlap at most half the target: arguments outside are moved
+ * inside, and so at most EDDA_MAX_CHUNKS_PER_PART chunks can come out. */
 #ifndef EDDA_ACTORS_CHUNKER_CHUNK_H
 #define EDDA_ACTORS_CHUNKER_CHUNK_H
 

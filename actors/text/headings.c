@@ -61,28 +61,70 @@ static bool read_fence(struct edda_headings *headings, struct edda_text line) {
     return true;
 }
 
-unsigned edda_headings_line(struct edda_headings *headings, struct edda_text line) {
-    size_t indent = 0;
-    while (indent < line.size && line.data[indent] == ' ')
-        indent++;
-    if (read_fence(headings, trim(line)) || indent > 3)
-        return 0;
-    struct edda_text title = trim(line);
+/* "## Title ##" without its marks; level 0 when line is no such heading. */
+static unsigned read_marked(struct edda_text line, struct edda_text *ret_title) {
     unsigned level = 0;
-    while (level < title.size && title.data[level] == '#')
+    while (level < line.size && line.data[level] == '#')
         level++;
     if (level == 0 || level > EDDA_HEADING_LEVELS)
         return 0;
-    if (level < title.size && title.data[level] != ' ' && title.data[level] != '\t')
+    if (level < line.size && line.data[level] != ' ' && line.data[level] != '\t')
         return 0;
-    title.data += level;
-    title.size -= level;
-    title = trim(title);
-    size_t size = title.size; /* "## Title ##" */
+    struct edda_text title = trim((struct edda_text){line.data + level, line.size - level});
+    size_t size = title.size;
     while (size > 0 && title.data[size - 1] == '#')
         size--;
     if (size == 0 || title.data[size - 1] == ' ')
         title.size = size;
+    *ret_title = title;
+    return level;
+}
+
+/* The level line gives the paragraph's only line above it, 0 for none. */
+static unsigned read_underline(const struct edda_headings *headings, struct edda_text line) {
+    if (headings->paragraph_lines != 1 || headings->previous_size == 0 || line.size < 2)
+        return 0;
+    for (size_t i = 0; i < line.size; i++)
+        if (line.data[i] != line.data[0])
+            return 0;
+    if (line.data[0] == '=')
+        return 1;
+    bool key_value = memmem(headings->previous, headings->previous_size, ": ", 2) != NULL;
+    return line.data[0] == '-' && line.size >= 3 && !key_value ? 2 : 0;
+}
+
+static void remember_line(struct edda_headings *headings, struct edda_text line) {
+    if (line.size == 0) {
+        headings->paragraph_lines = 0;
+        return;
+    }
+    bool plain = memchr("-*+>|#=", line.data[0], 7) == NULL && line.size <= EDDA_HEADING_BYTES;
+    headings->paragraph_lines++;
+    headings->previous_size = plain ? (uint8_t)line.size : 0;
+    memcpy(headings->previous, line.data, headings->previous_size);
+}
+
+unsigned edda_headings_line(struct edda_headings *headings, struct edda_text line) {
+    size_t indent = 0;
+    while (indent < line.size && line.data[indent] == ' ')
+        indent++;
+    line = trim(line);
+    headings->underlined = false;
+    if (read_fence(headings, line)) {
+        headings->paragraph_lines = 0;
+        return 0;
+    }
+    struct edda_text title = {NULL, 0};
+    unsigned level = indent <= 3 ? read_marked(line, &title) : 0;
+    if (level == 0 && indent <= 3 && (level = read_underline(headings, line)) > 0) {
+        title = (struct edda_text){headings->previous, headings->previous_size};
+        headings->underlined = true;
+    }
+    if (level == 0) {
+        remember_line(headings, line);
+        return 0;
+    }
+    headings->paragraph_lines = 0;
     edda_headings_set(headings, level, title);
     return level;
 }
@@ -112,4 +154,37 @@ size_t edda_headings_path(const struct edda_headings *headings,
         size += headings->sizes[i];
     }
     return size;
+}
+
+struct edda_text edda_headings_csv_row(struct edda_text text) {
+    bool quoted = false;
+    size_t size = 0;
+    for (; size < text.size; size++) {
+        if (text.data[size] == '"')
+            quoted = !quoted;
+        else if (text.data[size] == '\n' && !quoted)
+            break;
+    }
+    return trim((struct edda_text){text.data, size});
+}
+
+size_t edda_headings_after(struct edda_text format, struct edda_text part, bool is_first,
+                           struct edda_text before, char buffer[EDDA_HEADING_PATH_BYTES]) {
+    if (edda_text_is(format, "csv")) {
+        struct edda_text row = is_first ? edda_headings_csv_row(part) : before;
+        if (row.size > EDDA_HEADING_PATH_BYTES) {
+            row.size = EDDA_HEADING_PATH_BYTES;
+            while (row.size > 0 && ((unsigned char)row.data[row.size] & 0xC0) == 0x80)
+                row.size--;
+        }
+        if (row.size > 0)
+            memmove(buffer, row.data, row.size);
+        return row.size;
+    }
+    if (format.size > 0 && !edda_text_is(format, "markdown"))
+        return 0;
+    struct edda_headings headings;
+    edda_headings_init(&headings, before);
+    edda_headings_walk(&headings, part);
+    return edda_headings_path(&headings, buffer);
 }
