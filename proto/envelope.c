@@ -49,8 +49,20 @@ static bool allows_number(uint64_t value, uint64_t maximum) {
     return maximum == 0 || value <= maximum;
 }
 
+static bool allows_bodies(const struct edda_envelope *envelope) {
+    if (envelope->body_count > EDDA_MAX_BODIES) {
+        return false;
+    }
+    for (size_t i = 0; i < envelope->body_count; i++) {
+        if (envelope->bodies[i].bytes > EDDA_MAX_FRAME_BYTES) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool allows_error(const struct edda_wire_error *error, size_t maximum) {
-    return error->text.size <= maximum && error->code < 0;
+    return error->text.size <= maximum && error->code < 0 && error->blame <= EDDA_BLAME_OUTSIDE;
 }
 
 static bool allows_route(const struct edda_envelope *envelope) {
@@ -78,17 +90,17 @@ static bool allows_degraded(const struct edda_envelope *envelope) {
     return true;
 }
 
-#define ALLOWS_UUID(member, maximum)  true
-#define ALLOWS_U8(member, maximum)    allows_number((member), (maximum))
-#define ALLOWS_U16                    ALLOWS_U8
-#define ALLOWS_U32                    ALLOWS_U8
-#define ALLOWS_U64                    ALLOWS_U8
-#define ALLOWS_BODIES                 ALLOWS_U8
-#define ALLOWS_TEXT(member, maximum)  ((member).size <= (maximum))
-#define ALLOWS_BYTES                  ALLOWS_TEXT
-#define ALLOWS_ERROR(member, maximum) allows_error(&(member), (maximum))
-#define ALLOWS_ROUTE(member, maximum) allows_route(envelope)
-#define ALLOWS_TEXTS(member, maximum) allows_degraded(envelope)
+#define ALLOWS_UUID(member, maximum)   true
+#define ALLOWS_U8(member, maximum)     allows_number((member), (maximum))
+#define ALLOWS_U16                     ALLOWS_U8
+#define ALLOWS_U32                     ALLOWS_U8
+#define ALLOWS_U64                     ALLOWS_U8
+#define ALLOWS_BODIES(member, maximum) allows_bodies(envelope)
+#define ALLOWS_TEXT(member, maximum)   ((member).size <= (maximum))
+#define ALLOWS_BYTES                   ALLOWS_TEXT
+#define ALLOWS_ERROR(member, maximum)  allows_error(&(member), (maximum))
+#define ALLOWS_ROUTE(member, maximum)  allows_route(envelope)
+#define ALLOWS_TEXTS(member, maximum)  allows_degraded(envelope)
 
 /* The bits of the keys to write; false when a field is over its maximum. */
 static bool find_present(const struct edda_envelope *envelope, uint32_t *ret_present) {
