@@ -31,6 +31,16 @@ static void put_mark(struct reader *reader, const char *mark, size_t start, size
     put(reader, mark, strlen(mark), start, end);
 }
 
+/* At least `wanted` line ends behind what is there; none at the beginning. */
+static void put_break(struct reader *reader, size_t wanted, size_t start, size_t end) {
+    size_t at = reader->size;
+    size_t lines = 0;
+    while (at > 0 && edda_is_blank(reader->out[at - 1]))
+        lines += reader->out[--at] == '\n';
+    for (; at > 0 && lines < wanted; lines++)
+        put(reader, "\n", 1, start, end);
+}
+
 static void put_character(struct reader *reader, char byte, size_t start) {
     bool blank = edda_is_blank(byte);
     if (blank && !reader->in_pre) {
@@ -177,18 +187,19 @@ static void read_tag(struct reader *reader) {
     } else if (name.size == 2 && (name.data[0] == 'h' || name.data[0] == 'H') &&
                name.data[1] >= '1' && name.data[1] <= '6') {
         /* "<hN>" has four bytes, "###### " is cut to what the bound on the output allows. */
-        put_mark(reader, "\n\n", start, end);
+        put_break(reader, 2, start, end);
         if (!closing)
             put_mark(reader, &"###### "['6' - name.data[1]], start, end);
     } else if (is_named(name, (const char *const[]){"pre", NULL})) {
         reader->in_pre = !closing;
-        put_mark(reader, "\n\n", start, end);
+        put_break(reader, 2, start, end);
     } else if (is_named(name, blocks)) {
-        put_mark(reader, "\n\n", start, end);
+        put_break(reader, 2, start, end);
     } else if (is_named(name, lines)) {
-        put_mark(reader, "\n", start, end);
+        put_break(reader, 1, start, end);
     } else if (!closing && is_named(name, (const char *const[]){"li", NULL})) {
-        put_mark(reader, "\n- ", start, end);
+        put_break(reader, 1, start, end);
+        put_mark(reader, "- ", start, end);
     } else if (closing && is_named(name, (const char *const[]){"td", "th", NULL})) {
         put_mark(reader, " | ", start, end);
     }

@@ -68,7 +68,8 @@ static void long_texts_and_short_ones_fold_alike(void **state) {
 }
 
 static void latin_greek_and_arabic_lose_their_marks(void **state) {
-    assert_string_equal(surfaces(state, "Crème BRÛLÉE naïve Ångström"), "creme brulee naive angstrom");
+    assert_string_equal(surfaces(state, "Crème BRÛLÉE naïve Ångström"),
+                        "creme brulee naive angstrom");
     assert_string_equal(surfaces(state, "Straße Øre łódź Æther ŒUVRE ıI"),
                         "strasse ore lodz aether oeuvre ii");
     assert_string_equal(surfaces(state, "Ἀθῆναι ΛΌΓΟΣ"), "αθηναι λογοσ");
@@ -133,10 +134,14 @@ static void every_language_has_a_stemmer(void **state) {
         const char *word;
         const char *stem;
     } cases[] = {
-        {EDDA_LANGUAGE_GERMAN, "Häuser", "haus"},     {EDDA_LANGUAGE_FRENCH, "continuellement", "continuel"},
-        {EDDA_LANGUAGE_RUSSIAN, "книгами", "книг"},   {EDDA_LANGUAGE_SPANISH, "bibliotecas", "bibliotec"},
-        {EDDA_LANGUAGE_DUTCH, "huizen", "huiz"},      {EDDA_LANGUAGE_SWEDISH, "flickorna", "flick"},
-        {EDDA_LANGUAGE_FINNISH, "taloissa", "talo"},  {EDDA_LANGUAGE_TURKISH, "evler", "ev"},
+        {EDDA_LANGUAGE_GERMAN, "Häuser", "haus"},
+        {EDDA_LANGUAGE_FRENCH, "continuellement", "continuel"},
+        {EDDA_LANGUAGE_RUSSIAN, "книгами", "книг"},
+        {EDDA_LANGUAGE_SPANISH, "bibliotecas", "bibliotec"},
+        {EDDA_LANGUAGE_DUTCH, "huizen", "huiz"},
+        {EDDA_LANGUAGE_SWEDISH, "flickorna", "flick"},
+        {EDDA_LANGUAGE_FINNISH, "taloissa", "talo"},
+        {EDDA_LANGUAGE_TURKISH, "evler", "ev"},
         {EDDA_LANGUAGE_HINDI, "लड़कों", "लड़क"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
@@ -226,7 +231,8 @@ static void invalid_bytes_separate(void **state) {
 static void a_full_memory_of_words_changes_no_result(void **state) {
     char word[32];
     char before[256];
-    snprintf(before, sizeof before, "%s", stems(state, "relational conditioning", EDDA_LANGUAGE_ENGLISH));
+    snprintf(before, sizeof before, "%s",
+             stems(state, "relational conditioning", EDDA_LANGUAGE_ENGLISH));
     for (unsigned i = 0; i < 60000; i++) {
         snprintf(word, sizeof word, "w%uing Q%uы", i * 7919, i);
         struct edda_tokens tokens;
@@ -259,7 +265,8 @@ static void the_hash_never_changes(void **state) {
     assert_int_equal(edda_text_hash("run", 3), UINT64_C(0xec71cbc2b534ec6a));
     assert_int_equal(edda_text_hash("retriev", 7), UINT64_C(0x68c4cd2ea9f4c781));
     assert_int_equal(edda_text_hash("internationalis", 15), UINT64_C(0xaea3a41f22105c9b));
-    assert_int_equal(edda_text_hash("donaudampfschifffahrtsgesellschaft", 34), UINT64_C(0xff1c26ed90814729));
+    assert_int_equal(edda_text_hash("donaudampfschifffahrtsgesellschaft", 34),
+                     UINT64_C(0xff1c26ed90814729));
 }
 
 static void code_points_are_counted_and_cut(void **state) {
@@ -289,11 +296,14 @@ int main(void) {
         cmocka_unit_test_setup_teardown(words_are_runs_of_letters_and_digits, make, unmake),
         cmocka_unit_test_setup_teardown(long_texts_and_short_ones_fold_alike, make, unmake),
         cmocka_unit_test_setup_teardown(latin_greek_and_arabic_lose_their_marks, make, unmake),
-        cmocka_unit_test_setup_teardown(cyrillic_keeps_short_i_and_loses_the_dots_of_io, make, unmake),
+        cmocka_unit_test_setup_teardown(cyrillic_keeps_short_i_and_loses_the_dots_of_io, make,
+                                        unmake),
         cmocka_unit_test_setup_teardown(decomposed_input_equals_composed_input, make, unmake),
-        cmocka_unit_test_setup_teardown(full_width_letters_and_foreign_digits_become_ascii, make, unmake),
+        cmocka_unit_test_setup_teardown(full_width_letters_and_foreign_digits_become_ascii, make,
+                                        unmake),
         cmocka_unit_test_setup_teardown(half_width_kana_join_their_voicing_marks, make, unmake),
-        cmocka_unit_test_setup_teardown(han_and_kana_give_unigrams_and_bigrams_in_order, make, unmake),
+        cmocka_unit_test_setup_teardown(han_and_kana_give_unigrams_and_bigrams_in_order, make,
+                                        unmake),
         cmocka_unit_test_setup_teardown(thai_gives_three_and_four_grams, make, unmake),
         cmocka_unit_test_setup_teardown(hangul_syllables_stay_whole, make, unmake),
         cmocka_unit_test_setup_teardown(english_is_stemmed_and_numbers_are_not, make, unmake),
@@ -302,10 +312,12 @@ int main(void) {
         cmocka_unit_test_setup_teardown(the_language_is_found_by_vote, make, unmake),
         cmocka_unit_test_setup_teardown(nothing_voting_means_english, make, unmake),
         cmocka_unit_test_setup_teardown(ranges_point_into_the_source, make, unmake),
-        cmocka_unit_test_setup_teardown(a_run_over_sixty_four_bytes_becomes_several_tokens, make, unmake),
+        cmocka_unit_test_setup_teardown(a_run_over_sixty_four_bytes_becomes_several_tokens, make,
+                                        unmake),
         cmocka_unit_test_setup_teardown(invalid_bytes_separate, make, unmake),
         cmocka_unit_test_setup_teardown(a_full_memory_of_words_changes_no_result, make, unmake),
-        cmocka_unit_test_setup_teardown(a_text_larger_than_what_is_kept_is_analysed_whole, make, unmake),
+        cmocka_unit_test_setup_teardown(a_text_larger_than_what_is_kept_is_analysed_whole, make,
+                                        unmake),
         cmocka_unit_test(the_hash_never_changes),
         cmocka_unit_test(code_points_are_counted_and_cut),
         cmocka_unit_test(validity_knows_overlong_forms_surrogates_and_nul),
