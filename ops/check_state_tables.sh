@@ -1,0 +1,40 @@
+#!/bin/sh
+# ops/check_state_tables.sh [ROOT]: every row of the state tables in proto/README.md names its test,
+# and each named test is a function somewhere under tests/.
+#
+# Prints the rows that lack one and exits 1 when there is any.
+set -eu
+cd "${1:-$(dirname "$0")/..}"
+
+rows=$(mktemp)
+trap 'rm -f "$rows"' EXIT
+
+# "TABLE NAME" per row below the heading of a table; NAME is the last cell without its backticks.
+awk '
+/^### Table [0-9]/ { table = $3; sub(/:.*/, "", table); next }
+/^#/ { table = "" }
+table == "" || !/^\|/ || /^\|[- |]*$/ || /\| *test *\|$/ { next }
+{
+    cells = split($0, cell, "|")
+    name = cell[cells - 1]
+    gsub(/[ `]/, "", name)
+    print table, (name ~ /^[a-z0-9_]+$/ ? name : "-")
+}' proto/README.md > "$rows"
+
+tests=$(find tests -name '*.c' -exec sed -n 's/^static void \([a-z0-9_]*\)(void \*\*.*/\1/p' {} +)
+
+missing=0
+total=0
+while read -r table name; do
+    total=$((total + 1))
+    if [ "$name" = - ]; then
+        echo "table $table: a row names no test"
+        missing=$((missing + 1))
+    elif ! printf '%s\n' "$tests" | grep -qx "$name"; then
+        echo "table $table: no test $name"
+        missing=$((missing + 1))
+    fi
+done < "$rows"
+
+echo "state tables: $total rows, $missing without their test"
+[ "$total" -gt 0 ] && [ "$missing" -eq 0 ]
