@@ -60,6 +60,7 @@ struct edda_loop {
     const char *name;
     int epoll;
     int wake; /* eventfd */
+    bool running;
     int64_t now_ms;
     int64_t stamp_us; /* end of the last callback */
     struct edda_timers timers;
@@ -140,7 +141,8 @@ void edda_loop_destroy(edda_loop_t **self_p) {
 }
 
 int64_t edda_loop_now(const edda_loop_t *self) {
-    return self->now_ms;
+    /* Before the first turn and between two runs nobody keeps it fresh. */
+    return self->running ? self->now_ms : edda_clock_ms();
 }
 
 void edda_loop_timer_set(edda_loop_t *self, struct edda_timer *timer, int64_t at_ms) {
@@ -461,6 +463,8 @@ int edda_loop_run(edda_loop_t *self) {
     struct epoll_event events[EVENTS_PER_TURN];
     int result = 0;
     int sleep = 0;
+    self->now_ms = edda_clock_ms();
+    self->running = true;
     while (!atomic_exchange_explicit(&self->stopped, false, memory_order_relaxed)) {
         int count = epoll_wait(self->epoll, events, EVENTS_PER_TURN, sleep);
         EDDA_ASSERT(count >= 0 || errno == EINTR);
@@ -479,5 +483,6 @@ int edda_loop_run(edda_loop_t *self) {
         sleep = sweep_sockets(self) ? 0 : choose_sleep(self, bears_ms);
     }
     (void)sweep_sockets(self);
+    self->running = false;
     return result;
 }
