@@ -1,0 +1,24 @@
+/* ops/keys.h: making API keys: sk_proj_ and 40 hexadecimal digits, of which only a hash is kept. */
+#ifndef EDDA_OPS_KEYS_H
+#define EDDA_OPS_KEYS_H
+
+#include "ops/session.h"
+
+#define EDDA_KEY_TEXT   49 /* 8 + 40 characters and NUL */
+#define EDDA_KEY_PREFIX 12
+
+/* Makes a key for project, stores its hash, and gives the key, which nobody can see again. */
+int edda_key_create(edda_session_t *session, const char *project, const char *name,
+                    char ret_key[EDDA_KEY_TEXT],
+                    char message[EDDA_SESSION_MESSAGE]) EDDA_MUST_CHECK;
+
+/* How many keys that are not revoked exist, over all projects. */
+int edda_key_count(edda_session_t *session, size_t *ret_count,
+                   char message[EDDA_SESSION_MESSAGE]) EDDA_MUST_CHECK;
+
+/* What a first start does: makes and prints a key for the default project unless a key exists or
+ * EDDA_API_KEY is set. */
+int edda_key_first(edda_session_t *session, const edda_config_t *config,
+                   char message[EDDA_SESSION_MESSAGE]) EDDA_MUST_CHECK;
+
+#endif

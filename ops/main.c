@@ -1,0 +1,216 @@
+/* ops/main.c: the executable `edda`: finds the command, reads its options, runs it. */
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "actors/runtime/log.h"
+#include "ops/command.h"
+#include "ops/nearest.h"
+
+static const char *const up_switches[] = {NULL};
+static const char *const jobs_switches[] = {"--dead", "--all", NULL};
+static const char *const import_switches[] = {"--no-wait", NULL};
+static const char *const search_switches[] = {"--json", NULL};
+
+static const int up_settings[] = {EDDA_CONFIG_DATA,       EDDA_CONFIG_HTTP,
+                                  EDDA_CONFIG_PROCESSES,  EDDA_CONFIG_WORKERS,
+                                  EDDA_CONFIG_LISTEN,     EDDA_CONFIG_API_KEY,
+                                  EDDA_CONFIG_DRAIN_MS,   EDDA_CONFIG_LOG_LEVEL,
+                                  EDDA_CONFIG_LOG_FORMAT, -1};
+static const int role_settings[] = {EDDA_CONFIG_CONNECT,
+                                    EDDA_CONFIG_LISTEN,
+                                    EDDA_CONFIG_DATA,
+                                    EDDA_CONFIG_HTTP,
+                                    EDDA_CONFIG_DRAIN_MS,
+                                    EDDA_CONFIG_LOG_LEVEL,
+                                    -1};
+static const int key_settings[] = {EDDA_CONFIG_PROJECT, EDDA_CONFIG_CONNECT, EDDA_CONFIG_DATA, -1};
+static const int http_settings[] = {EDDA_CONFIG_URL, EDDA_CONFIG_KEY, -1};
+static const int local_settings[] = {EDDA_CONFIG_CONNECT, EDDA_CONFIG_DATA, -1};
+static const int send_settings[] = {EDDA_CONFIG_CONNECT, EDDA_CONFIG_DATA, EDDA_CONFIG_PROJECT, -1};
+static const int doctor_settings[] = {EDDA_CONFIG_DATA, EDDA_CONFIG_HTTP, EDDA_CONFIG_URL,
+                                      EDDA_CONFIG_CONNECT, -1};
+
+#define ROLE(role, what)                                                                           \
+    {                                                                                              \
+        role, "[--connect URL]... [--listen URL]... [--data DIR] [--http ADDR:PORT]", what,        \
+            "Runs this one part as a process until SIGTERM or Ctrl-C, which drains it. Without\n"  \
+            "--connect (--listen for the broker) it joins the broker of the data directory.\n",    \
+            edda_command_role, NULL, role_settings, 0, 0                                           \
+    }
+
+static const struct edda_command commands[] = {
+    {"up", "[--data DIR] [--http ADDR:PORT] [--processes] [--workers STAGE=N]...",
+     "run everything on one machine",
+     "Starts broker, store, chunker, embedder, reranker and gateway, as threads of one process "
+     "or,\n"
+     "with --processes, as supervised child processes. Prints the address. A first start on a "
+     "data\n"
+     "directory without any key makes one and prints it once. Ctrl-C or SIGTERM drains: running\n"
+     "work is finished, nothing accepted is lost; a second one ends at once.\n",
+     edda_command_up, up_switches, up_settings, 0, 0},
+    ROLE("broker", "route messages between the other parts"),
+    ROLE("gateway", "speak HTTP"),
+    ROLE("chunker", "cut text into chunks"),
+    ROLE("embedder", "give chunks and queries their vectors"),
+    ROLE("reranker", "reorder what the store found"),
+    ROLE("store", "keep memos, chunks, keys and jobs in the data directory"),
+    {"key", "create|list|revoke [KEY] [--project NAME]", "make, list and revoke API keys",
+     "create prints the new key once, on standard output; only its hash is kept. list shows each\n"
+     "key's first characters, uuid, project and age. revoke takes a whole key, its uuid or the\n"
+     "prefix that list shows. Works with a running service and without one.\n",
+     edda_command_key, NULL, key_settings, 1, 2},
+    {"import", "PATH... [--url URL] [--key KEY] [--no-wait]",
+     "bring files and folders in (.txt .md .html .csv .json)",
+     "Each file becomes a memo whose reference_id is its path as given. Importing again sends "
+     "only\n"
+     "what is new or changed: a changed file changes its memo, an unchanged one is not sent. An\n"
+     "import that was interrupted goes on where it was when it is run again. Waits until all is\n"
+     "processed unless --no-wait is given. Exit status 1 when any file failed.\n",
+     edda_command_import, import_switches, http_settings, 1, SIZE_MAX},
+    {"search", "\"question\" [--url URL] [--key KEY] [--json]", "ask, and read ranked passages",
+     "Prints the best passages with the memo each comes from. --json prints the service's answer\n"
+     "as it is.\n",
+     edda_command_search, search_switches, http_settings, 1, SIZE_MAX},
+    {"send", "OP [--connect URL] [--project NAME] < args.json",
+     "one message to one stage, its output as JSON",
+     "Reads the arguments as one JSON object from standard input (nothing: no arguments), sends\n"
+     "one step and prints the stage's output. `edda send` without an OP lists all of them.\n",
+     edda_command_send, NULL, send_settings, 0, 1},
+    {"jobs", "[--dead] | jobs redrive ID|--all", "look at durable jobs and run dead ones again",
+     "Lists the jobs that are not done: waiting, running or dead. A job is dead after five failed\n"
+     "attempts or three deaths of its worker; redrive puts it back with a clean count.\n",
+     edda_command_jobs, jobs_switches, local_settings, 0, 2},
+    {"doctor", "[--data DIR] [--http ADDR:PORT] [--url URL]", "what is wrong here, in words",
+     "Looks at the data directory, disk, lock, limits, ports, the running service and its stages,\n"
+     "dead jobs and library versions. Exit status 1 when something is wrong.\n",
+     edda_command_doctor, NULL, doctor_settings, 0, 0},
+};
+
+#define COMMAND_COUNT (sizeof commands / sizeof commands[0])
+
+static const struct edda_command *find_command(const char *name) {
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    }
+    return NULL;
+}
+
+int edda_command_misused(const struct edda_command *command, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    fprintf(stderr, "edda %s: ", command->name);
+    vfprintf(stderr, format, arguments);
+    fprintf(stderr, "\nusage: edda %s %s\n", command->name, command->usage);
+    va_end(arguments);
+    return EDDA_EXIT_USAGE;
+}
+
+static void print_overview(FILE *out) {
+    fprintf(out, "edda %s: documents in, passages out, over HTTP\n\n", EDDA_VERSION);
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        fprintf(out, "  edda %-9s %s\n", commands[i].name, commands[i].summary);
+    fprintf(out, "\n  edda help COMMAND   how to use one (also: edda COMMAND --help)\n"
+                 "  edda help settings  every flag and its environment variable\n"
+                 "  edda --version\n");
+}
+
+static void print_setting(FILE *out, enum edda_setting setting) {
+    const struct edda_setting_info *info = edda_setting_info(setting);
+    fprintf(out, "  %-22s %-24s %s%s%s%s\n", info->flag, info->variable, info->help,
+            info->fallback[0] ? " (default " : "", info->fallback, info->fallback[0] ? ")" : "");
+}
+
+static void print_manual(FILE *out, const struct edda_command *command) {
+    fprintf(out, "edda %s: %s\n\nusage: edda %s %s\n\n%s", command->name, command->summary,
+            command->name, command->usage, command->manual);
+    fprintf(out, "\nflags, and the same as environment variables:\n");
+    for (const int *setting = command->settings; *setting >= 0; setting++)
+        print_setting(out, (enum edda_setting) * setting);
+    fprintf(out, "Every other setting is taken too: edda help settings\n");
+}
+
+static int give_help(const char *topic) {
+    if (!topic) {
+        print_overview(stdout);
+        return EDDA_EXIT_OK;
+    }
+    if (strcmp(topic, "settings") == 0) {
+        for (size_t i = 0; i < EDDA_CONFIG_COUNT; i++)
+            print_setting(stdout, (enum edda_setting)i);
+        return EDDA_EXIT_OK;
+    }
+    const struct edda_command *command = find_command(topic);
+    if (!command) {
+        fprintf(stderr, "edda help: there is no command %s\n", topic);
+        return EDDA_EXIT_USAGE;
+    }
+    print_manual(stdout, command);
+    return EDDA_EXIT_OK;
+}
+
+static int refuse_unknown(const char *name) {
+    const char *known[COMMAND_COUNT + 1] = {NULL};
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        known[i] = commands[i].name;
+    const char *nearest = edda_nearest(name, known);
+    fprintf(stderr, "edda: there is no command %s%s%s%s\n", name, nearest ? "; did you mean " : "",
+            nearest ? nearest : "", nearest ? "?" : "");
+    print_overview(stderr);
+    return EDDA_EXIT_USAGE;
+}
+
+static int run_with_options(const struct edda_command *command, struct edda_options *options) {
+    if (options->word_count < command->minimum_words)
+        return edda_command_misused(command, "something is missing");
+    if (options->word_count > command->maximum_words)
+        return edda_command_misused(command, "%s is too much",
+                                    options->words[command->maximum_words]);
+    const char *level = edda_config_text(options->config, EDDA_CONFIG_LOG_LEVEL);
+    enum edda_log_level chosen = strcmp(level, "debug") == 0     ? EDDA_LOG_DEBUG
+                                 : strcmp(level, "warning") == 0 ? EDDA_LOG_WARNING
+                                 : strcmp(level, "error") == 0   ? EDDA_LOG_ERROR
+                                                                 : EDDA_LOG_INFO;
+    edda_log_setup(chosen,
+                   strcmp(edda_config_text(options->config, EDDA_CONFIG_LOG_FORMAT), "json") == 0);
+    return command->run(command, options);
+}
+
+int main(int count, char **arguments) {
+    if (sodium_init() < 0) {
+        fprintf(stderr, "edda: no source of randomness\n");
+        return EDDA_EXIT_FAILED;
+    }
+    const char *name = count > 1 ? arguments[1] : "";
+    if (strcmp(name, "--version") == 0 || strcmp(name, "version") == 0) {
+        printf("edda %s\n", EDDA_VERSION);
+        return EDDA_EXIT_OK;
+    }
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0)
+        return give_help(count > 2 ? arguments[2] : NULL);
+    if (count < 2) {
+        print_overview(stderr);
+        return EDDA_EXIT_USAGE;
+    }
+    const struct edda_command *command = find_command(name);
+    if (!command)
+        return refuse_unknown(name);
+    struct edda_options options;
+    int error = edda_options_init(&options, command->switches, environ,
+                                  (const char *const *)(arguments + 2), (size_t)count - 2);
+    int status = EDDA_EXIT_OK;
+    if (error != 0 && options.help)
+        print_manual(stdout, command);
+    else if (error != 0)
+        status = edda_command_misused(command, "%s", options.message);
+    else if (options.help)
+        print_manual(stdout, command);
+    else
+        status = run_with_options(command, &options);
+    edda_options_done(&options);
+    if (fflush(stdout) != 0 && status == EDDA_EXIT_OK)
+        status = EDDA_EXIT_FAILED;
+    return status;
+}

@@ -1,0 +1,31 @@
+/* ops/parts.c: see parts.h. */
+#include "ops/parts.h"
+
+#include "actors/chunker/actor.h"
+#include "actors/embedder/actor.h"
+#include "actors/reranker/actor.h"
+#include "actors/store/actor.h"
+#include "broker/broker.h"
+#include "gateway/gateway.h"
+
+static const struct edda_part_kind part_kinds[] = {
+    {"broker", edda_broker_main, 0, false, "routes messages between the other parts"},
+    {"store", edda_store_main, 1, false, "keeps memos, chunks, keys and jobs in --data"},
+    {"chunker", edda_chunker_main, 2, true, "cuts text into chunks"},
+    {"embedder", edda_embedder_main, 2, true, "gives chunks and queries their vectors"},
+    {"reranker", edda_reranker_main, 2, true, "reorders what the store found"},
+    {"gateway", edda_gateway_main, 3, false, "speaks HTTP"},
+};
+
+const struct edda_part_kind *edda_part_kinds(size_t *ret_count) {
+    *ret_count = sizeof part_kinds / sizeof part_kinds[0];
+    return part_kinds;
+}
+
+const struct edda_part_kind *edda_part_find(const char *name) {
+    for (size_t i = 0; i < sizeof part_kinds / sizeof part_kinds[0]; i++) {
+        if (strcmp(part_kinds[i].name, name) == 0)
+            return &part_kinds[i];
+    }
+    return NULL;
+}

@@ -1,0 +1,24 @@
+/* ops/parts.h: the parts of Edda by name, and the order in which they come up.
+ *
+ * Up in order of phases: broker, store, stages, gateway. Down in reverse: no new requests, then no
+ * new work, then nothing more to write, then nobody to talk to. */
+#ifndef EDDA_OPS_PARTS_H
+#define EDDA_OPS_PARTS_H
+
+#include "actors/runtime/role.h"
+
+struct edda_part_kind {
+    const char *name; /* also the command that runs it as a process */
+    edda_role_main_fn main;
+    unsigned phase;
+    bool repeatable; /* --workers may ask for more than one */
+    const char *summary;
+};
+
+/* The table, lowest phase first. */
+const struct edda_part_kind *edda_part_kinds(size_t *ret_count);
+
+/* NULL for names of no part. */
+const struct edda_part_kind *edda_part_find(const char *name);
+
+#endif

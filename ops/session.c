@@ -1,0 +1,234 @@
+/* ops/session.c: see session.h. */
+#include "ops/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "actors/runtime/client.h"
+#include "ops/endpoint.h"
+#include "ops/launch.h"
+#include "ops/options.h"
+
+#define OWN_URL      "inproc://edda-session"
+#define OWN_DRAIN_MS 5000
+#define EXTRA_MS     3000 /* beyond the op's own budget, for queues and a session being made */
+
+struct edda_session {
+    edda_loop_t *loop;
+    edda_client_t *client;
+    void *own_context;     /* owned; NULL when the context is the caller's */
+    edda_launch_t *launch; /* owned; NULL unless started here */
+    char where[EDDA_MAX_URL + 64];
+    bool replied;
+    int error;
+    struct edda_arena *arena; /* of the call under way */
+    struct edda_bytes body;   /* copied into arena */
+    uint16_t type;
+    char message[EDDA_SESSION_MESSAGE - 80]; /* room for the op's name before it */
+};
+
+static void take_reply(void *context, const struct edda_reply *reply) {
+    edda_session_t *self = context;
+    self->error = reply->error;
+    self->type = reply->type;
+    self->body = (struct edda_bytes){NULL, 0};
+    if (reply->error != 0) {
+        struct edda_text text = reply->detail.text;
+        if (text.size > 0)
+            snprintf(self->message, sizeof self->message, "%.*s", (int)text.size, text.data);
+        else
+            snprintf(self->message, sizeof self->message, "%s", edda_error_text(reply->error));
+    } else if (reply->body.size > 0) {
+        uint8_t *copy = edda_arena_take(self->arena, reply->body.size);
+        if (copy) {
+            memcpy(copy, reply->body.data, reply->body.size);
+            self->body = (struct edda_bytes){copy, reply->body.size};
+        } else {
+            self->error = EDDA_E_MEMORY;
+            snprintf(self->message, sizeof self->message, "the answer is too large");
+        }
+    }
+    self->replied = true;
+    edda_loop_stop(self->loop);
+}
+
+static int connect_client(edda_session_t *self, void *zmq_context, const char *const *urls,
+                          size_t count) {
+    self->loop = edda_loop_new("cli");
+    if (!self->loop)
+        return EDDA_E_MEMORY;
+    struct edda_client_options options = {
+        .loop = self->loop,
+        .zmq_context = zmq_context,
+        .brokers = urls,
+        .broker_count = count,
+        .role = "cli",
+        .name = "cli",
+    };
+    self->client = edda_client_new(&options);
+    return self->client ? 0 : EDDA_E_MEMORY;
+}
+
+edda_session_t *edda_session_join(void *zmq_context, const char *url) {
+    edda_session_t *self = calloc(1, sizeof *self);
+    if (!self)
+        return NULL;
+    snprintf(self->where, sizeof self->where, "%s", url);
+    if (connect_client(self, zmq_context, &url, 1) != 0)
+        edda_session_close(&self);
+    return self;
+}
+
+/* Broker and store as threads, for this session alone. */
+static int start_own(edda_session_t *self, const edda_config_t *config, char *message) {
+    const char *data = edda_config_text(config, EDDA_CONFIG_DATA);
+    int error = edda_data_prepare(data, message, EDDA_SESSION_MESSAGE);
+    if (error != 0)
+        return error;
+    snprintf(self->where, sizeof self->where, "the data directory %s, where no service runs", data);
+    self->launch = edda_launch_new(config, self->own_context, -1);
+    if (!self->launch)
+        return EDDA_E_MEMORY;
+    const char *url = OWN_URL;
+    const char *ended = "broker";
+    error = edda_launch_start(self->launch, edda_part_find("broker"), NULL, 0, &url, 1);
+    if (error == 0)
+        error = edda_launch_wait_ready(self->launch, &ended);
+    if (error == 0)
+        error = edda_launch_start(self->launch, edda_part_find("store"), &url, 1, NULL, 0);
+    if (error == 0)
+        error = edda_launch_wait_ready(self->launch, &ended);
+    if (error != 0)
+        snprintf(message, EDDA_SESSION_MESSAGE, "the %s did not start on %s; what it said is above",
+                 ended ? ended : "store", data);
+    return error;
+}
+
+static int open_connection(edda_session_t *self, const edda_config_t *config, bool may_start,
+                           char *message) {
+    char urls[8][EDDA_MAX_URL];
+    const char *pointers[8];
+    size_t count = 0;
+    const char *connect = edda_config_text(config, EDDA_CONFIG_CONNECT);
+    while (count < 8 && edda_list_item(connect, count, urls[count], sizeof urls[count])) {
+        pointers[count] = urls[count];
+        count++;
+    }
+    if (count > 0) {
+        snprintf(self->where, sizeof self->where, "%s", urls[0]);
+        return connect_client(self, self->own_context, pointers, count);
+    }
+    const char *data = edda_config_text(config, EDDA_CONFIG_DATA);
+    int error = edda_data_endpoint(data, false, urls[0], message, EDDA_SESSION_MESSAGE);
+    if (error == 0 && edda_endpoint_answers(urls[0])) {
+        snprintf(self->where, sizeof self->where, "%s", urls[0]);
+        pointers[0] = urls[0];
+        return connect_client(self, self->own_context, pointers, 1);
+    }
+    if (!may_start) {
+        snprintf(message, EDDA_SESSION_MESSAGE,
+                 "no service runs on the data directory %s; start one with `edda up`, or name a "
+                 "broker with --connect",
+                 data);
+        return EDDA_E_UNAVAILABLE;
+    }
+    pointers[0] = OWN_URL;
+    error = start_own(self, config, message);
+    return error != 0 ? error : connect_client(self, self->own_context, pointers, 1);
+}
+
+int edda_session_open(const edda_config_t *config, bool may_start, edda_session_t **ret_session,
+                      char message[EDDA_SESSION_MESSAGE]) {
+    snprintf(message, EDDA_SESSION_MESSAGE, "out of memory");
+    edda_session_t *self = calloc(1, sizeof *self);
+    if (!self)
+        return EDDA_E_MEMORY;
+    self->own_context = edda_context_new();
+    int error =
+        self->own_context ? open_connection(self, config, may_start, message) : EDDA_E_MEMORY;
+    if (error != 0) {
+        edda_session_close(&self);
+        return error;
+    }
+    *ret_session = self;
+    return 0;
+}
+
+void edda_session_close(edda_session_t **self_p) {
+    edda_session_t *self = *self_p;
+    if (!self)
+        return;
+    if (self->client) {
+        edda_client_leave(self->client);
+        edda_client_destroy(&self->client);
+    }
+    if (self->loop)
+        edda_loop_destroy(&self->loop);
+    if (self->launch) {
+        if (edda_launch_drain(self->launch, OWN_DRAIN_MS) != 0)
+            fprintf(stderr, "edda: broker or store did not end cleanly\n");
+        edda_launch_destroy(&self->launch);
+    }
+    edda_context_destroy(&self->own_context);
+    free(self);
+    *self_p = NULL;
+}
+
+const char *edda_session_where(const edda_session_t *self) {
+    return self->where;
+}
+
+bool edda_session_is_own(const edda_session_t *self) {
+    return self->launch != NULL;
+}
+
+/* Sends one encoded step and runs the loop until its reply. */
+static int exchange(edda_session_t *self, const struct edda_op *op, const char *project,
+                    struct edda_bytes arguments) {
+    struct edda_step step = {
+        .op = op->name,
+        .type = op->arguments,
+        .arguments = arguments,
+    };
+    struct edda_request request = {
+        .steps = &step,
+        .step_count = 1,
+        .project = edda_text_of(project),
+        .ttl_ms = op->budget_ms + EXTRA_MS,
+        .broker = -1,
+        .on_reply = take_reply,
+        .context = self,
+    };
+    self->replied = false;
+    int error = edda_client_call(self->client, &request, NULL);
+    if (error != 0) {
+        snprintf(self->message, sizeof self->message, "%s", edda_error_text(error));
+        return error;
+    }
+    int ran = 0;
+    while (!self->replied && ran == 0)
+        ran = edda_loop_run(self->loop);
+    return self->replied ? self->error : EDDA_E_INTERNAL;
+}
+
+int edda_session_call(edda_session_t *self, const struct edda_op *op, const char *project,
+                      const void *record, struct edda_arena *arena, void *ret_record,
+                      char message[EDDA_SESSION_MESSAGE]) {
+    struct edda_buffer buffer;
+    edda_buffer_init(&buffer, EDDA_MAX_FRAME_BYTES);
+    self->arena = arena;
+    self->message[0] = '\0';
+    int error = record ? edda_body_encode(op->arguments, record, &buffer) : 0;
+    if (error == 0)
+        error = exchange(self, op, project, edda_buffer_bytes(&buffer));
+    edda_buffer_done(&buffer);
+    if (error == 0 && self->type != op->output && op->output != EDDA_BODY_NONE)
+        error = EDDA_E_TYPE;
+    if (error == 0 && op->output != EDDA_BODY_NONE)
+        error = edda_body_decode(op->output, self->body, arena, ret_record);
+    if (error != 0)
+        snprintf(message, EDDA_SESSION_MESSAGE, "%s: %s", op->name,
+                 self->message[0] ? self->message : edda_error_text(error));
+    self->arena = NULL;
+    return error;
+}

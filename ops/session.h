@@ -1,0 +1,43 @@
+/* ops/session.h: one request at a time from the command line to the parts of Edda.
+ *
+ * A session joins the service whose broker it is told of (--connect), else the one that runs on the
+ * data directory, found through its ipc endpoint. Where none runs, a session may start broker and
+ * store as threads of this process on the data directory, for as long as it lasts: keys and jobs
+ * can then be looked after while nothing serves.
+ *
+ * Threads: the caller's; calls block until the reply. */
+#ifndef EDDA_OPS_SESSION_H
+#define EDDA_OPS_SESSION_H
+
+#include "actors/runtime/config.h"
+#include "proto/arena.h"
+#include "proto/op.h"
+
+#define EDDA_SESSION_MESSAGE 512
+
+typedef struct edda_session edda_session_t;
+
+/* may_start: broker and store may be started here when no service runs. EDDA_E_UNAVAILABLE,
+ * EDDA_E_IO, EDDA_E_FAILED: message says what to do. */
+int edda_session_open(const edda_config_t *config, bool may_start, edda_session_t **ret_session,
+                      char message[EDDA_SESSION_MESSAGE]) EDDA_MUST_CHECK;
+
+/* Joins a broker of this process at an inproc URL. NULL when out of memory. */
+edda_session_t *edda_session_join(void *zmq_context, const char *url);
+
+void edda_session_close(edda_session_t **self_p);
+
+/* Where the answers come from, for people: an URL, or the data directory. */
+const char *edda_session_where(const edda_session_t *self);
+
+/* Whether broker and store were started here. */
+bool edda_session_is_own(const edda_session_t *self);
+
+/* One step: record (of the op's argument type, NULL for none) in, *ret_record (of the op's output
+ * type) out, its views and lists living in the arena. The error is the service's own, with its text
+ * in message. */
+int edda_session_call(edda_session_t *self, const struct edda_op *op, const char *project,
+                      const void *record, struct edda_arena *arena, void *ret_record,
+                      char message[EDDA_SESSION_MESSAGE]) EDDA_MUST_CHECK;
+
+#endif
