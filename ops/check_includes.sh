@@ -25,7 +25,7 @@ function may_include(from, to) {
     if (from == to || to == "proto" || from == "tests" || from == "ops" && to != "tests") return 1
     if (from == "proto" || to == "tests") return 0
     if (to == "actors/runtime") return 1
-    return is_between(to) && is_stage(from)
+    return to == "actors/text" && from == "gateway" || is_between(to) && is_stage(from)
 }
 # Whether a file may include the header of a library.
 function may_use(file, library) {
@@ -33,9 +33,9 @@ function may_use(file, library) {
     if (library ~ /^microhttpd/) return file ~ /^gateway\//
     if (library ~ /^sqlite3/) return file ~ /^actors\/store\/sqlite\//
     if (library ~ /^libpq/) return file ~ /^actors\/store\/postgres\//
-    if (library ~ /^curl\//) return file ~ /^actors\/provider\// || file ~ /^ops\/http/
+    if (library ~ /^curl\//) return file ~ /^actors\/provider\// || file ~ /^ops\/(http|fetch)/
     if (library ~ /^(zmq|czmq)\.h/)
-        return file ~ /^actors\/runtime\/(socket|wire|auth)/ || file == "broker/broker.c"
+        return file ~ /^actors\/runtime\// || file == "broker/broker.c" || file ~ /^ops\/launch/
     return 1
 }
 function complain(text) { printf "%s:%d: %s\n", FILENAME, FNR, text; offences++ }
