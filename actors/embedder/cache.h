@@ -1,8 +1,8 @@
 /* actors/embedder/cache.h: vectors already computed, in memory, bounded by bytes.
  *
- * Keyed by SHA-256 of (model, dimension, input type, text), so that a hit is a hit and the text is not
- * kept. When the bound is reached the least recently used vectors go. Nothing is written to disk.
- * One thread. */
+ * Keyed by SHA-256 of (model, dimension, input type, text), so that a hit is a hit and the text is
+ * not kept. When the bound is reached the least recently used vectors go. Nothing is written to
+ * disk. One thread. */
 #ifndef EDDA_ACTORS_EMBEDDER_CACHE_H
 #define EDDA_ACTORS_EMBEDDER_CACHE_H
 

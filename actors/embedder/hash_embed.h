@@ -6,8 +6,8 @@
  * Knows spelling, not meaning. The name is the version: a change of any of this takes a new name,
  * because vectors of different versions never mix.
  *
- * A text without words gives a row of zeros: "no vector", never matched. Pure but for the analyser's
- * memory of words, which never shows in a result. One thread for each embedder. */
+ * A text without words gives a row of zeros: "no vector", never matched. Pure but for the
+ * analyser's memory of words, which never shows in a result. One thread for each embedder. */
 #ifndef EDDA_ACTORS_EMBEDDER_HASH_EMBED_H
 #define EDDA_ACTORS_EMBEDDER_HASH_EMBED_H
 

@@ -29,6 +29,7 @@ _Static_assert(sizeof(struct slot) == 64, "a word is one cache line");
 
 struct edda_words {
     struct slot slots[SLOTS];
+    void *allocated;                                  /* what to free: we begin at a cache line */
     struct sb_stemmer *stemmers[EDDA_LANGUAGE_COUNT]; /* made when first needed */
     struct edda_folded scratch;                       /* of the last word not remembered */
     char scratch_stem[EDDA_FOLD_BYTES];
@@ -47,9 +48,12 @@ static const char *const stemmer_names[EDDA_LANGUAGE_COUNT] = {
 };
 
 edda_words_t *edda_words_new(void) {
-    edda_words_t *self = aligned_alloc(64, (sizeof *self + 63) / 64 * 64);
-    if (self != NULL)
-        memset(self, 0, sizeof *self);
+    /* calloc leaves the pages of words not yet met untouched. */
+    void *allocated = calloc(1, sizeof(struct edda_words) + 63);
+    if (allocated == NULL)
+        return NULL;
+    edda_words_t *self = (edda_words_t *)(((uintptr_t)allocated + 63) & ~(uintptr_t)63);
+    self->allocated = allocated;
     return self;
 }
 
@@ -59,7 +63,7 @@ void edda_words_destroy(edda_words_t **self_p) {
     for (size_t i = 0; i < EDDA_LANGUAGE_COUNT; i++)
         if ((*self_p)->stemmers[i] != NULL)
             sb_stemmer_delete((*self_p)->stemmers[i]);
-    free(*self_p);
+    free((*self_p)->allocated);
     *self_p = NULL;
 }
 
