@@ -1,0 +1,394 @@
+"""The command line as people and scripts use it: `python3 tests/ops/cli_test.py --edda PATH`."""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, "..", "harness"), os.path.join(HERE, "..", "bench")]
+import corpus
+from live import Edda, children, free_port
+
+OPTIONS = argparse.Namespace(edda="build/edda")
+ROLES = ["broker", "store", "chunker", "embedder", "reranker", "gateway"]
+
+
+def run(*words, stdin="", environment=None, directory=None, seconds=60):
+    """(exit status, standard output, standard error) of one command."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("EDDA_")}
+    done = subprocess.run([OPTIONS.edda, *words], input=stdin, capture_output=True, text=True,
+                          env={**clean, **(environment or {})}, cwd=directory, timeout=seconds)
+    return done.returncode, done.stdout, done.stderr
+
+
+class Directory(unittest.TestCase):
+    def setUp(self):
+        self.directory = tempfile.mkdtemp(prefix="edda-cli-")
+        self.data = os.path.join(self.directory, "data")
+
+    def tearDown(self):
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def write(self, name, content):
+        path = os.path.join(self.directory, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as out:
+            out.write(content if isinstance(content, bytes) else content.encode())
+        return path
+
+
+class Using(Directory):
+    def test_help_and_version_end_with_zero(self):
+        for words in (["--help"], ["help"], ["-h"], ["--version"], ["help", "settings"]):
+            status, out, _ = run(*words)
+            self.assertEqual(status, 0, words)
+            self.assertIn("edda", out.lower())
+
+    def test_every_command_has_a_manual_both_ways(self):
+        for command in ["up", *ROLES, "key", "import", "search", "send", "jobs", "doctor"]:
+            for words in (["help", command], [command, "--help"]):
+                status, out, _ = run(*words)
+                self.assertEqual(status, 0, words)
+                self.assertIn(f"usage: edda {command}", out)
+
+    def test_wrong_use_ends_with_two_and_says_what_is_near(self):
+        for words, said in ((["serch"], "search"), (["up", "--dta", "x"], "--data"), ([], "edda up"),
+                            (["up", "word"], "word"), (["key"], "missing"), (["key", "mak"], "create"),
+                            (["key", "revoke"], "revoke"), (["jobs", "redrive"], "redrive"),
+                            (["jobs", "redrive", "x"], "job id"), (["send", "embd"], "embed"),
+                            (["send", "rerank"], "alone"), (["up", "--workers", "store=2"], "store"),
+                            (["search"], "missing"), (["import"], "missing"),
+                            (["help", "nothing"], "nothing")):
+            status, out, error = run(*words)
+            self.assertEqual(status, 2, (words, out, error))
+            self.assertIn(said, error, words)
+
+    def test_an_unknown_variable_is_refused_by_its_nearest(self):
+        status, _, error = run("jobs", environment={"EDDA_DTA": "/x"})
+        self.assertEqual(status, 2)
+        self.assertIn("EDDA_DATA", error)
+
+    def test_without_a_service_commands_say_how_to_start_one(self):
+        url = f"http://127.0.0.1:{free_port()}"
+        status, _, error = run("send", "store.ping", "--data", self.data)
+        self.assertEqual(status, 1)
+        self.assertIn("edda up", error)
+        status, _, error = run("search", "x", "--url", url, seconds=90)
+        self.assertEqual(status, 1)
+        self.assertIn("no answer", error)
+
+    def test_a_data_directory_that_cannot_be_made_is_told(self):
+        path = self.write("file", "x")
+        status, _, error = run("up", "--data", path, "--http", "127.0.0.1:0")
+        self.assertEqual(status, 1)
+        self.assertIn("data directory", error)
+
+    def test_a_port_in_use_is_told_and_ends_it(self):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            address = f"127.0.0.1:{taken.getsockname()[1]}"
+            for flags in ((), ("--processes",)):
+                status, _, error = run("up", "--data", self.data, "--http", address, *flags)
+                self.assertEqual(status, 1, error)
+                self.assertIn("gateway did not start", error)
+
+
+class Offline(Directory):
+    """Keys and jobs where nothing serves: broker and store run inside the command."""
+
+    def test_a_key_lives_from_create_to_revoke(self):
+        status, key, error = run("key", "create", "--project", "books", "--data", self.data)
+        self.assertEqual(status, 0, error)
+        self.assertRegex(key, r"^sk_proj_[0-9a-f]{40}\n$")
+        status, out, error = run("key", "list", "--data", self.data)
+        self.assertEqual(status, 0, error)
+        self.assertIn(key[:12], out)
+        self.assertIn("books", out)
+        self.assertIn("valid", out)
+        self.assertNotIn(key.strip(), out, "a key is shown once")
+        self.assertEqual(run("key", "revoke", key.strip(), "--data", self.data)[0], 0)
+        self.assertIn("revoked", run("key", "list", "--data", self.data)[1])
+        status, _, error = run("key", "revoke", key.strip(), "--data", self.data)
+        self.assertEqual(status, 1, error)
+
+    def test_no_key_is_stored_in_the_clear(self):
+        key = run("key", "create", "--data", self.data)[1].strip()
+        for folder, _, names in os.walk(self.data):
+            for name in names:
+                with open(os.path.join(folder, name), "rb") as file:
+                    self.assertNotIn(key.encode(), file.read(), name)
+
+    def test_jobs_of_an_empty_directory_are_none(self):
+        status, out, error = run("jobs", "--data", self.data)
+        self.assertEqual((status, out), (0, ""), error)
+        self.assertIn("0 jobs", error)
+        self.assertEqual(run("jobs", "redrive", "--all", "--data", self.data)[0], 0)
+        status, _, error = run("jobs", "redrive", "7", "--data", self.data)
+        self.assertEqual(status, 1)
+        self.assertIn("no dead job", error)
+
+    def test_a_doctor_finds_nothing_wrong_with_a_fresh_directory(self):
+        flags = ["--data", self.data, "--http", f"127.0.0.1:{free_port()}"]
+        status, out, _ = run("doctor", *flags)
+        self.assertEqual(status, 0, out)
+        run("key", "create", "--data", self.data)
+        status, out, _ = run("doctor", *flags)
+        self.assertEqual(status, 0, out)
+        self.assertIn("the store opens", out)
+
+    def test_a_doctor_names_a_port_in_use(self):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            status, out, _ = run("doctor", "--data", self.data, "--http",
+                                 f"127.0.0.1:{taken.getsockname()[1]}")
+        self.assertEqual(status, 1, out)
+        self.assertIn("BAD", out)
+
+
+class Starting(Directory):
+    def start(self, *flags, environment=None):
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("EDDA_")}
+        process = subprocess.Popen([OPTIONS.edda, "up", "--data", self.data, "--http", "127.0.0.1:0",
+                                    *flags], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                   text=True, env={**clean, **(environment or {})})
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process
+
+    def read_until(self, process, pattern):
+        seen = ""
+        while True:
+            line = process.stdout.readline()
+            if not line:
+                self.fail(f"ended before {pattern}: {seen}")
+            seen += line
+            if re.search(pattern, line):
+                return seen
+
+    def end(self, process):
+        process.send_signal(signal.SIGTERM)
+        rest = process.stdout.read()
+        self.assertEqual(process.wait(60), 0)
+        return rest
+
+    def test_a_first_start_shows_a_key_once(self):
+        for flags in ((), ("--processes",)):
+            self.data = os.path.join(self.directory, "data" + "".join(flags))
+            first = self.start(*flags)
+            seen = self.read_until(first, "serves on")
+            while "key:" not in seen:
+                seen += self.read_until(first, ".")
+            key = re.search(r"key: (sk_proj_[0-9a-f]{40})", seen).group(1)
+            url = re.search(r"serves on (http://\S+)", seen).group(1)
+            status, out, error = run("search", "anything", "--url", url, "--key", key)
+            self.assertEqual((status, out), (0, "nothing found\n"), error)
+            self.end(first)
+            second = self.start(*flags)
+            seen = self.read_until(second, "serves on")
+            self.assertNotIn("key:", seen + self.end(second))
+
+    def test_no_key_is_made_when_one_is_given(self):
+        process = self.start(environment={"EDDA_API_KEY": "sk_proj_" + "1" * 40})
+        seen = self.read_until(process, "serves on") + self.end(process)
+        self.assertNotIn("key:", seen)
+
+    def test_a_second_service_on_the_same_directory_is_refused(self):
+        process = self.start()
+        self.read_until(process, "serves on")
+        status, _, error = run("up", "--data", self.data, "--http", "127.0.0.1:0")
+        self.assertEqual(status, 1)
+        self.assertIn("did not start", error)
+        self.end(process)
+
+    def test_a_directory_too_deep_for_a_socket_serves_all_the_same(self):
+        self.data = os.path.join(self.directory, "d" * 60, "e" * 60)
+        process = self.start()
+        self.read_until(process, "serves on")
+        self.assertEqual(run("send", "store.ping", "--data", self.data)[0], 0)
+        self.end(process)
+
+    def test_children_end_when_their_supervisor_is_killed(self):
+        process = self.start("--processes")
+        self.read_until(process, "serves on")
+        pids = [pid for pid, argv in children(process.pid) if argv[1:2] and argv[1] in ROLES]
+        self.assertEqual(len(pids), len(ROLES))
+        process.kill()
+        until = time.monotonic() + 40
+        while any(os.path.exists(f"/proc/{pid}") for pid in pids) and time.monotonic() < until:
+            time.sleep(0.1)
+        self.assertEqual([pid for pid in pids if os.path.exists(f"/proc/{pid}")], [])
+
+    def test_a_part_that_keeps_dying_ends_the_whole_with_words(self):
+        errors = os.path.join(self.directory, "errors")
+        with open(errors, "wb") as out:
+            process = subprocess.Popen(
+                [OPTIONS.edda, "up", "--processes", "--data", self.data, "--http", "127.0.0.1:0"],
+                stdout=subprocess.PIPE, stderr=out, text=True)
+        self.addCleanup(process.stdout.close)
+        self.read_until(process, "serves on")
+        until = time.monotonic() + 55
+        while process.poll() is None and time.monotonic() < until:
+            for pid, argv in children(process.pid):
+                if argv[1:2] == ["reranker"]:
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.05)
+        self.assertEqual(process.wait(30), 1)
+        with open(errors) as said:
+            self.assertIn("the reranker ended 11 times", said.read())
+
+    def test_workers_may_be_more_than_one(self):
+        process = self.start("--processes", "--workers", "embedder=2", "--workers", "chunker=3")
+        self.read_until(process, "serves on")
+        names = [argv[1] for _, argv in children(process.pid) if len(argv) > 1]
+        self.assertEqual((names.count("embedder"), names.count("chunker")), (2, 3))
+        self.end(process)
+
+
+class Serving(Directory):
+    def test_send_asks_one_stage(self):
+        with Edda(OPTIONS.edda) as edda:
+            flags = ["--data", edda.data]
+            status, out, error = run("send", "chunk", *flags,
+                                     stdin='{"text": "# One\\n\\nA paragraph.", "format": "markdown"}')
+            self.assertEqual(status, 0, error)
+            self.assertEqual(json.loads(out)["chunks"][0]["number"] if
+                             "number" in json.loads(out)["chunks"][0] else 0, 0)
+            status, out, error = run("send", "embed", *flags,
+                                     stdin='{"input_type": "query", "texts": ["one", "two"]}')
+            self.assertEqual(status, 0, error)
+            self.assertEqual(json.loads(out)["count"], 2)
+            self.assertEqual(json.loads(run("send", "store.ping", *flags)[1])["backend"], "sqlite")
+            self.assertIn("services", json.loads(run("send", "broker.status", *flags)[1]))
+            for stdin, said in (("{", "not JSON"), ('{"txt": "x"}', "txt"), ('{"text": 7}', "text"),
+                                ("[]", "")):
+                status, _, error = run("send", "chunk", *flags, stdin=stdin)
+                self.assertEqual(status, 1, stdin)
+                self.assertIn(said, error)
+            status, _, error = run("send", "store.get", *flags, stdin='{"id": "nobody"}')
+            self.assertEqual(status, 1)
+            self.assertIn("not found", error)
+
+    def test_a_worker_from_outside_joins_by_the_data_directory(self):
+        with Edda(OPTIONS.edda) as edda:
+            worker = subprocess.Popen([OPTIONS.edda, "embedder", "--data", edda.data])
+            until = time.monotonic() + 20
+            workers = 0
+            while workers < 2 and time.monotonic() < until:
+                status = json.loads(run("send", "broker.status", "--data", edda.data)[1])
+                workers = sum(service["workers"] for service in status["services"]
+                              if service["name"] == "embed")
+                time.sleep(0.1)
+            self.assertEqual(workers, 2)
+            worker.send_signal(signal.SIGTERM)
+            self.assertEqual(worker.wait(30), 0)
+
+    def test_a_doctor_sees_the_service_and_its_stages(self):
+        with Edda(OPTIONS.edda) as edda:
+            status, out, _ = run("doctor", "--data", edda.data, "--http", f"127.0.0.1:{edda.port}")
+            self.assertEqual(status, 0, out)
+            for stage in ("store", "chunk", "embed", "rerank"):
+                self.assertRegex(out, rf"{stage}: \d+ worker")
+
+    def test_a_key_made_and_revoked_beside_the_service_counts_at_once(self):
+        with Edda(OPTIONS.edda) as edda:
+            key = run("key", "create", "--data", edda.data)[1].strip()
+            self.assertEqual(run("search", "x", "--url", edda_url(edda), "--key", key)[0], 0)
+            self.assertEqual(run("key", "revoke", key[:12], "--data", edda.data)[0], 0)
+            until = time.monotonic() + 15
+            status = 0
+            while status == 0 and time.monotonic() < until:
+                status, _, error = run("search", "x", "--url", edda_url(edda), "--key", key)
+                time.sleep(0.2)
+            self.assertEqual(status, 1)
+            self.assertIn("Unauthorized", error)
+
+
+def edda_url(edda):
+    return f"http://127.0.0.1:{edda.port}"
+
+
+class Importing(Directory):
+    def run_import(self, edda, *words):
+        status, out, error = run("import", *words, directory=self.directory,
+                                 environment={"EDDA_URL": edda_url(edda), "EDDA_KEY": edda.key})
+        counts = re.search(r"(\d+) new, (\d+) changed, (\d+) unchanged, (\d+) failed", out)
+        self.assertIsNotNone(counts, out + error)
+        return status, tuple(int(one) for one in counts.groups()), error
+
+    def test_importing_twice_brings_in_once_and_a_change_changes(self):
+        with Edda(OPTIONS.edda) as edda:
+            for number in range(40):
+                title, content = corpus.memo(number)
+                self.write(f"docs/{number % 4}/note {number}.md", content)
+            self.write("docs/page.html", "<h1>Page</h1><p>About albatrosses.</p>")
+            self.write("docs/table.csv", "bird,wings\nalbatross,2\n")
+            self.write("docs/data.json", '{"bird": "albatross"}')
+            self.write("docs/plain.txt", "An albatross flies far.")
+            self.write("docs/picture.png", b"\x89PNG")
+            self.write("docs/empty.md", "")
+            self.assertEqual(self.run_import(edda, "docs")[:2], (0, (44, 0, 0, 0)))
+            self.assertEqual(self.run_import(edda, "docs")[:2], (0, (0, 0, 44, 0)))
+            self.write("docs/plain.txt", "A cormorant dives deep.")
+            self.assertEqual(self.run_import(edda, "./docs/")[:2], (0, (0, 1, 43, 0)))
+            self.assertEqual(self.run_import(edda, "docs/plain.txt")[:2], (0, (0, 0, 1, 0)))
+            self.assertEqual(edda.request("GET", "/api/v1/memo?page_size=1")[2]["count"], 44)
+            status, out, error = run("search", "which bird dives deep", "--url", edda_url(edda),
+                                     "--key", edda.key)
+            self.assertEqual(status, 0, error)
+            self.assertIn("cormorant", out.split("2. ")[0])
+
+    def test_a_deleted_memo_is_imported_anew(self):
+        with Edda(OPTIONS.edda) as edda:
+            self.write("one.md", "# One\n\nA text.")
+            self.assertEqual(self.run_import(edda, "one.md")[:2], (0, (1, 0, 0, 0)))
+            self.assertEqual(edda.request("DELETE", "/api/v1/memo/one.md?id_type=reference_id")[0], 204)
+            self.assertEqual(self.run_import(edda, "one.md")[:2], (0, (1, 0, 0, 0)))
+            self.assertEqual(edda.request("GET", "/api/v1/memo?page_size=1")[2]["count"], 1)
+
+    def test_failures_are_named_and_the_rest_comes_in(self):
+        with Edda(OPTIONS.edda) as edda:
+            self.write("docs/good.md", "# Good\n\nText.")
+            self.write("docs/bad.txt", b"caf\xe9")
+            status, counts, error = self.run_import(edda, "docs")
+            self.assertEqual((status, counts), (1, (1, 0, 0, 1)))
+            self.assertIn("FAILED docs/bad.txt: not UTF-8 text", error)
+            status, _, error = run("import", "docs/nothing.md", directory=self.directory)
+            self.assertEqual(status, 1)
+            status, out, error = run("import", "docs", "--url", edda_url(edda), "--key", "sk_proj_no",
+                                     directory=self.directory)
+            self.assertEqual(status, 1)
+            self.assertIn("Unauthorized", error)
+
+    def test_an_import_outlives_a_restart_of_the_service(self):
+        with Edda(OPTIONS.edda) as edda:
+            for number in range(120):
+                self.write(f"docs/{number}.md", corpus.memo(number)[1])
+            importer = subprocess.Popen(
+                [OPTIONS.edda, "import", "docs", "--url", edda_url(edda), "--key", edda.key],
+                cwd=self.directory, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            time.sleep(0.3)
+            edda.stop()
+            edda.start()
+            out, error = importer.communicate(timeout=150)
+            self.assertEqual(importer.returncode, 0, out + error)
+            self.assertEqual(edda.request("GET", "/api/v1/memo?page_size=1")[2]["count"], 120)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--edda", default="build/edda")
+    OPTIONS, rest = parser.parse_known_args()
+    OPTIONS.edda = os.path.abspath(OPTIONS.edda)
+    unittest.main(argv=[sys.argv[0], "-v", *rest])
