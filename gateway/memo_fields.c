@@ -6,6 +6,7 @@
 
 #include "actors/text/text.h"
 #include "gateway/date.h"
+#include "proto/limits.h"
 
 #define TOO_LONG "String must contain at most 255 character(s)"
 

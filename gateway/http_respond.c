@@ -1,0 +1,214 @@
+/* gateway/http_respond.c: from a response to bytes on the wire: headers, ETag, streams. */
+#include <sodium.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+#include "gateway/http_internal.h"
+
+#define STREAM_BLOCK ((size_t)32 * 1024)
+#define JSON_TYPE    "application/json; charset=utf-8"
+
+const char *reason_of(int status) {
+    switch (status) {
+    case 400:
+        return "Bad Request";
+    case 401:
+        return "Unauthorized";
+    case 408:
+        return "Request Timeout";
+    case 413:
+        return "Content Too Large";
+    case 503:
+        return "Service Unavailable";
+    default:
+        return "Error";
+    }
+}
+
+void send_raw(int fd, int status, const char *text, bool head_only, const char *more_headers) {
+    char body[256];
+    char bytes[1024];
+    int body_size = snprintf(body, sizeof body, "{\"error\":\"%.200s\"}", text);
+    int size = snprintf(bytes, sizeof bytes,
+                        "HTTP/1.1 %d %s\r\nContent-Type: " JSON_TYPE "\r\nContent-Length: %d\r\n"
+                        "Connection: close\r\nX-Content-Type-Options: nosniff\r\n%s\r\n%s",
+                        status, reason_of(status), body_size, more_headers,
+                        head_only ? "" : body);
+    /* It is the last thing on the line: what the socket cannot take now is not worth waiting for. */
+    if (size > 0) {
+        (void)send(fd, bytes, (size_t)size < sizeof bytes ? (size_t)size : sizeof bytes - 1,
+                   MSG_NOSIGNAL | MSG_DONTWAIT);
+    }
+}
+
+static void add_header(struct MHD_Response *response, const char *name, const char *value) {
+    (void)MHD_add_response_header(response, name, value);
+}
+
+/* Weak, and the same in every process: a fixed key is enough against accidents. */
+static void make_etag(struct edda_bytes body, char ret_etag[24]) {
+    static const unsigned char key[crypto_shorthash_KEYBYTES];
+    unsigned char hash[crypto_shorthash_BYTES];
+    char digits[2 * crypto_shorthash_BYTES + 1];
+    (void)crypto_shorthash(hash, body.data, body.size, key);
+    (void)sodium_bin2hex(digits, sizeof digits, hash, sizeof hash);
+    (void)snprintf(ret_etag, 24, "W/\"%s\"", digits);
+}
+
+static struct edda_text opaque_tag(struct edda_text tag) {
+    if (tag.size > 2 && tag.data[0] == 'W' && tag.data[1] == '/') {
+        tag = (struct edda_text){tag.data + 2, tag.size - 2};
+    }
+    return tag;
+}
+
+/* Weak comparison, RFC 9110 section 13.1.2. */
+static bool matches(struct edda_text list, struct edda_text etag) {
+    size_t at = 0;
+    while (at < list.size) {
+        while (at < list.size && (list.data[at] == ' ' || list.data[at] == ',')) {
+            at++;
+        }
+        size_t begin = at;
+        while (at < list.size && list.data[at] != ',' && list.data[at] != ' ') {
+            at++;
+        }
+        struct edda_text tag = {list.data + begin, at - begin};
+        if (edda_text_is(tag, "*") ||
+            (tag.size > 0 && edda_text_equal(opaque_tag(tag), opaque_tag(etag)))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static ssize_t pull_piece(void *context, uint64_t position, char *data, size_t size) {
+    struct edda_exchange *exchange = context;
+    (void)position;
+    exchange->in_handler = true;
+    int64_t got = exchange->gone ? EDDA_HTTP_BROKEN
+                                 : exchange->pull(exchange->pull_context, exchange, data, size);
+    exchange->in_handler = false;
+    if (got == EDDA_HTTP_END) {
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    }
+    if (got < 0) {
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    }
+    if (got == 0) {
+        exchange->suspended = true;
+        MHD_suspend_connection(exchange->connection->mhd);
+    } else {
+        move_connection(exchange->connection, PHASE_SENDING);
+    }
+    return (ssize_t)got;
+}
+
+static void add_headers(struct edda_exchange *exchange, struct MHD_Response *response, int status) {
+    const struct edda_http_response *wanted = &exchange->response;
+    char number[16];
+    if (status != 204 && status != 304) {
+        add_header(response, "Content-Type", wanted->content_type ? wanted->content_type : JSON_TYPE);
+        add_header(response, "X-Content-Type-Options", "nosniff");
+    }
+    add_header(response, "X-Request-Id", exchange->request_id);
+    add_header(response, "X-Trace-Id", exchange->trace_id);
+    if (wanted->cache_control) {
+        add_header(response, "Cache-Control", wanted->cache_control);
+    }
+    if (wanted->etag) {
+        add_header(response, "ETag", wanted->etag);
+    }
+    if (wanted->deny) {
+        add_header(response, "WWW-Authenticate", "Bearer");
+    }
+    if (wanted->retry_after_s > 0) {
+        (void)snprintf(number, sizeof number, "%u", wanted->retry_after_s);
+        add_header(response, "Retry-After", number);
+    }
+    if (exchange->http->stopping) {
+        add_header(response, "Connection", "close");
+    }
+}
+
+enum MHD_Result queue_response(struct edda_exchange *exchange) {
+    struct edda_bytes body =
+        exchange->static_body.data ? exchange->static_body : edda_buffer_bytes(&exchange->out);
+    int status = exchange->response.status;
+    char etag[24];
+    if (exchange->response.tag && status == 200) {
+        if (!exchange->response.etag) {
+            make_etag(body, etag);
+            exchange->response.etag = etag;
+        }
+        if (exchange->head.if_none_match.size > 0 &&
+            matches(exchange->head.if_none_match, edda_text_of(exchange->response.etag))) {
+            status = exchange->response.status = 304;
+        }
+    }
+    bool empty = status == 304 || status == 204;
+    struct MHD_Response *response;
+    if (exchange->pull && !empty) {
+        response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, pull_piece,
+                                                     exchange, NULL);
+    } else {
+        /* The bytes outlive the response: they are the exchange's or the program's. */
+        void *data = (void *)(uintptr_t)body.data;
+        response = MHD_create_response_from_buffer(empty ? 0 : body.size, empty ? NULL : data,
+                                                   MHD_RESPMEM_PERSISTENT);
+    }
+    if (!response) {
+        return MHD_NO;
+    }
+    add_headers(exchange, response, status);
+    exchange->response.etag = NULL; /* it may have been on this stack */
+    exchange->queued = true;
+    move_connection(exchange->connection, PHASE_SENDING);
+    enum MHD_Result result =
+        MHD_queue_response(exchange->connection->mhd, (unsigned)status, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+struct edda_buffer *edda_exchange_out(edda_exchange_t *self) {
+    return &self->out;
+}
+
+static void answer(edda_exchange_t *self, const struct edda_http_response *response) {
+    EDDA_ASSERT(!self->answered && self->ended);
+    self->answered = true;
+    self->response = *response;
+    if (!self->in_handler) {
+        wake_exchange(self);
+    }
+}
+
+void edda_exchange_respond(edda_exchange_t *self, const struct edda_http_response *response) {
+    if (self->out.error) {
+        struct edda_http_response failed = {.status = 500};
+        edda_buffer_reset(&self->out);
+        (void)edda_buffer_append_text(&self->out, "{\"error\":\"The response is too large\"}");
+        answer(self, &failed);
+        return;
+    }
+    answer(self, response);
+}
+
+void edda_exchange_respond_static(edda_exchange_t *self, const struct edda_http_response *response,
+                                  struct edda_bytes body) {
+    self->static_body = body;
+    answer(self, response);
+}
+
+void edda_exchange_stream(edda_exchange_t *self, const struct edda_http_response *response,
+                          edda_http_pull_fn pull, void *context) {
+    self->pull = pull;
+    self->pull_context = context;
+    answer(self, response);
+}
+
+void edda_exchange_wake(edda_exchange_t *self) {
+    if (!self->in_handler) {
+        wake_exchange(self);
+    }
+}
