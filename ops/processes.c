@@ -33,6 +33,7 @@ struct processes {
     const struct edda_options *options;
     const char *url;
     int signal_fd;
+    pid_t key_pid;
     struct edda_supervisor supervisor;
     struct process items[EDDA_SUPERVISE_CHILDREN];
     char http[256]; /* where the gateway listened first: a restarted one takes the same port */
@@ -43,10 +44,19 @@ struct processes {
 static void pass_settings(const struct processes *self, const struct process *process) {
     const struct edda_options *options = self->options;
     for (size_t i = 0; i < EDDA_CONFIG_COUNT; i++) {
-        enum edda_setting setting = (enum edda_setting)i;
-        if (options->given[i])
-            setenv(edda_setting_info(setting)->variable, edda_config_text(options->config, setting),
-                   1);
+        const struct edda_setting_info *info = edda_setting_info((enum edda_setting)i);
+        if (!options->given[i])
+            continue;
+        if (info->kind == EDDA_SETTING_TEXT) {
+            setenv(info->variable, edda_config_text(options->config, (enum edda_setting)i), 1);
+        } else {
+            char number[32];
+            int64_t value = info->kind == EDDA_SETTING_SWITCH
+                                ? edda_config_switch(options->config, (enum edda_setting)i)
+                                : edda_config_number(options->config, (enum edda_setting)i);
+            snprintf(number, sizeof number, "%lld", (long long)value);
+            setenv(info->variable, number, 1);
+        }
     }
     const char *listen = edda_config_text(options->config, EDDA_CONFIG_LISTEN);
     char urls[4096];
@@ -105,25 +115,13 @@ static void start_child(struct processes *self, size_t child) {
     process->detail_size = 0;
 }
 
-/* What `edda up` prints once everything serves; a key is made on a first start. The key's request
- * needs a ZeroMQ context, so it is made in a child of its own. */
-static void announce(struct processes *self) {
-    for (size_t i = 0; i < self->supervisor.count; i++) {
-        const struct process *process = &self->items[i];
-        if (process->kind->phase != 3 || strncmp(process->detail, "http://", 7) != 0)
-            continue;
-        snprintf(self->http, sizeof self->http, "%s", process->detail + 7);
-        printf("edda serves on %s\n", process->detail);
-    }
-    fflush(stdout);
-    pid_t pid = fork();
-    if (pid != 0) {
-        if (pid < 0)
-            edda_log(EDDA_LOG_ERROR, "fork_failed", "part=key errno=%d", errno);
-        return;
-    }
+/* On a first start a key is made and printed. That needs a ZeroMQ context, so a child does it. */
+static void make_first_key(struct processes *self) {
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
-    char message[EDDA_SESSION_MESSAGE];
+    char message[EDDA_SESSION_MESSAGE] = "";
     edda_session_t *session = NULL;
     edda_config_t *config = self->options->config;
     const char *text = NULL;
@@ -136,6 +134,30 @@ static void announce(struct processes *self) {
         fprintf(stderr, "edda: no key could be made: %s\n", text ? text : message);
     edda_session_close(&session);
     _exit(error == 0 ? EDDA_EXIT_OK : EDDA_EXIT_FAILED);
+}
+
+/* All parts serve: the key first, so that whoever waits for the address has read it by then. */
+static void come_up(struct processes *self) {
+    fflush(stdout);
+    self->key_pid = fork();
+    if (self->key_pid == 0)
+        make_first_key(self);
+    if (self->key_pid < 0)
+        edda_log(EDDA_LOG_ERROR, "fork_failed", "part=key errno=%d", errno);
+}
+
+/* What `edda up` prints once everything serves. */
+static void announce(struct processes *self) {
+    for (size_t i = 0; i < self->supervisor.count; i++) {
+        const struct process *process = &self->items[i];
+        if (process->kind->phase != 3 || strncmp(process->detail, "http://", 7) != 0)
+            continue;
+        snprintf(self->http, sizeof self->http, "%s", process->detail + 7);
+        printf("edda serves on %s\n", process->detail);
+        printf("     data in %s, a process a part; Ctrl-C ends\n",
+               edda_config_text(self->options->config, EDDA_CONFIG_DATA));
+    }
+    fflush(stdout);
 }
 
 static void give_up_on(struct processes *self, size_t child) {
@@ -164,7 +186,7 @@ static void carry_out(struct processes *self, const struct edda_supervise_action
             kill(process->pid, SIGKILL);
         break;
     case EDDA_SUPERVISE_UP:
-        announce(self);
+        come_up(self);
         break;
     case EDDA_SUPERVISE_GIVE_UP:
         give_up_on(self, action->child);
@@ -204,6 +226,8 @@ static void take_exits(struct processes *self) {
     int status = 0;
     pid_t pid;
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        if (pid == self->key_pid)
+            announce(self);
         for (size_t i = 0; i < self->supervisor.count; i++) {
             struct process *process = &self->items[i];
             if (process->pid != pid)

@@ -34,6 +34,10 @@ elseif(EDDA_TSAN)
   target_compile_options(edda_flags INTERFACE -fsanitize=thread)
   target_link_options(edda_flags INTERFACE -fsanitize=thread)
 endif()
+if(EDDA_FUZZ)
+  # The libraries report what they cover, or the fuzzers would search blindly.
+  target_compile_options(edda_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
 
 # edda_library(NAME SOURCES a.c b.c [LINKS edda_proto PkgConfig::ZMQ ...])
 function(edda_library name)
