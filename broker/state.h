@@ -21,7 +21,7 @@
 #define EDDA_QUANTUM_BYTES 4096 /* deficit round robin; also the least a message costs */
 #define EDDA_DEATHS 2           /* workers one request may cost */
 #define EDDA_DEFAULT_BUDGET_MS 30000
-#define EDDA_ENDED_OVERHEAD_BYTES 128 /* what a kept reply costs beside its body */
+#define EDDA_ENDED_OVERHEAD_BYTES 256 /* what a kept reply costs beside its body */
 #define EDDA_RATE_MARKS 13
 #define EDDA_RATE_MARK_MS 5000
 #define EDDA_CLIENTS (2 * EDDA_MAX_PEERS)
@@ -71,6 +71,7 @@ struct edda_pending {
     bool delivered;  /* a PART went to the client: never run again */
     bool solo;       /* run with nothing beside it */
     bool avoids;
+    bool begun;      /* in its flow's begun list */
     uint16_t flags;
     struct edda_uuid avoid; /* node of the last failed worker */
     int64_t deadline_ms;
@@ -186,6 +187,7 @@ struct edda_peer {
     /* clients */
     struct edda_client *client;
     struct edda_account *accounts; /* owned, EDDA_CORE_SERVICES of them */
+    struct edda_peer *next_grave;
 };
 
 struct edda_client {
@@ -222,6 +224,7 @@ struct edda_core {
     uint32_t peer_high;
     uint32_t peer_count;
     uint32_t worker_count;
+    struct edda_peer *graves; /* gone in this step; freed at the next */
     uint64_t sessions;
     struct edda_client *clients; /* EDDA_CLIENTS */
     uint32_t client_high;
@@ -262,6 +265,10 @@ struct edda_core {
 
 static inline struct edda_text edda_op_entry_name(const struct edda_op_entry *op) {
     return (struct edda_text){op->name, op->name_size};
+}
+
+static inline uint8_t edda_band_of(uint8_t priority) {
+    return priority <= 2 ? 0 : priority <= 6 ? 1 : EDDA_BAND_BULK;
 }
 
 static inline struct edda_pending_step *edda_pending_step(struct edda_pending *pending) {

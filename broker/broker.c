@@ -1,0 +1,381 @@
+/* broker/broker.c: frames to events, actions to frames.
+ *
+ * A body's handle is the zmq_msg_t at the start of a slot; slots come from a free list. */
+#include "broker/broker.h"
+
+#include <stdlib.h>
+
+#include "actors/runtime/clock.h"
+#include "actors/runtime/log.h"
+#include "actors/runtime/socket.h"
+#include "actors/runtime/wire.h"
+#include "broker/gauges.h"
+#include "broker/routes.h"
+#include "proto/body.h"
+
+#define TICK_MS 50
+#define GAUGES_MS 1000
+#define MAX_URLS 8
+#define LINGER_MS 2000
+#define RECORD_BYTES (64 * 1024)
+#define MAX_LOST 64
+
+struct slot {
+    zmq_msg_t frame; /* first: the handle is its address */
+    struct slot *next;
+};
+
+/* A peer the transport refused, to be told to the core once its actions are obeyed. */
+struct lost {
+    uint32_t number;
+    uint32_t generation;
+    enum edda_event_kind kind;
+};
+
+struct edda_broker {
+    edda_loop_t *loop;
+    edda_core_t *core;        /* owned */
+    void *sockets[2];         /* owned; by enum edda_side */
+    edda_watch_t *watches[2]; /* owned */
+    struct edda_timer tick;
+    struct edda_actions actions;
+    struct edda_wire wire;
+    struct edda_routes routes;
+    struct slot *free_slots;
+    struct edda_buffer record; /* encoded bodies of our own */
+    struct lost lost[MAX_LOST];
+    size_t lost_count;
+    struct edda_gauges gauges;
+    int64_t gauges_ms;
+    bool held; /* our hold on a draining loop */
+};
+
+static struct slot *take_slot(struct edda_broker *self) {
+    struct slot *slot = self->free_slots;
+    if (slot) {
+        self->free_slots = slot->next;
+    } else {
+        slot = malloc(sizeof(*slot));
+        EDDA_ASSERT(slot);
+    }
+    zmq_msg_init(&slot->frame);
+    return slot;
+}
+
+static void give_slot(struct edda_broker *self, void *handle) {
+    struct slot *slot = handle;
+    zmq_msg_close(&slot->frame);
+    slot->next = self->free_slots;
+    self->free_slots = slot;
+}
+
+static int send_record(struct edda_broker *self, const struct edda_route *route,
+                       struct edda_action *action) {
+    edda_buffer_reset(&self->record);
+    int error = edda_body_encode(action->record_type, &action->record, &self->record);
+    if (error) {
+        return error;
+    }
+    const struct edda_bytes body = edda_buffer_bytes(&self->record);
+    action->message.envelope.bodies[0] = (struct edda_body_descriptor){
+        .type = action->record_type,
+        .version = edda_body_schema(action->record_type)->version,
+        .bytes = (uint32_t)body.size,
+    };
+    return edda_wire_send_bytes(self->sockets[route->side], route->id, route->id_size,
+                                &action->message, &body, 1);
+}
+
+static int send_message(struct edda_broker *self, const struct edda_route *route,
+                        struct edda_action *action) {
+    if (action->record_type != 0) {
+        return send_record(self, route, action);
+    }
+    zmq_msg_t *bodies[2] = {action->bodies[0], action->bodies[1]};
+    return edda_wire_send(self->sockets[route->side], route->id, route->id_size,
+                          &action->message, bodies, action->message.envelope.body_count);
+}
+
+static void note_lost(struct edda_broker *self, uint32_t number, const struct edda_route *route,
+                      int error) {
+    /* When the list is full the peer is met again at its next message or ping. */
+    if (self->lost_count < MAX_LOST) {
+        self->lost[self->lost_count++] = (struct lost){
+            number, route->generation,
+            error == EDDA_E_AGAIN ? EDDA_EVENT_FULL : EDDA_EVENT_UNREACHABLE};
+    }
+}
+
+static void obey_send(struct edda_broker *self, struct edda_action *action) {
+    const struct edda_route *route = edda_routes_find(&self->routes, action->peer);
+    int error = route ? send_message(self, route, action) : 0;
+    if (error == EDDA_E_AGAIN || error == EDDA_E_UNAVAILABLE) {
+        note_lost(self, action->peer, route, error);
+    } else if (error) {
+        edda_metric_add(EDDA_METRIC_DROPPED, "unsendable", 1);
+        edda_log(EDDA_LOG_ERROR, "unsendable", "command=%s error=%s",
+                 edda_command_name(action->message.command), edda_error_name(error));
+    }
+}
+
+static void write_note(const struct edda_note *note) {
+    edda_log(note->reason ? EDDA_LOG_WARNING : EDDA_LOG_INFO, note->event,
+             "name=\"%.*s\" count=%llu reason=%s", (int)note->name.size,
+             note->name.data ? note->name.data : "", (unsigned long long)note->count,
+             note->reason ? note->reason : "-");
+}
+
+static void release_hold(struct edda_broker *self) {
+    if (self->held) {
+        self->held = false;
+        edda_loop_release(self->loop);
+    }
+}
+
+static void obey_actions(struct edda_broker *self) {
+    for (size_t i = 0; i < self->actions.count; i++) {
+        struct edda_action *action = &self->actions.items[i];
+        switch (action->kind) {
+        case EDDA_ACTION_SEND:
+            obey_send(self, action);
+            break;
+        case EDDA_ACTION_RELEASE:
+            give_slot(self, action->handle);
+            break;
+        case EDDA_ACTION_FORGET:
+            edda_routes_forget(&self->routes, action->peer);
+            break;
+        case EDDA_ACTION_NOTE:
+            write_note(&action->note);
+            break;
+        case EDDA_ACTION_DRAINED:
+            edda_log(EDDA_LOG_INFO, "broker_drained", "requests=0");
+            release_hold(self);
+            break;
+        }
+    }
+}
+
+static void step_core(struct edda_broker *self, const struct edda_event *event) {
+    edda_core_step(self->core, event, edda_loop_now(self->loop), &self->actions);
+    obey_actions(self);
+    while (self->lost_count > 0) {
+        const struct lost lost = self->lost[--self->lost_count];
+        const struct edda_route *route = edda_routes_find(&self->routes, lost.number);
+        if (route && route->generation == lost.generation) {
+            const struct edda_event gone = {.kind = lost.kind, .peer = lost.number};
+            edda_core_step(self->core, &gone, edda_loop_now(self->loop), &self->actions);
+            obey_actions(self);
+        }
+    }
+}
+
+static void receive_message(struct edda_broker *self, enum edda_side side) {
+    const struct edda_message *message = &self->wire.message;
+    void *bodies[EDDA_MAX_BODIES] = {NULL};
+    uint8_t count = message->envelope.body_count;
+    /* The core keeps bodies of these two only; others it reads, or shares within the step. */
+    bool kept = message->command == EDDA_REQ || message->command == EDDA_DONE;
+    for (uint8_t i = 0; i < count; i++) {
+        if (message->envelope.bodies[i].type == EDDA_BODY_NONE) {
+            continue;
+        }
+        zmq_msg_t *frame = edda_wire_body(&self->wire, i);
+        if (kept) {
+            struct slot *slot = take_slot(self);
+            zmq_msg_move(&slot->frame, frame);
+            frame = &slot->frame;
+        }
+        bodies[i] = frame;
+    }
+    const struct edda_event event = {
+        .kind = EDDA_EVENT_MESSAGE,
+        .peer = edda_routes_number(&self->routes, side, self->wire.routing_id,
+                                   self->wire.routing_id_size),
+        .side = side,
+        .message = message,
+        .bodies = bodies,
+    };
+    step_core(self, &event);
+    for (uint8_t i = 0; kept && i < count; i++) {
+        if (bodies[i]) {
+            give_slot(self, bodies[i]);
+        }
+    }
+}
+
+static void receive_malformed(struct edda_broker *self, enum edda_side side, int error) {
+    edda_metric_add(EDDA_METRIC_DROPPED, "malformed", 1);
+    if (self->wire.routing_id_size == 0) {
+        return;
+    }
+    const struct edda_event event = {
+        .kind = EDDA_EVENT_MALFORMED,
+        .peer = edda_routes_number(&self->routes, side, self->wire.routing_id,
+                                   self->wire.routing_id_size),
+        .side = side,
+        .error = error,
+    };
+    step_core(self, &event);
+}
+
+static void read_socket(struct edda_broker *self, enum edda_side side) {
+    for (int i = 0; i < EDDA_SOCKET_BUDGET; i++) {
+        int error = edda_wire_receive(self->sockets[side], true, &self->wire);
+        if (error == EDDA_E_AGAIN) {
+            return;
+        }
+        if (error) {
+            receive_malformed(self, side, error);
+        } else {
+            receive_message(self, side);
+        }
+        edda_wire_done(&self->wire);
+    }
+}
+
+static void read_back(void *context) {
+    read_socket(context, EDDA_SIDE_BACK);
+}
+
+static void read_front(void *context) {
+    read_socket(context, EDDA_SIDE_FRONT);
+}
+
+static void tick(void *context) {
+    struct edda_broker *self = context;
+    int64_t now_ms = edda_loop_now(self->loop);
+    const struct edda_event event = {.kind = EDDA_EVENT_TICK};
+    step_core(self, &event);
+    if (now_ms - self->gauges_ms >= GAUGES_MS) {
+        self->gauges_ms = now_ms;
+        edda_gauges_update(&self->gauges, self->core, now_ms);
+    }
+    edda_loop_timer_set(self->loop, &self->tick, now_ms + TICK_MS);
+}
+
+static void drain(void *context) {
+    struct edda_broker *self = context;
+    const struct edda_event event = {.kind = EDDA_EVENT_DRAIN};
+    self->held = true;
+    edda_loop_hold(self->loop);
+    step_core(self, &event);
+}
+
+static int bind_sockets(struct edda_broker *self, const struct edda_broker_options *options) {
+    char backs[MAX_URLS][EDDA_MAX_URL];
+    const char *back_urls[MAX_URLS];
+    if (options->url_count == 0 || options->url_count > MAX_URLS) {
+        return EDDA_E_INVALID;
+    }
+    for (size_t i = 0; i < options->url_count; i++) {
+        int error = edda_endpoint_back(options->urls[i], backs[i]);
+        if (error) {
+            return error;
+        }
+        back_urls[i] = backs[i];
+    }
+    int error = edda_socket_router(options->zmq_context, back_urls, options->url_count,
+                                   options->allow_plain_tcp, &self->sockets[EDDA_SIDE_BACK]);
+    return error ? error
+                 : edda_socket_router(options->zmq_context, options->urls, options->url_count,
+                                      options->allow_plain_tcp,
+                                      &self->sockets[EDDA_SIDE_FRONT]);
+}
+
+static int watch_sockets(struct edda_broker *self) {
+    /* In the order they are read: finish work before admitting more. */
+    self->watches[EDDA_SIDE_BACK] = edda_loop_socket(
+        self->loop, self->sockets[EDDA_SIDE_BACK], read_back, self, "broker_back");
+    self->watches[EDDA_SIDE_FRONT] = edda_loop_socket(
+        self->loop, self->sockets[EDDA_SIDE_FRONT], read_front, self, "broker_front");
+    if (!self->watches[EDDA_SIDE_BACK] || !self->watches[EDDA_SIDE_FRONT]) {
+        return EDDA_E_MEMORY;
+    }
+    int64_t now_ms = edda_loop_now(self->loop);
+    self->tick = (struct edda_timer){.fire = tick, .context = self, .name = "broker_tick"};
+    edda_loop_timer_set(self->loop, &self->tick, now_ms + TICK_MS);
+    return edda_loop_on_drain(self->loop, drain, self);
+}
+
+int edda_broker_new(const struct edda_broker_options *options, edda_broker_t **ret_broker) {
+    struct edda_broker *self = calloc(1, sizeof(*self));
+    if (!self) {
+        return EDDA_E_MEMORY;
+    }
+    self->loop = options->loop;
+    edda_wire_init(&self->wire);
+    edda_buffer_init(&self->record, RECORD_BYTES);
+    const struct edda_core_options core_options = {
+        .epoch = edda_uuid_new(),
+        .ping_ms = options->ping_ms,
+        .liveness = options->liveness,
+        .now_ms = edda_loop_now(self->loop),
+    };
+    self->core = edda_core_new(&core_options);
+    int error = self->core ? edda_routes_init(&self->routes) : EDDA_E_MEMORY;
+    if (!error) {
+        error = bind_sockets(self, options);
+    }
+    if (!error) {
+        error = watch_sockets(self);
+    }
+    if (error) {
+        edda_broker_destroy(&self);
+        return error;
+    }
+    *ret_broker = self;
+    return 0;
+}
+
+void edda_broker_destroy(edda_broker_t **self_p) {
+    struct edda_broker *self = *self_p;
+    if (!self) {
+        return;
+    }
+    for (size_t side = 0; side < 2; side++) {
+        edda_loop_unwatch(self->loop, &self->watches[side]);
+    }
+    edda_loop_timer_cancel(self->loop, &self->tick);
+    edda_core_destroy(&self->core, &self->actions);
+    obey_actions(self);
+    release_hold(self);
+    for (size_t side = 0; side < 2; side++) {
+        edda_socket_close(&self->sockets[side], LINGER_MS);
+    }
+    edda_actions_done(&self->actions);
+    edda_wire_done(&self->wire);
+    edda_buffer_done(&self->record);
+    edda_routes_done(&self->routes);
+    while (self->free_slots) {
+        struct slot *slot = self->free_slots;
+        self->free_slots = slot->next;
+        free(slot);
+    }
+    free(self);
+    *self_p = NULL;
+}
+
+int edda_broker_main(edda_loop_t *loop, const struct edda_role *role) {
+    edda_broker_t *broker = NULL;
+    const struct edda_broker_options options = {
+        .loop = loop,
+        .zmq_context = role->zmq_context,
+        .urls = role->listen,
+        .url_count = role->listen_count,
+        .allow_plain_tcp = edda_config_switch(role->config, EDDA_CONFIG_INSECURE_TCP),
+    };
+    int error = edda_broker_new(&options, &broker);
+    if (error) {
+        edda_log(EDDA_LOG_ERROR, "broker_failed", "url=%s error=%s text=\"%s\"",
+                 role->listen_count ? role->listen[0] : "-", edda_error_name(error),
+                 edda_error_text(error));
+        return error;
+    }
+    if (role->ready) {
+        role->ready(role->context, role->name, role->listen[0]);
+    }
+    error = edda_loop_run(loop);
+    edda_broker_destroy(&broker);
+    return error;
+}

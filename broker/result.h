@@ -1,0 +1,11 @@
+/* broker/result.h: what workers say about the steps they were sent. */
+#ifndef EDDA_BROKER_RESULT_H
+#define EDDA_BROKER_RESULT_H
+
+#include "broker/state.h"
+
+/* DONE, FAIL, RETURN, PART, PROGRESS. Results of another worker or attempt are counted late. */
+void edda_result_receive(struct edda_core *core, struct edda_peer *worker,
+                         const struct edda_event *event);
+
+#endif
