@@ -169,9 +169,12 @@ static int run_with_options(const struct edda_command *command, struct edda_opti
         return edda_command_misused(command, "%s is too much",
                                     options->words[command->maximum_words]);
     const char *level = edda_config_text(options->config, EDDA_CONFIG_LOG_LEVEL);
+    bool serves = command->run == edda_command_up || command->run == edda_command_role;
+    bool quiet = !serves && !options->given[EDDA_CONFIG_LOG_LEVEL];
     enum edda_log_level chosen = strcmp(level, "debug") == 0     ? EDDA_LOG_DEBUG
                                  : strcmp(level, "warning") == 0 ? EDDA_LOG_WARNING
                                  : strcmp(level, "error") == 0   ? EDDA_LOG_ERROR
+                                 : quiet                         ? EDDA_LOG_WARNING
                                                                  : EDDA_LOG_INFO;
     edda_log_setup(chosen,
                    strcmp(edda_config_text(options->config, EDDA_CONFIG_LOG_FORMAT), "json") == 0);
