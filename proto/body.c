@@ -300,23 +300,23 @@ static void read_member(struct decoder *decoder, const struct edda_field *field,
 static void read_record(struct decoder *decoder, const struct edda_schema *schema,
                         uint8_t *record) {
     struct edda_reader *reader = &decoder->reader;
-    const struct edda_field *field = schema->fields;
-    const struct edda_field *end = field + schema->count;
+    size_t next = 0; /* the first field that the keys have not passed yet */
     size_t pairs = edda_read_map(reader);
     for (size_t i = 0; i < pairs && !reader->error; i++) {
         uint64_t key = edda_read_unsigned(reader, UINT64_MAX);
-        while (field < end && field->key < key) {
-            field++;
+        while (next < schema->count && schema->fields[next].key < key) {
+            next++;
         }
-        if (field < end && field->key == key) {
-            read_member(decoder, field, record + field->offset);
+        if (next < schema->count && schema->fields[next].key == key) {
+            read_member(decoder, &schema->fields[next], record + schema->fields[next].offset);
         } else {
             edda_reader_skip(reader);
         }
     }
-    for (field = schema->fields; field < end && !reader->error; field++) {
+    for (size_t i = 0; i < schema->count && !reader->error; i++) {
+        const struct edda_field *field = &schema->fields[i];
         if (field->required && !is_present(field, record + field->offset)) {
-            edda_read_fail(&decoder->reader, EDDA_E_MALFORMED);
+            edda_read_fail(reader, EDDA_E_MALFORMED);
         }
     }
 }

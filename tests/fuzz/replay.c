@@ -16,7 +16,7 @@
 
 #define MAX_SEEDS    1024
 #define MOST_BYTES    65536
-#define DEFAULT_RUNS 20000
+#define DEFAULT_RUNS 100000
 
 struct seed {
     uint8_t *data; /* owned */
