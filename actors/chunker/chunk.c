@@ -77,9 +77,10 @@ static size_t find_overlap(const struct edda_pieces *pieces, size_t first, size_
     while (start > least && pieces->items[start].rank < EDDA_RANK_SECTION) {
         const struct edda_piece *piece = &pieces->items[start - 1];
         uint32_t units = total + piece->units;
-        /* One sentence may be half as long again as the overlap wanted: better than none. */
-        uint32_t most = total == 0 ? sizes->overlap + sizes->overlap / 2 : sizes->overlap;
-        if (units > most || own + units > sizes->maximum || piece->rank == EDDA_RANK_SECTION)
+        /* One more sentence as long as it brings the overlap nearer to what is wanted. */
+        bool nearer = units <= sizes->overlap ||
+                      (total < sizes->overlap && units - sizes->overlap < sizes->overlap - total);
+        if (!nearer || own + units > sizes->maximum || piece->rank == EDDA_RANK_SECTION)
             break;
         total = units;
         start--;

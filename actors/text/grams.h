@@ -79,16 +79,19 @@ static inline uint64_t edda_gram_mix(uint64_t a, uint64_t b) {
 static inline uint64_t edda_gram_hash(const struct edda_gram_word *word, size_t index,
                                       size_t points) {
     struct edda_text gram = edda_gram_at(word, index, points);
+    if (gram.size <= 8) { /* most: one load; reads the frame's spare bytes at worst */
+        uint64_t bytes;
+        memcpy(&bytes, gram.data, 8);
+        return edda_gram_mix(le64toh(bytes) & ~UINT64_C(0) >> (64 - gram.size * 8), gram.size);
+    }
     uint64_t parts[3] = {0, 0, 0};
     for (size_t i = 0, left = gram.size; i < 3 && left > 0; i++) {
-        uint64_t part; /* reads up to 7 bytes past the gram: the frame's spare bytes at worst */
+        uint64_t part;
         memcpy(&part, gram.data + i * 8, 8);
         part = le64toh(part);
         parts[i] = left >= 8 ? part : part & ((UINT64_C(1) << (left * 8)) - 1);
         left = left >= 8 ? left - 8 : 0;
     }
-    if (gram.size <= 8)
-        return edda_gram_mix(parts[0], gram.size);
     return edda_gram_mix(edda_gram_mix(parts[0], gram.size), edda_gram_mix(parts[1], parts[2]));
 }
 
