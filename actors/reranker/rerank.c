@@ -13,11 +13,11 @@
 #define LIKE_LETTERS_MIN 4
 
 #define WEIGHT_PRIOR 1.0
-#define WEIGHT_PROXIMITY 0.6
-#define WEIGHT_WINDOW 0.8
-#define WEIGHT_TITLE 0.6
-#define WEIGHT_EARLY 0.3
-#define WEIGHT_LIKENESS 0.8
+#define WEIGHT_PROXIMITY 0.5
+#define WEIGHT_WINDOW 0.1
+#define WEIGHT_TITLE 0.5
+#define WEIGHT_EARLY 0.15
+#define WEIGHT_LIKENESS 0.3
 #define WEIGHT_SUM                                                                                 \
     (WEIGHT_PRIOR + WEIGHT_PROXIMITY + WEIGHT_WINDOW + WEIGHT_TITLE + WEIGHT_EARLY + WEIGHT_LIKENESS)
 
@@ -64,6 +64,7 @@ struct edda_reranker {
     size_t passage_capacity;
     struct known_word *known;
     uint32_t round;
+    enum edda_language language; /* of the query, and so of what can match it */
 };
 
 edda_reranker_t *edda_reranker_new(edda_analyser_t *analyser) {
@@ -135,11 +136,12 @@ static int read_query(edda_reranker_t *self, struct edda_text query,
     if (query.size == 0) {
         return 0;
     }
-    enum edda_language language = edda_analyser_language(self->analyser, query);
-    if (language == EDDA_LANGUAGE_AUTO && count > 0) {
-        language = edda_analyser_language(self->analyser, passages[0].text);
+    self->language = edda_analyser_language(self->analyser, query);
+    if (self->language == EDDA_LANGUAGE_AUTO && count > 0) {
+        self->language = edda_analyser_language(self->analyser, passages[0].text);
     }
-    int error = edda_analyser_run(self->analyser, query, language, &tokens);
+    int error = edda_analyser_run(self->analyser, query, self->language, &tokens);
+    self->language = tokens.language;
     for (size_t i = 0; !error && i < tokens.count; i++) {
         meaning += !tokens.items[i].stopword;
     }
@@ -192,9 +194,7 @@ static int add_match(edda_reranker_t *self, struct passage *passage, uint32_t po
 
 static int read_passage(edda_reranker_t *self, struct edda_text text, struct passage *passage) {
     struct edda_tokens tokens = {0};
-    int error = text.size
-                    ? edda_analyser_run(self->analyser, text, EDDA_LANGUAGE_AUTO, &tokens)
-                    : 0;
+    int error = text.size ? edda_analyser_run(self->analyser, text, self->language, &tokens) : 0;
     passage->first_match = self->match_count;
     for (size_t i = 0; !error && i < tokens.count; i++) {
         const struct edda_token *token = &tokens.items[i];
@@ -218,9 +218,7 @@ static int read_passage(edda_reranker_t *self, struct edda_text text, struct pas
 
 static int read_title(edda_reranker_t *self, struct edda_text text, struct passage *passage) {
     struct edda_tokens tokens = {0};
-    int error = text.size
-                    ? edda_analyser_run(self->analyser, text, EDDA_LANGUAGE_AUTO, &tokens)
-                    : 0;
+    int error = text.size ? edda_analyser_run(self->analyser, text, self->language, &tokens) : 0;
     for (size_t i = 0; !error && i < tokens.count; i++) {
         uint8_t place = self->places[find_place(self, tokens.items[i].hash)];
         if (place) {

@@ -6,13 +6,68 @@
 #include <math.h>
 #include <stdlib.h>
 
-const uint8_t edda_gram_ascii[128] = {
-    ['0'] = '0', '1', '2', '3', '4', '5', '6', '7', '8', '9',
-    ['A'] = 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm',
-    'n', 'o', 'p', 'q', 'r', 's', 't', 'u', 'v', 'w', 'x', 'y', 'z',
-    ['a'] = 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm',
-    'n', 'o', 'p', 'q', 'r', 's', 't', 'u', 'v', 'w', 'x', 'y', 'z',
-};
+typedef uint8_t lanes __attribute__((vector_size(16)));
+
+/* The lower-case letter or digit of each byte, and 255 where there is none in *ret_gaps. */
+static lanes fold_lanes(lanes bytes, lanes *ret_gaps) {
+    lanes low = bytes | 0x20;
+    lanes letters = (lanes)((low - 'a') < 26);
+    lanes digits = (lanes)((bytes - '0') < 10);
+    lanes gaps = ~(letters | digits);
+    *ret_gaps = gaps;
+    return (low & letters) | (bytes & digits) | (gaps & '_');
+}
+
+uint8_t edda_gram_fold_byte(uint8_t byte) {
+    uint8_t low = byte | 0x20;
+    bool letter = low >= 'a' && low <= 'z';
+    bool digit = byte >= '0' && byte <= '9';
+    return letter ? low : digit ? byte : '_';
+}
+
+const char *edda_gram_ascii_end(const char *at, const char *end) {
+    uint64_t eight;
+    for (; end - at >= 8; at += 8) {
+        memcpy(&eight, at, 8);
+        if (eight & UINT64_C(0x8080808080808080)) {
+            break;
+        }
+    }
+    while (at < end && (unsigned char)*at < 0x80) {
+        at++;
+    }
+    return at;
+}
+
+uint32_t edda_gram_fold_ascii(const char *from, size_t count, uint8_t before, uint8_t *ret_folded) {
+    lanes letters = {0}; /* at most EDDA_GRAM_BLOCK / 16 in each */
+    lanes ends = {0};
+    uint8_t last[16] = {0};
+    uint32_t length = 0;
+    ret_folded[-1] = before; /* so that each byte's forerunner is one load away */
+    for (size_t i = 0; i < count; i += 16) {
+        lanes bytes;
+        lanes gaps;
+        lanes forerunners;
+        if (count - i >= 16) {
+            memcpy(&bytes, from + i, 16);
+        } else { /* the rest counts as letters and is taken off below */
+            memset(last, 'a', sizeof last);
+            memcpy(last, from + i, count - i);
+            memcpy(&bytes, last, 16);
+        }
+        lanes folded = fold_lanes(bytes, &gaps);
+        memcpy(ret_folded + i, &folded, 16);
+        memcpy(&forerunners, ret_folded + i - 1, 16);
+        letters += ~gaps & 1;
+        ends += gaps & (lanes)(forerunners != '_') & 1;
+    }
+    for (size_t i = 0; i < 16; i++) {
+        length += letters[i];
+        length -= ends[i];
+    }
+    return length - (uint32_t)((16 - count % 16) % 16);
+}
 
 int edda_folder_init(struct edda_folder *folder) {
     folder->entries = calloc(EDDA_FOLDER_POINTS, sizeof *folder->entries);
@@ -143,8 +198,11 @@ struct collected {
     int error;
 };
 
-static inline void collect_gram(void *context, uint32_t key) {
+static inline void collect_gram(void *context, bool whole, uint32_t key) {
     struct collected *collected = context;
+    if (!whole) {
+        return;
+    }
     if (collected->count == collected->capacity && !collected->error) {
         collected->error = EDDA_GROW(collected->items, collected->capacity, collected->count + 512);
     }
@@ -163,8 +221,9 @@ int edda_grams_collect(struct edda_folder *folder, const struct edda_index_text 
                        struct edda_index_grams *ret_grams) {
     struct collected all = {0};
     const struct edda_text fields[] = {text->title, text->heading, text->text};
+    uint32_t length = 0;
     for (size_t i = 0; i < 3; i++) {
-        edda_gram_scan(folder, fields[i], collect_gram, &all);
+        length += edda_gram_scan(folder, fields[i], collect_gram, &all);
     }
     if (all.error) {
         free(all.items);
@@ -183,7 +242,7 @@ int edda_grams_collect(struct edda_folder *folder, const struct edda_index_text 
     }
     ret_grams->items = all.items;
     ret_grams->count = kept;
-    ret_grams->length = (uint32_t)all.count;
+    ret_grams->length = length;
     return 0;
 }
 
@@ -199,15 +258,18 @@ void edda_gram_query_clear(struct edda_gram_query *query) {
 
 /* The place of key in the table, or the empty one where it would go. */
 static inline size_t find_gram(const struct edda_gram_query *query, uint32_t key) {
-    size_t place = key % EDDA_GRAMS_PLACES;
+    size_t place = key >> 21; /* the high bits are the well mixed ones */
     while (query->places[place] && query->keys[query->places[place] - 1] != key) {
         place = (place + 1) % EDDA_GRAMS_PLACES;
     }
     return place;
 }
 
-static inline void add_gram(void *context, uint32_t key) {
+static inline void add_gram(void *context, bool whole, uint32_t key) {
     struct edda_gram_query *query = context;
+    if (!whole) {
+        return;
+    }
     size_t place = find_gram(query, key);
     if (query->places[place]) {
         query->weights[query->places[place] - 1]++;
@@ -215,14 +277,14 @@ static inline void add_gram(void *context, uint32_t key) {
         query->keys[query->count] = key;
         query->weights[query->count] = 1;
         query->places[place] = (uint16_t)++query->count;
-        query->filter[key >> 23] |= (uint8_t)(1u << (key >> 20 & 7));
+        query->filter[key >> 20] = 1;
     }
 }
 
 void edda_gram_query_add(struct edda_gram_query *query, struct edda_folder *folder,
                          const struct edda_token *token) {
     if (token->kind != EDDA_TOKEN_CJK) {
-        edda_gram_scan(folder, token->surface, add_gram, query);
+        (void)edda_gram_scan(folder, token->surface, add_gram, query);
         return;
     }
     const char *at = token->surface.data;
@@ -234,7 +296,9 @@ void edda_gram_query_add(struct edda_gram_query *query, struct edda_folder *fold
         count++;
     }
     if (count > 0) {
-        add_gram(query, edda_gram_key(window, count));
+        add_gram(query, true,
+                 count < EDDA_GRAM_POINTS ? edda_gram_short_key(window, count)
+                                          : edda_gram_key(window));
     }
 }
 
@@ -252,12 +316,7 @@ void edda_gram_query_ready(struct edda_gram_query *query, const struct edda_gram
     }
 }
 
-static inline void count_gram(void *context, uint32_t key) {
-    struct edda_gram_query *query = context;
-    query->length++;
-    if (!(query->filter[key >> 23] >> (key >> 20 & 7) & 1)) {
-        return;
-    }
+static void count_found(struct edda_gram_query *query, uint32_t key) {
     size_t place = find_gram(query, key);
     if (query->places[place]) {
         uint16_t gram = (uint16_t)(query->places[place] - 1);
@@ -267,15 +326,24 @@ static inline void count_gram(void *context, uint32_t key) {
     }
 }
 
+/* A window across two words is no gram of the query, so it need not be refused here. */
+static inline void count_gram(void *context, bool whole, uint32_t key) {
+    struct edda_gram_query *query = context;
+    (void)whole;
+    if (__builtin_expect(query->filter[key >> 20], 0)) {
+        count_found(query, key);
+    }
+}
+
 float edda_gram_query_score(struct edda_gram_query *query, struct edda_folder *folder,
                             const struct edda_index_text *text) {
     const struct edda_text fields[] = {text->title, text->heading, text->text};
-    query->length = 0;
+    uint32_t length = 0;
     query->touched_count = 0;
     for (size_t i = 0; i < 3; i++) {
-        edda_gram_scan(folder, fields[i], count_gram, query);
+        length += edda_gram_scan(folder, fields[i], count_gram, query);
     }
-    float norm = query->base + query->slope * (float)query->length;
+    float norm = query->base + query->slope * (float)length;
     float score = 0;
     for (size_t i = 0; i < query->touched_count; i++) {
         uint16_t gram = query->touched[i];

@@ -11,7 +11,7 @@
 #include "actors/store/index/index.h"
 #include "actors/store/index/memory.h"
 
-#define EDDA_GRAMS_PLACES 2048 /* of a query's table; half may be taken */
+#define EDDA_GRAMS_PLACES 2048 /* of a query's table, by key >> 21; half may be taken */
 #define EDDA_GRAMS_MAX 1024    /* distinct grams of a query that are used */
 
 struct edda_sampled {
@@ -45,15 +45,12 @@ int edda_gram_sample_take(struct edda_gram_sample *sample,
 /* Drops the sample's chunk number i; the last takes its place. */
 void edda_gram_sample_drop(struct edda_gram_sample *sample, size_t i);
 
-int edda_folder_init(struct edda_folder *folder) EDDA_MUST_CHECK;
-void edda_folder_done(struct edda_folder *folder);
-
 /* The distinct grams of a chunk, for the sample. EDDA_E_MEMORY. */
 int edda_grams_collect(struct edda_folder *folder, const struct edda_index_text *text,
                        struct edda_index_grams *ret_grams) EDDA_MUST_CHECK;
 
 struct edda_gram_query {
-    uint8_t filter[512]; /* bit (key >> 20): may be in the table */
+    uint8_t filter[4096]; /* by key >> 20: not 0 when such a key may be in the table */
     uint16_t places[EDDA_GRAMS_PLACES]; /* gram number + 1 */
     uint32_t keys[EDDA_GRAMS_MAX];
     uint16_t weights[EDDA_GRAMS_MAX];   /* times in the query */
@@ -62,7 +59,6 @@ struct edda_gram_query {
     uint16_t touched[EDDA_GRAMS_MAX];
     size_t touched_count;
     size_t count;
-    uint32_t length; /* grams of the text being scored */
     float base;
     float slope;
 };
