@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 #include <zmq.h>
 
@@ -17,7 +15,6 @@
 #define MAX_IPC_PATH 107
 #define MAX_ENDPOINTS 8
 #define LINGER_MS 2000
-#define UNBIND_WAIT_MS 500
 
 /* Twice the largest sum of grants of one peer: credit is the flow control, so the high-water mark is
  * never reached and EAGAIN is a bug. */
@@ -65,12 +62,12 @@ static const struct option dealer_options[] = {
     {ZMQ_RECONNECT_IVL_MAX, 0},
 };
 
-/* The lock files of a bound ROUTER. */
+/* What a ROUTER has bound, with the lock files of its ipc paths. */
 struct guard {
     void *socket;
-    int locks[MAX_ENDPOINTS];
-    size_t lock_count;
-    char paths[MAX_ENDPOINTS][MAX_IPC_PATH + 1];
+    size_t count;
+    int locks[MAX_ENDPOINTS]; /* -1 for other transports */
+    char urls[MAX_ENDPOINTS][EDDA_MAX_URL];
     struct guard *next;
 };
 
@@ -187,42 +184,24 @@ static int make_socket(void *zmq_context, int type, const struct option *options
 
 /* The file stays when the lock is given back: removing it would let two holders lock two files of
  * the same name. */
-static int lock_path(struct guard *guard, const char *path) {
+static int lock_path(const char *path, int *ret_lock) {
     char name[MAX_IPC_PATH + 8];
     (void)snprintf(name, sizeof name, "%s.lock", path);
-    int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0) {
+    int lock = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (lock < 0) {
         return EDDA_E_IO;
     }
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
         int error = errno == EWOULDBLOCK ? EDDA_E_CONFLICT : EDDA_E_IO;
-        close(fd);
+        close(lock);
         return error;
     }
-    guard->locks[guard->lock_count] = fd;
-    memcpy(guard->paths[guard->lock_count], path, strlen(path) + 1);
-    guard->lock_count++;
+    *ret_lock = lock;
     return 0;
 }
 
-static int bind_url(void *socket, struct guard *guard, const char *url, bool allow_plain_tcp) {
-    int error = check_url(url);
-    if (error) {
-        return error;
-    }
-    if (has_prefix(url, "tcp://") && !allow_plain_tcp && !is_loopback(url)) {
-        return EDDA_E_DENIED;
-    }
-    if (has_prefix(url, "ipc://")) {
-        error = lock_path(guard, url + 6);
-        if (error) {
-            return error;
-        }
-    }
-    if (zmq_bind(socket, url) == 0) {
-        return 0;
-    }
-    switch (errno) {
+static int explain_bind(int number) {
+    switch (number) {
     case EADDRINUSE:
         return EDDA_E_CONFLICT;
     case EINVAL:
@@ -234,11 +213,28 @@ static int bind_url(void *socket, struct guard *guard, const char *url, bool all
     }
 }
 
-static void release_locks(struct guard *guard) {
-    for (size_t i = 0; i < guard->lock_count; i++) {
-        close(guard->locks[i]);
+static int bind_url(struct guard *guard, const char *url, bool allow_plain_tcp) {
+    int lock = -1;
+    int error = check_url(url);
+    if (!error && has_prefix(url, "tcp://") && !allow_plain_tcp && !is_loopback(url)) {
+        error = EDDA_E_DENIED;
     }
-    free(guard);
+    if (!error && has_prefix(url, "ipc://")) {
+        error = lock_path(url + 6, &lock);
+    }
+    if (!error && zmq_bind(guard->socket, url) != 0) {
+        error = explain_bind(errno);
+    }
+    if (error) {
+        if (lock >= 0) {
+            close(lock);
+        }
+        return error;
+    }
+    guard->locks[guard->count] = lock;
+    memcpy(guard->urls[guard->count], url, strlen(url) + 1);
+    guard->count++;
+    return 0;
 }
 
 int edda_socket_router(void *zmq_context, const char *const *urls, size_t count,
@@ -256,7 +252,7 @@ int edda_socket_router(void *zmq_context, const char *const *urls, size_t count,
     EDDA_ASSERT(guard);
     guard->socket = socket;
     for (size_t i = 0; i < count && !error; i++) {
-        error = bind_url(socket, guard, urls[i], allow_plain_tcp);
+        error = bind_url(guard, urls[i], allow_plain_tcp);
     }
     pthread_mutex_lock(&guards_lock);
     guard->next = guards;
@@ -290,23 +286,23 @@ int edda_socket_dealer(void *zmq_context, const char *url, void **ret_socket) {
     return 0;
 }
 
-/* libzmq removes the path of a closed listener later, on its own thread. Waiting for it under the
- * lock keeps it from removing our successor's. */
-static void unbind_paths(struct guard *guard) {
-    for (size_t i = 0; i < guard->lock_count; i++) {
-        char url[EDDA_MAX_URL];
-        struct stat status;
-        (void)snprintf(url, sizeof url, "ipc://%s", guard->paths[i]);
-        if (zmq_unbind(guard->socket, url) != 0) {
-            continue;
-        }
-        for (int waited = 0; waited < UNBIND_WAIT_MS; waited++) {
-            if (stat(guard->paths[i], &status) != 0) {
-                break;
-            }
-            nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+/* A closed socket's inproc names and ports are free only when libzmq has reaped it; unbinding frees
+ * them now. The path of an ipc address it leaves behind: under the lock nobody else's can be meant. */
+static void unbind_all(const struct guard *guard) {
+    for (size_t i = 0; i < guard->count; i++) {
+        if (zmq_unbind(guard->socket, guard->urls[i]) == 0 && guard->locks[i] >= 0) {
+            (void)unlink(guard->urls[i] + 6);
         }
     }
+}
+
+static void release_guard(struct guard *guard) {
+    for (size_t i = 0; i < guard->count; i++) {
+        if (guard->locks[i] >= 0) {
+            close(guard->locks[i]);
+        }
+    }
+    free(guard);
 }
 
 static struct guard *take_guard(void *socket) {
@@ -330,12 +326,12 @@ void edda_socket_close(void **socket_p, int linger_ms) {
     }
     struct guard *guard = take_guard(socket);
     if (guard) {
-        unbind_paths(guard);
+        unbind_all(guard);
     }
     (void)zmq_setsockopt(socket, ZMQ_LINGER, &linger_ms, sizeof linger_ms);
     (void)zmq_close(socket);
     if (guard) {
-        release_locks(guard);
+        release_guard(guard);
     }
     *socket_p = NULL;
 }
