@@ -1,0 +1,143 @@
+#include "actors/reranker/actor.h"
+
+#include "actors/reranker/stage.h"
+#include "actors/runtime/actor.h"
+#include "actors/runtime/pool.h"
+#include "proto/limits.h"
+
+#define WINDOW       16
+#define INLINE_BYTES 262144 /* about three milliseconds */
+
+/* What one thread needs: the loop's is tools[0], the pool's tools[1]. */
+struct tools {
+    edda_analyser_t *analyser;
+    edda_reranker_t *reranker;
+};
+
+struct stage {
+    edda_actor_t *actor;
+    edda_pool_t *pool;
+    struct tools tools[2];
+};
+
+/* One job on its way; lives in the job's arena. */
+struct task {
+    struct stage *stage;
+    edda_job_t *job;
+    struct edda_rerank_arguments arguments;
+    struct edda_hits hits;
+    bool texts; /* rerank.texts */
+    int error;
+};
+
+static void run_task(struct task *task, struct tools *tools) {
+    struct edda_arena *arena = edda_job_arena(task->job);
+    if (edda_job_cancelled(task->job)) {
+        task->error = EDDA_E_CANCELLED;
+    } else if (task->texts) {
+        task->error = edda_rerank_texts(tools->reranker, &task->arguments, arena, &task->hits);
+    } else {
+        task->error = edda_rerank_hits(tools->reranker, &task->arguments, arena, &task->hits);
+    }
+}
+
+static void run_pooled(void *context, unsigned thread_index) {
+    struct task *task = context;
+    (void)thread_index;
+    run_task(task, &task->stage->tools[1]);
+}
+
+static void finish_task(void *context) {
+    struct task *task = context;
+    edda_job_t *job = task->job;
+    if (task->error == 0) {
+        edda_job_finish(&job, EDDA_BODY_HITS, &task->hits);
+        return;
+    }
+    enum edda_blame blame = task->error == EDDA_E_MEMORY ? EDDA_BLAME_WORKER : EDDA_BLAME_JOB;
+    edda_job_fail(&job, task->error, blame, 0, NULL);
+}
+
+static size_t count_bytes(const struct task *task) {
+    size_t bytes = 0;
+    for (size_t i = 0; i < task->hits.hits.count; i++) {
+        bytes += task->hits.hits.items[i].text.size;
+    }
+    for (size_t i = 0; task->texts && i < task->arguments.documents.count; i++) {
+        bytes += task->arguments.documents.items[i].size;
+    }
+    return bytes;
+}
+
+static void handle(struct stage *stage, edda_job_t *job, bool texts) {
+    struct task *task = edda_arena_take(edda_job_arena(job), sizeof *task);
+    if (!task) {
+        edda_job_fail(&job, EDDA_E_MEMORY, EDDA_BLAME_WORKER, 0, NULL);
+        return;
+    }
+    *task = (struct task){.stage = stage, .job = job, .texts = texts};
+    task->error = edda_job_arguments(job, EDDA_BODY_RERANK_ARGUMENTS, &task->arguments);
+    if (task->error == 0 && !texts) {
+        task->error = edda_job_input(job, EDDA_BODY_HITS, &task->hits);
+    }
+    if (task->error == 0 && count_bytes(task) > INLINE_BYTES) {
+        if (edda_pool_run(stage->pool, run_pooled, finish_task, task) != 0) {
+            edda_job_return(&job);
+        }
+        return;
+    }
+    if (task->error == 0) {
+        run_task(task, &stage->tools[0]);
+    }
+    finish_task(task);
+}
+
+static void handle_hits(void *stage, edda_job_t *job) {
+    handle(stage, job, false);
+}
+
+static void handle_texts(void *stage, edda_job_t *job) {
+    handle(stage, job, true);
+}
+
+static int make_tools(struct tools *tools) {
+    tools->analyser = edda_analyser_new();
+    tools->reranker = tools->analyser ? edda_reranker_new(tools->analyser) : NULL;
+    return tools->reranker ? 0 : EDDA_E_MEMORY;
+}
+
+static void destroy_tools(struct tools *tools) {
+    edda_reranker_destroy(&tools->reranker);
+    edda_analyser_destroy(&tools->analyser);
+}
+
+int edda_reranker_main(edda_loop_t *loop, const struct edda_role *role) {
+    static const struct edda_operation operations[] = {{"rerank", handle_hits},
+                                                       {"rerank.texts", handle_texts}};
+    struct stage stage = {.pool = edda_pool_new(loop, "reranker", 1, EDDA_MAX_WORKER_WINDOW)};
+    if (stage.pool && make_tools(&stage.tools[0]) == 0 && make_tools(&stage.tools[1]) == 0) {
+        stage.actor = edda_actor_new(&(struct edda_actor_options){
+            .loop = loop,
+            .zmq_context = role->zmq_context,
+            .brokers = role->connect,
+            .broker_count = role->connect_count,
+            .service = "rerank",
+            .model = EDDA_RERANK_MODEL,
+            .name = role->name,
+            .operations = operations,
+            .operation_count = sizeof operations / sizeof operations[0],
+            .window = WINDOW,
+            .stage = &stage,
+        });
+    }
+    int error = stage.actor ? 0 : EDDA_E_MEMORY;
+    if (!error) {
+        role->ready(role->context, role->name, "reorders what the store found");
+        error = edda_loop_run(loop);
+    }
+    edda_pool_destroy(&stage.pool); /* finishes what runs: before the actor counts its jobs */
+    edda_actor_destroy(&stage.actor);
+    destroy_tools(&stage.tools[0]);
+    destroy_tools(&stage.tools[1]);
+    return error;
+}
