@@ -11,7 +11,11 @@
 static inline int edda_pack_write(void *context, const char *data, size_t size) {
     struct edda_buffer *buffer = context;
     if (size <= buffer->capacity - buffer->size && !buffer->error && size > 0) {
-        memcpy(buffer->data + buffer->size, data, size);
+        if (size == 1) { /* most of what is packed */
+            buffer->data[buffer->size] = (uint8_t)*data;
+        } else {
+            memcpy(buffer->data + buffer->size, data, size);
+        }
         buffer->size += size;
         return 0;
     }
