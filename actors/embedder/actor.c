@@ -4,7 +4,6 @@
 #include "actors/embedder/cache.h"
 #include "actors/embedder/hash_embed.h"
 #include "actors/runtime/actor.h"
-#include "actors/runtime/log.h"
 #include "actors/runtime/metric.h"
 #include "actors/runtime/pool.h"
 #include "proto/limits.h"
@@ -192,12 +191,6 @@ static int serve(struct embedder *embedder, edda_loop_t *loop, const struct edda
 }
 
 int edda_embedder_main(edda_loop_t *loop, const struct edda_role *role) {
-    const char *provider = edda_config_text(role->config, EDDA_CONFIG_EMBEDDING_PROVIDER);
-    if (strcmp(provider, "builtin") != 0) {
-        edda_log(EDDA_LOG_ERROR, "embedding_provider_unknown", "provider=\"%s\" known=builtin",
-                 provider);
-        return EDDA_E_INVALID;
-    }
     struct embedder embedder = {
         .hits = edda_metric_cell(EDDA_METRIC_EMBED_CACHE, "hit"),
         .misses = edda_metric_cell(EDDA_METRIC_EMBED_CACHE, "miss"),

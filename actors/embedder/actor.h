@@ -19,8 +19,7 @@
 #define EDDA_EMBED_INLINE_BYTES 4096u /* of a query: well under a tenth of a millisecond */
 #define EDDA_EMBED_CACHE_BYTES  (4u * 1024u * 1024u)
 
-/* Runs until the loop is drained or stopped. EDDA_E_INVALID: EMBEDDING_PROVIDER is not "builtin";
- * EDDA_E_MEMORY. */
+/* Runs until the loop is drained or stopped. EDDA_E_MEMORY. */
 int edda_embedder_main(edda_loop_t *loop, const struct edda_role *role);
 
 #endif

@@ -1,4 +1,5 @@
-/* tests/fuzz/fuzz_chunk.c: any bytes, in any format and size, give chunks that keep chunk.h's word. */
+/* tests/fuzz/fuzz_chunk.c: any bytes, in any format and size, give chunks that keep chunk.h's word.
+ */
 #include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-/* tests/fuzz/fuzz_text.c: any bytes are words, parts and a heading path; the same ones every time. */
+/* tests/fuzz/fuzz_text.c: any bytes are words, parts and a heading path; the same ones every time.
+ */
 #include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>
@@ -8,7 +9,8 @@
 #include "actors/text/parts.h"
 #include "actors/text/text.h"
 
-static void check_token(const struct edda_token *token, struct edda_text text, uint32_t last_start) {
+static void check_token(const struct edda_token *token, struct edda_text text,
+                        uint32_t last_start) {
     EDDA_ASSERT(token->start >= last_start && token->start < token->end);
     EDDA_ASSERT(token->end <= text.size);
     EDDA_ASSERT(token->surface.size > 0 && token->surface.size <= EDDA_GRAM_WORD_BYTES);
@@ -22,7 +24,8 @@ static void check_token(const struct edda_token *token, struct edda_text text, u
         (void)edda_gram_hash(&word, i, 4);
 }
 
-static uint64_t digest(edda_analyser_t *analyser, struct edda_text text, enum edda_language language) {
+static uint64_t digest(edda_analyser_t *analyser, struct edda_text text,
+                       enum edda_language language) {
     struct edda_tokens tokens;
     int error = edda_analyser_run(analyser, text, language, &tokens);
     EDDA_ASSERT(error == 0);
