@@ -1,0 +1,212 @@
+/* actors/store/sqlite/put_chunks.c: the fenced commit of a part, with its term vectors made before. */
+#include <math.h>
+
+#include "actors/store/sqlite/rows.h"
+#include "actors/store/sqlite/terms_of.h"
+#include "actors/store/sqlite/versions.h"
+
+/* What prepare leaves for write. */
+struct put {
+    struct edda_text title;   /* the vectors were made with */
+    struct edda_bytes *terms; /* one a chunk */
+    struct edda_bytes *vectors; /* one a chunk, absent when it has none */
+};
+
+/* Absent when all values are zero. EDDA_E_INVALID: one is not a number. */
+static int look_at_vector(const uint8_t *data, size_t size, struct edda_bytes *ret_vector) {
+    bool some = false;
+    for (size_t at = 0; at < size; at += sizeof(float)) {
+        float value;
+        memcpy(&value, data + at, sizeof(value));
+        if (!isfinite(value)) {
+            return EDDA_E_INVALID;
+        }
+        some = some || value != 0;
+    }
+    *ret_vector = some ? (struct edda_bytes){data, size} : (struct edda_bytes){NULL, 0};
+    return 0;
+}
+
+static int check_vectors(struct edda_sqlite_call *call, const struct edda_chunks *chunks,
+                         struct put *put) {
+    size_t row_bytes = (size_t)chunks->dimension * sizeof(float);
+    if (chunks->vectors.size != row_bytes * chunks->chunks.count ||
+        (row_bytes && chunks->chunks.count && chunks->model.size == 0)) {
+        return edda_call_fail(call, EDDA_E_INVALID, "vectors do not fit the chunks");
+    }
+    for (size_t i = 0; i < chunks->chunks.count && row_bytes; i++) {
+        if (look_at_vector(chunks->vectors.data + i * row_bytes, row_bytes, &put->vectors[i])) {
+            return edda_call_fail(call, EDDA_E_INVALID, "a vector holds a value that is no number");
+        }
+    }
+    return 0;
+}
+
+static int make_terms(struct edda_reader *reader, struct edda_sqlite_call *call, struct put *put,
+                      struct edda_text title) {
+    const struct edda_chunks *chunks = call->request.input;
+    struct edda_word_list words = {0};
+    int64_t project = 0;
+    int found = edda_project_find(reader->database, call->request.project, &project);
+    int error = found < 0 ? found : 0;
+    for (size_t i = 0; i < chunks->chunks.count && !error; i++) {
+        const struct edda_chunk *chunk = &chunks->chunks.items[i];
+        error = edda_terms_of(reader, call, (uint64_t)project, title, chunk->heading, chunk->text,
+                              &words, &put->terms[i]);
+    }
+    put->title = title;
+    edda_words_settle(call, &words);
+    return error;
+}
+
+int edda_put_chunks_prepare(struct edda_reader *reader, struct edda_sqlite_call *call) {
+    const struct edda_chunks *chunks = call->request.input;
+    if (!chunks) {
+        return edda_call_fail(call, EDDA_E_INVALID, "there are no chunks");
+    }
+    size_t count = chunks->chunks.count;
+    if (count > EDDA_MAX_CHUNKS_PER_PART) {
+        return edda_call_fail(call, EDDA_E_LIMIT, "too many chunks of one part");
+    }
+    struct put *put = edda_arena_take(&call->arena, sizeof(*put));
+    if (!put) {
+        return EDDA_E_MEMORY;
+    }
+    put->terms = edda_arena_take(&call->arena, (count + 1) * sizeof(*put->terms));
+    put->vectors = edda_arena_take(&call->arena, (count + 1) * sizeof(*put->vectors));
+    if (!put->terms || !put->vectors) {
+        return EDDA_E_MEMORY;
+    }
+    call->prepared = put;
+    int error = check_vectors(call, chunks, put);
+    return error ? error : make_terms(reader, call, put, chunks->title);
+}
+
+/* The fence: 1 when the job was this token's and is now done. */
+static int finish_job(struct edda_turn *turn, const struct edda_sqlite_call *call) {
+    const struct edda_store_put_chunks *arguments = call->request.arguments;
+    int64_t changed = 0;
+    int error = edda_query_run(turn->database, EDDA_SQL_JOB_COMMIT,
+                               VALUES(INTEGER(arguments->job), INTEGER(call->request.fence)),
+                               &changed);
+    return error ? error : changed > 0;
+}
+
+struct target {
+    int64_t project;
+    int64_t memo;
+    int64_t version;
+    struct edda_text title; /* of the memo now */
+};
+
+/* What the job belongs to, checked against what the message says it does. */
+static int find_target(struct edda_turn *turn, struct edda_sqlite_call *call,
+                       struct target *target) {
+    const struct edda_store_put_chunks *arguments = call->request.arguments;
+    int64_t job = (int64_t)arguments->job;
+    sqlite3_stmt *row = NULL;
+    target->version = edda_row_version_of(job);
+    int found = edda_query_one(turn->database, EDDA_SQL_VERSION_OWNER,
+                               VALUES(INTEGER(target->version)), &row);
+    if (found != 1) {
+        return found < 0 ? found : EDDA_E_INTERNAL;
+    }
+    struct edda_uuid uuid = edda_column_uuid(row, 2);
+    bool right = edda_uuid_equal(&uuid, &arguments->memo) &&
+                 (uint64_t)sqlite3_column_int64(row, 4) == arguments->version &&
+                 edda_row_part_of(job) == arguments->part &&
+                 edda_text_equal(edda_column_text(row, 5), call->request.project);
+    target->project = sqlite3_column_int64(row, 0);
+    target->memo = sqlite3_column_int64(row, 1);
+    int error = edda_column_copy(row, 3, &call->arena, &target->title);
+    edda_query_end(row);
+    return right ? error : edda_call_fail(call, EDDA_E_INVALID, "the job is another part's");
+}
+
+static int need_model(struct edda_turn *turn, const struct edda_chunks *chunks, int64_t *ret_model) {
+    int64_t model = 0;
+    int error = edda_query_integer(turn->database, EDDA_SQL_MODEL_FIND,
+                                   VALUES(TEXT(chunks->model), INTEGER(chunks->dimension)), 0,
+                                   &model);
+    if (!error && !model) {
+        error = edda_query_run(turn->database, EDDA_SQL_MODEL_INSERT,
+                               VALUES(TEXT(chunks->model), INTEGER(chunks->dimension)), NULL);
+        model = sqlite3_last_insert_rowid(edda_database_handle(turn->database));
+    }
+    *ret_model = model;
+    return error;
+}
+
+static int insert_chunks(struct edda_turn *turn, const struct edda_sqlite_call *call) {
+    const struct edda_store_put_chunks *arguments = call->request.arguments;
+    const struct edda_chunks *chunks = call->request.input;
+    const struct put *put = call->prepared;
+    int64_t model = 0;
+    int error = chunks->dimension && chunks->chunks.count ? need_model(turn, chunks, &model) : 0;
+    for (size_t i = 0; i < chunks->chunks.count && !error; i++) {
+        const struct edda_chunk *chunk = &chunks->chunks.items[i];
+        int64_t row = edda_row_chunk((int64_t)arguments->job, (uint32_t)i);
+        error = edda_query_run(turn->database, EDDA_SQL_CHUNK_INSERT,
+                               VALUES(INTEGER(row), TEXT(edda_text_or_empty(chunk->text)),
+                                      TEXT(chunk->heading), INTEGER(chunk->start),
+                                      INTEGER(chunk->end)),
+                               NULL);
+        if (!error) {
+            bool has = put->vectors[i].data != NULL;
+            error = edda_query_run(turn->database, EDDA_SQL_CHUNK_INDEX_INSERT,
+                                   VALUES(INTEGER(row), BLOB(put->terms[i]),
+                                          has ? INTEGER(model) : BLOB(put->vectors[i]),
+                                          BLOB(put->vectors[i])),
+                                   NULL);
+        }
+    }
+    return error;
+}
+
+/* Counts the part as done; completes the version when it was the last. */
+static int count_down(struct edda_turn *turn, struct edda_sqlite_call *call,
+                      const struct target *target) {
+    const struct edda_store_put_chunks *arguments = call->request.arguments;
+    const struct edda_chunks *chunks = call->request.input;
+    struct edda_store_stored *stored = call->record;
+    int64_t count = (int64_t)chunks->chunks.count;
+    int64_t open = 0;
+    int error = edda_query_run(turn->database, EDDA_SQL_PART_COUNT,
+                               VALUES(INTEGER(count), INTEGER(arguments->job)), NULL);
+    if (!error) {
+        error = edda_query_integer(turn->database, EDDA_SQL_VERSION_COUNT_DOWN,
+                                   VALUES(INTEGER(count), INTEGER(target->version)), -1, &open);
+    }
+    if (!error && open < 0) {
+        error = EDDA_E_INTERNAL; /* a superseded version has no jobs that could be finished */
+    }
+    if (!error && open == 0) {
+        stored->complete = true;
+        error = edda_version_complete(turn, call, target->project, target->memo, target->version);
+    }
+    return error;
+}
+
+int edda_put_chunks_write(struct edda_turn *turn, struct edda_sqlite_call *call) {
+    struct edda_store_stored *stored = call->record;
+    struct put *put = call->prepared;
+    struct target target;
+    int finished = finish_job(turn, call);
+    if (finished <= 0) {
+        stored->stale = finished == 0;
+        call->word_count = 0;
+        return finished;
+    }
+    int error = find_target(turn, call, &target);
+    /* The memo was given another title while its parts were on their way. */
+    if (!error && !edda_text_equal(target.title, put->title)) {
+        error = make_terms(turn->reader, call, put, target.title);
+    }
+    if (!error) {
+        error = edda_words_write(turn, call, (uint64_t)target.project);
+    }
+    if (!error) {
+        error = insert_chunks(turn, call);
+    }
+    return error ? error : count_down(turn, call, &target);
+}

@@ -1,0 +1,73 @@
+/* actors/store/sqlite/rows.h: how row ids are composed, so that a version is one range of rows.
+ *
+ *   part, job = version << 12 | part          at most EDDA_MAX_PARTS parts
+ *   chunk     = part id << 10 | number        at most EDDA_MAX_CHUNKS_PER_PART chunks a part
+ *
+ * Version ids come from AUTOINCREMENT: never used twice, below 2^41. */
+#ifndef EDDA_ACTORS_STORE_SQLITE_ROWS_H
+#define EDDA_ACTORS_STORE_SQLITE_ROWS_H
+
+#include "actors/store/memos.h"
+
+#define EDDA_ROW_PART_BITS  12
+#define EDDA_ROW_CHUNK_BITS 10
+
+_Static_assert(EDDA_MAX_PARTS == 1 << EDDA_ROW_PART_BITS, "parts fit their bits");
+_Static_assert(EDDA_MAX_CHUNKS_PER_PART == 1 << EDDA_ROW_CHUNK_BITS, "chunks fit their bits");
+
+static inline int64_t edda_row_part(int64_t version, uint32_t part) {
+    return version << EDDA_ROW_PART_BITS | (int64_t)part;
+}
+
+static inline int64_t edda_row_last_part(int64_t version) {
+    return edda_row_part(version, EDDA_MAX_PARTS - 1);
+}
+
+static inline int64_t edda_row_chunk(int64_t part_row, uint32_t number) {
+    return part_row << EDDA_ROW_CHUNK_BITS | (int64_t)number;
+}
+
+static inline int64_t edda_row_first_chunk(int64_t version) {
+    return edda_row_chunk(edda_row_part(version, 0), 0);
+}
+
+static inline int64_t edda_row_last_chunk(int64_t version) {
+    return edda_row_chunk(edda_row_last_part(version), EDDA_MAX_CHUNKS_PER_PART - 1);
+}
+
+/* Version of a part or job row; part's number; part row of a chunk; chunk's number in its part. */
+static inline int64_t edda_row_version_of(int64_t part_row) {
+    return part_row >> EDDA_ROW_PART_BITS;
+}
+
+static inline uint32_t edda_row_part_of(int64_t part_row) {
+    return (uint32_t)part_row & (EDDA_MAX_PARTS - 1);
+}
+
+static inline int64_t edda_row_part_row_of(int64_t chunk_row) {
+    return chunk_row >> EDDA_ROW_CHUNK_BITS;
+}
+
+static inline uint32_t edda_row_number_of(int64_t chunk_row) {
+    return (uint32_t)chunk_row & (EDDA_MAX_CHUNKS_PER_PART - 1);
+}
+
+/* What a chunk is called in the search index: 16 bytes that hold its row, in row order, so that a
+ * hit leads to its row without a look-up. Its uuid is made for hits that are returned. */
+static inline struct edda_uuid edda_row_name(int64_t chunk_row) {
+    struct edda_uuid name = {{0}};
+    for (int i = 0; i < 8; i++) {
+        name.bytes[i] = (uint8_t)((uint64_t)chunk_row >> (56 - 8 * i) & 0xff);
+    }
+    return name;
+}
+
+static inline int64_t edda_row_named(const struct edda_uuid *name) {
+    uint64_t row = 0;
+    for (int i = 0; i < 8; i++) {
+        row = row << 8 | name->bytes[i];
+    }
+    return (int64_t)row;
+}
+
+#endif
