@@ -70,10 +70,11 @@ static void end_slice(void *context) {
     struct work *work = context;
     struct embedder *embedder = work->embedder;
     if (work->error == 0 && work->batch.next < work->batch.count) {
-        work->error = embedder->ending ? EDDA_E_DRAINING
-                                       : edda_pool_run(embedder->pool, run_slice, end_slice, work);
-        if (work->error == 0)
-            return;
+        int error = embedder->ending ? EDDA_E_DRAINING
+                                     : edda_pool_run(embedder->pool, run_slice, end_slice, work);
+        if (error == 0)
+            return; /* the pool's thread has it already */
+        work->error = error;
     }
     finish_work(work);
 }
