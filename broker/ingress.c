@@ -93,7 +93,7 @@ void edda_ingress_grant(struct edda_core *core, struct edda_peer *peer,
         account->received_bytes - account->open_bytes + window_bytes(peer, service);
     uint64_t raise = messages > account->told ? messages - account->told : 0;
     uint64_t raise_bytes = bytes > account->told_bytes ? bytes - account->told_bytes : 0;
-    bool worth = all ? raise > 0 || raise_bytes > 0
+    bool worth = all ? raise > 0 || (raise_bytes > 0 && account->told > 0)
                      : raise >= EDDA_CLIENT_WINDOW / 2 / RAISE_SHARE ||
                            raise_bytes >= EDDA_CLIENT_WINDOW_BYTES / 2 / RAISE_SHARE;
     if (!worth) {

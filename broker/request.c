@@ -153,11 +153,14 @@ static int examine(struct edda_core *core, struct edda_peer *peer,
     if (result == 0 && envelope->ttl_ms == 0) {
         result = EDDA_E_EXPIRED;
     }
+    if (result == 0) {
+        result = check_room(core, envelope, plan); /* says more than CREDIT: when to come again */
+    }
     if (result == 0 && plan->first && plan->first->ready_count > 0 &&
         !edda_ingress_allows(peer, plan->first)) {
         result = EDDA_E_CREDIT;
     }
-    return result == 0 ? check_room(core, envelope, plan) : result;
+    return result;
 }
 
 /* Bodies named by two steps would have two owners: only the first may have it. */
