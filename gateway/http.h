@@ -175,6 +175,12 @@ void edda_exchange_stream(edda_exchange_t *self, const struct edda_http_response
                           edda_http_pull_fn pull, void *context);
 void edda_exchange_wake(edda_exchange_t *self);
 
+/* Whether the whole request is there. */
+bool edda_exchange_ended(const edda_exchange_t *self);
+
+/* Given up: no answer will be heard. */
+bool edda_exchange_gone(const edda_exchange_t *self);
+
 /* Whether the client has been answered, or the exchange has been given up. */
 bool edda_exchange_answered(const edda_exchange_t *self);
 

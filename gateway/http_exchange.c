@@ -335,3 +335,11 @@ void edda_exchange_continue(edda_exchange_t *self) {
 bool edda_exchange_answered(const edda_exchange_t *self) {
     return self->answered || self->gone;
 }
+
+bool edda_exchange_ended(const edda_exchange_t *self) {
+    return self->ended;
+}
+
+bool edda_exchange_gone(const edda_exchange_t *self) {
+    return self->gone;
+}

@@ -14,6 +14,8 @@ const char *reason_of(int status) {
         return "Bad Request";
     case 401:
         return "Unauthorized";
+    case 404:
+        return "Not Found";
     case 408:
         return "Request Timeout";
     case 413:

@@ -31,6 +31,7 @@
 #define EDDA_CALL_TTL_MS        10000u
 
 struct edda_visit;
+typedef struct edda_gateway edda_gateway_t;
 typedef struct edda_status edda_status_t;
 typedef void (*edda_visit_reply_fn)(struct edda_visit *visit, const struct edda_reply *reply);
 typedef void (*edda_visit_fn)(struct edda_visit *visit);
@@ -47,8 +48,10 @@ struct edda_gateway {
     struct edda_buffer scratch; /* a call's encoded arguments, copied by the client */
     size_t max_body_bytes;
     uint32_t search_ms;
-    bool draining;
-    bool holding; /* the loop, until the last exchange is done */
+    bool draining; /* readiness fails */
+    bool stopped;  /* the listening socket is closed */
+    bool closing;  /* the client answers its open calls and takes no more */
+    bool holding;  /* the loop, until the last exchange is done */
     struct edda_timer grace;
     edda_cell_t *status_cells[600];
     edda_cell_t *route_cells[EDDA_ROUTE_COUNT + 1]; /* the last: no route */
@@ -68,7 +71,6 @@ struct edda_visit {
     bool parsing; /* the pool has the body */
     bool waiting; /* for the status */
     json_t *json; /* owned; NULL: no JSON body */
-    const char *json_error;
     uint8_t fingerprint[32]; /* sha256 of the body, when an Idempotency-Key came */
     struct edda_running_key key;
     bool key_entered;
@@ -76,7 +78,8 @@ struct edda_visit {
     int64_t deadline_ms;
     edda_call_t *call; /* the one open call, or NULL */
     edda_visit_reply_fn on_reply;
-    struct edda_visit *next_waiter;
+    struct edda_visit *next_waiter; /* for the status */
+    edda_visit_fn on_status;
     void *work;         /* the resource's own, in the arena */
     edda_visit_fn drop; /* releases what work holds; may be NULL */
 };
@@ -123,6 +126,10 @@ int edda_visit_step(struct edda_visit *visit, const char *op, uint16_t type, con
 /* Sends it; on_reply comes later, or the visit is answered with the error now. */
 void edda_visit_send(struct edda_visit *visit, struct edda_request *request,
                      edda_visit_reply_fn on_reply);
+
+/* The same, but an error at once is returned and the visit not answered. */
+int edda_visit_try(struct edda_visit *visit, struct edda_request *request,
+                   edda_visit_reply_fn on_reply) EDDA_MUST_CHECK;
 
 /* One step with its default budget. */
 void edda_visit_call(struct edda_visit *visit, const char *op, uint16_t type, const void *record,
