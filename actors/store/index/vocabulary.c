@@ -319,8 +319,10 @@ int edda_vocabulary_neighbours(const struct edda_vocabulary *self,
         return 0;
     }
     int error = EDDA_GROW(scratch->shared, scratch->shared_capacity, self->word_count);
-    if (!error) {
+    if (!error && scratch->shared_capacity > known) {
         memset(scratch->shared + known, 0, scratch->shared_capacity - known);
+    }
+    if (!error) {
         error = EDDA_GROW(scratch->touched, scratch->touched_capacity, self->word_count + 1);
     }
     if (error) {

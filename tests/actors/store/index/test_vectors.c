@@ -1,0 +1,188 @@
+#include "build.h"
+
+#include "actors/store/index/vectors.h"
+
+#include <math.h>
+
+#define ROWS 3000
+#define DIMENSION 100
+#define WANTED 25
+
+static bool admit_all(void *context, uint32_t slot) {
+    (void)context;
+    (void)slot;
+    return true;
+}
+
+static bool admit_third(void *context, uint32_t slot) {
+    (void)context;
+    return slot % 3 == 0;
+}
+
+static void fill_random(struct build *build, float *values, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        values[i] = (float)build_random(build, 2001) / 1000.0f - 1.0f;
+    }
+}
+
+static struct edda_floats view(const float *values, size_t count) {
+    return (struct edda_floats){(const uint8_t *)values, count * sizeof *values};
+}
+
+static double cosine(const float *a, const float *b) {
+    double dot = 0;
+    double left = 0;
+    double right = 0;
+    for (size_t i = 0; i < DIMENSION; i++) {
+        dot += (double)a[i] * (double)b[i];
+        left += (double)a[i] * (double)a[i];
+        right += (double)b[i] * (double)b[i];
+    }
+    return dot / sqrt(left * right);
+}
+
+static int compare_down(const void *left, const void *right) {
+    double a = *(const double *)left;
+    double b = *(const double *)right;
+    return a > b ? -1 : a < b;
+}
+
+static void every_kernel_gives_the_same_integers(void **state) {
+    (void)state;
+    struct build build;
+    size_t kernel_count;
+    const struct edda_vectors_kernel *kernels = edda_vectors_kernels(&kernel_count);
+    build_init(&build, 1);
+    for (size_t stride = 64; stride <= 1024; stride += 320) {
+        int8_t *rows = aligned_alloc(64, stride * 37);
+        int8_t *query = aligned_alloc(64, stride);
+        int32_t expected[37];
+        int32_t found[37];
+        for (size_t i = 0; i < stride * 37; i++) {
+            rows[i] = (int8_t)((int)build_random(&build, 255) - 127);
+        }
+        memset(rows, 127, stride); /* the extremes, where sums could overflow */
+        memset(rows + stride, -127, stride);
+        for (size_t i = 0; i < stride; i++) {
+            query[i] = (int8_t)((int)build_random(&build, 255) - 127);
+        }
+        for (int extreme = 0; extreme < 3; extreme++) {
+            kernels[0].scan(rows, stride, 37, query, expected);
+            for (size_t k = 1; k < kernel_count; k++) {
+                kernels[k].scan(rows, stride, 37, query, found);
+                assert_memory_equal(found, expected, sizeof expected);
+            }
+            memset(query, extreme ? 127 : -127, stride);
+        }
+        free(rows);
+        free(query);
+    }
+    build_done(&build);
+}
+
+static void halves_keep_eleven_bits(void **state) {
+    (void)state;
+    struct build build;
+    build_init(&build, 2);
+    for (uint32_t half = 0; half <= 0x3C00; half++) { /* 0 .. 1 */
+        assert_int_equal(edda_half_from_float(edda_half_to_float((uint16_t)half)), half);
+        uint16_t negative = (uint16_t)(half | 0x8000);
+        assert_true(edda_half_to_float(negative) == -edda_half_to_float((uint16_t)half));
+    }
+    for (size_t i = 0; i < 10000; i++) {
+        float value = (float)build_random(&build, 1000001) / 1e6f;
+        float back = edda_half_to_float(edda_half_from_float(value));
+        assert_true(fabsf(back - value) <= value / 2048.0f + 3e-8f);
+    }
+    build_done(&build);
+}
+
+static void compare_to_brute_force(struct build *build, const struct edda_vectors *vectors,
+                                   const float *rows, edda_vectors_test_fn test) {
+    static double all[ROWS];
+    struct edda_vectors_scratch scratch = {0};
+    for (size_t round = 0; round < 20; round++) {
+        float query[DIMENSION];
+        size_t count;
+        size_t admitted = 0;
+        fill_random(build, query, DIMENSION);
+        for (uint32_t i = 0; i < ROWS; i++) {
+            if (test(NULL, i)) {
+                all[admitted++] = cosine(rows + i * DIMENSION, query);
+            }
+        }
+        qsort(all, admitted, sizeof *all, compare_down);
+        assert_int_equal(edda_vectors_search(vectors, &scratch, view(query, DIMENSION), WANTED,
+                                             test, NULL, &count),
+                         0);
+        assert_true(count >= WANTED);
+        for (size_t i = 0; i < WANTED; i++) {
+            uint32_t slot = scratch.heap[i].slot;
+            assert_true(test(NULL, slot));
+            assert_true(fabs((double)scratch.heap[i].score - all[i]) < 1e-3);
+            assert_true(fabs(cosine(rows + slot * DIMENSION, query) - all[i]) < 1e-3);
+        }
+    }
+    edda_vectors_scratch_done(&scratch);
+}
+
+static void a_search_finds_what_brute_force_finds(void **state) {
+    (void)state;
+    struct build build;
+    struct edda_vectors vectors;
+    float *rows = malloc(ROWS * DIMENSION * sizeof *rows);
+    build_init(&build, 3);
+    fill_random(&build, rows, ROWS * DIMENSION);
+    assert_int_equal(edda_vectors_init(&vectors, EDDA_TEXT("m"), DIMENSION), 0);
+    for (uint32_t i = 0; i < ROWS; i++) {
+        assert_int_equal(edda_vectors_add(&vectors, i, view(rows + i * DIMENSION, DIMENSION)), 1);
+    }
+    compare_to_brute_force(&build, &vectors, rows, admit_all);
+    compare_to_brute_force(&build, &vectors, rows, admit_third);
+    edda_vectors_done(&vectors);
+    free(rows);
+    build_done(&build);
+}
+
+static void zero_and_infinite_rows_never_match(void **state) {
+    (void)state;
+    struct edda_vectors vectors;
+    struct edda_vectors_scratch scratch = {0};
+    float values[4] = {0, 0, 0, 0};
+    size_t count;
+    assert_int_equal(edda_vectors_init(&vectors, EDDA_TEXT("m"), 4), 0);
+    assert_int_equal(edda_vectors_add(&vectors, 0, view(values, 4)), 0);
+    values[1] = INFINITY;
+    assert_int_equal(edda_vectors_add(&vectors, 1, view(values, 4)), 0);
+    values[1] = NAN;
+    assert_int_equal(edda_vectors_add(&vectors, 2, view(values, 4)), 0);
+    values[1] = -3;
+    assert_int_equal(edda_vectors_add(&vectors, 3, view(values, 4)), 1);
+    assert_int_equal(edda_vectors_search(&vectors, &scratch, view(values, 4), 5, admit_all, NULL,
+                                         &count),
+                     0);
+    assert_int_equal(count, 1);
+    assert_int_equal(scratch.heap[0].slot, 3);
+    values[1] = 3; /* the opposite: cosine -1 is no match */
+    assert_int_equal(edda_vectors_search(&vectors, &scratch, view(values, 4), 5, admit_all, NULL,
+                                         &count),
+                     0);
+    assert_int_equal(count, 0);
+    values[1] = 0;
+    assert_int_equal(edda_vectors_search(&vectors, &scratch, view(values, 4), 5, admit_all, NULL,
+                                         &count),
+                     0);
+    assert_int_equal(count, 0);
+    edda_vectors_scratch_done(&scratch);
+    edda_vectors_done(&vectors);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_kernel_gives_the_same_integers),
+        cmocka_unit_test(halves_keep_eleven_bits),
+        cmocka_unit_test(a_search_finds_what_brute_force_finds),
+        cmocka_unit_test(zero_and_infinite_rows_never_match),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
