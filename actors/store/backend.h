@@ -1,9 +1,9 @@
 /* actors/store/backend.h: what a database must do to be a store: whole operations, asynchronously.
  *
- * A backend takes a request and later gives exactly one answer on the loop's thread; how it talks to
- * its database is its own affair. Each operation (operation.def) is one transaction: when its answer
- * says success, its effects are durable; when it says failure, there are none. EDDA_E_IO is the
- * answer when the disk or the database fails: never an abort, and nothing counts as done.
+ * A backend takes a request and later gives exactly one answer on the loop's thread; how it talks
+ * to its database is its own affair. Each operation (operation.def) is one transaction: when its
+ * answer says success, its effects are durable; when it says failure, there are none. EDDA_E_IO is
+ * the answer when the disk or the database fails: never an abort, and nothing counts as done.
  *
  * What every backend promises beyond that:
  *   - the project of a request restricts every row that is read or written;
@@ -25,7 +25,7 @@
 #include "proto/body_store.h"
 
 #define EDDA_BACKEND_MAX_OPEN 4096
-#define EDDA_CLAIM_MOST 64 /* jobs one claim gives: their texts are in memory together */
+#define EDDA_CLAIM_MOST       64 /* jobs one claim gives: their texts are in memory together */
 
 #define EDDA_BACKEND(name, arguments, input, result, meaning) EDDA_BACKEND_##name,
 enum edda_backend_operation {

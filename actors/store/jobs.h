@@ -1,4 +1,5 @@
-/* actors/store/jobs.h: a durable job's life as a pure function: row, event and time in, new row out.
+/* actors/store/jobs.h: a durable job's life as a pure function: row, event and time in, new row
+ * out.
  *
  *            claim                    commit with its token
  *   READY ----------> LEASED ---------------------------------> DONE

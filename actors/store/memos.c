@@ -15,8 +15,8 @@ const char *edda_memo_status(enum edda_version_state latest) {
 }
 
 bool edda_memo_page_take(struct edda_memo_page *page, size_t size) {
-    if (page->items > 0 && (page->bytes + size > EDDA_MEMO_PAGE_BYTES ||
-                            page->items >= EDDA_MEMO_PAGE_CHUNKS)) {
+    if (page->items > 0 &&
+        (page->bytes + size > EDDA_MEMO_PAGE_BYTES || page->items >= EDDA_MEMO_PAGE_CHUNKS)) {
         return false;
     }
     page->bytes += size;

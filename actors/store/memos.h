@@ -10,18 +10,18 @@
 #include "proto/error.h"
 #include "proto/limits.h"
 
-#define EDDA_MAX_PARTS 4096           /* of one memo; 12 bits of a part's row id */
-#define EDDA_MEMO_PAGE_BYTES (512u * 1024u)
-#define EDDA_MEMO_PAGE_CHUNKS 4096u
-#define EDDA_MEMO_CHUNK_OVERHEAD 64u  /* of a chunk in an encoded page */
-#define EDDA_MEMO_PART_OVERHEAD 8u
-#define EDDA_SNIPPET_POINTS 100u
+#define EDDA_MAX_PARTS           4096 /* of one memo; 12 bits of a part's row id */
+#define EDDA_MEMO_PAGE_BYTES     (512u * 1024u)
+#define EDDA_MEMO_PAGE_CHUNKS    4096u
+#define EDDA_MEMO_CHUNK_OVERHEAD 64u /* of a chunk in an encoded page */
+#define EDDA_MEMO_PART_OVERHEAD  8u
+#define EDDA_SNIPPET_POINTS      100u
 
-#define EDDA_KEEP_STAGED_MS (24 * 3600 * INT64_C(1000))
-#define EDDA_KEEP_TOMBSTONE_MS (24 * 3600 * INT64_C(1000)) /* a resent accept must find it */
-#define EDDA_KEEP_SUPERSEDED_MS (60 * INT64_C(1000))       /* a reader may be between two pages */
+#define EDDA_KEEP_STAGED_MS      (24 * 3600 * INT64_C(1000))
+#define EDDA_KEEP_TOMBSTONE_MS   (24 * 3600 * INT64_C(1000)) /* a resent accept must find it */
+#define EDDA_KEEP_SUPERSEDED_MS  (60 * INT64_C(1000))        /* a reader may be between two pages */
 #define EDDA_KEEP_IDEMPOTENCY_MS (7 * 24 * 3600 * INT64_C(1000))
-#define EDDA_KEEP_EXPIRED_MS (30 * 24 * 3600 * INT64_C(1000))
+#define EDDA_KEEP_EXPIRED_MS     (30 * 24 * 3600 * INT64_C(1000))
 
 /* Stored: numbers are never reused. */
 enum edda_version_state {

@@ -7,8 +7,8 @@
 
 static int check_accept(struct edda_sqlite_call *call, const struct edda_store_accept *accept) {
     const char *text = NULL;
-    int error = edda_memo_check_parts(&accept->parts, accept->staged_parts, accept->content_bytes,
-                                      &text);
+    int error =
+        edda_memo_check_parts(&accept->parts, accept->staged_parts, accept->content_bytes, &text);
     if (!error) {
         error = edda_memo_check_tags(&accept->tags, &text);
     }
@@ -36,9 +36,9 @@ static int measure(edda_database_t *database, struct edda_sqlite_call *call) {
     if (found < 0) {
         return found;
     }
-    error = edda_content_staged(database, &call->arena, project, &accept->memo,
-                                accept->staged_parts, accept->content_bytes, accept->format,
-                                content);
+    error =
+        edda_content_staged(database, &call->arena, project, &accept->memo, accept->staged_parts,
+                            accept->content_bytes, accept->format, content);
     return error == EDDA_E_INVALID
                ? edda_call_fail(call, error, "staged parts are missing or do not add up")
                : error;
@@ -61,8 +61,8 @@ static int find_earlier(struct edda_turn *turn, struct edda_sqlite_call *call, i
     if (found == 1) {
         struct edda_bytes fingerprint = edda_column_blob(row, 0);
         bool same = fingerprint.size == accept->fingerprint.size &&
-                    (fingerprint.size == 0 || memcmp(fingerprint.data, accept->fingerprint.data,
-                                                     fingerprint.size) == 0);
+                    (fingerprint.size == 0 ||
+                     memcmp(fingerprint.data, accept->fingerprint.data, fingerprint.size) == 0);
         *accepted = (struct edda_store_accepted){edda_column_uuid(row, 1), 1, true};
         edda_query_end(row);
         return same ? 1 : EDDA_E_MISMATCH;
@@ -114,11 +114,11 @@ static int insert_all(struct edda_turn *turn, struct edda_sqlite_call *call, int
     if (!error && accept->idempotency_key.size > 0) {
         struct edda_bytes fingerprint = accept->fingerprint;
         fingerprint.data = fingerprint.data ? fingerprint.data : (const uint8_t *)"";
-        error = edda_query_run(turn->database, EDDA_SQL_IDEMPOTENCY_INSERT,
-                               VALUES(INTEGER(project), TEXT(accept->idempotency_key),
-                                      BLOB(fingerprint), UUID(&accept->memo),
-                                      INTEGER(turn->wall_ms)),
-                               NULL);
+        error =
+            edda_query_run(turn->database, EDDA_SQL_IDEMPOTENCY_INSERT,
+                           VALUES(INTEGER(project), TEXT(accept->idempotency_key),
+                                  BLOB(fingerprint), UUID(&accept->memo), INTEGER(turn->wall_ms)),
+                           NULL);
     }
     return error;
 }
@@ -182,10 +182,9 @@ static int need_staging(struct edda_turn *turn, int64_t project, const struct ed
     if (error || *ret_version || any) {
         return error;
     }
-    error = edda_query_run(turn->database, EDDA_SQL_VERSION_STAGE,
-                           VALUES(INTEGER(EDDA_VERSION_STAGED), INTEGER(turn->wall_ms),
-                                  INTEGER(turn->wall_ms)),
-                           NULL);
+    error = edda_query_run(
+        turn->database, EDDA_SQL_VERSION_STAGE,
+        VALUES(INTEGER(EDDA_VERSION_STAGED), INTEGER(turn->wall_ms), INTEGER(turn->wall_ms)), NULL);
     *ret_version = sqlite3_last_insert_rowid(edda_database_handle(turn->database));
     return error ? error
                  : edda_query_run(turn->database, EDDA_SQL_STAGING_INSERT,

@@ -5,9 +5,9 @@
 #include "actors/store/sqlite/versions.h"
 #include "proto/uuid.h"
 
-#define MOST_KEYS 1000
+#define MOST_KEYS    1000
 #define DEFAULT_JOBS 100
-#define MOST_JOBS 1000
+#define MOST_JOBS    1000
 #define LISTED_BYTES (768u * 1024u) /* what a frame has room for */
 
 /* ---- keys ---- */
@@ -28,11 +28,11 @@ int edda_key_create_write(struct edda_turn *turn, struct edda_sqlite_call *call)
     if (key->hash.size == 0 || key->project.size == 0) {
         return edda_call_fail(call, EDDA_E_INVALID, "a key needs a hash and a project");
     }
-    int error = edda_query_run(turn->database, EDDA_SQL_KEY_INSERT,
-                               VALUES(UUID(&uuid), TEXT(key->project),
-                                      TEXT(edda_text_or_empty(key->name)), BLOB(key->hash),
-                                      TEXT(edda_text_or_empty(key->prefix)), INTEGER(turn->wall_ms)),
-                               NULL);
+    int error = edda_query_run(
+        turn->database, EDDA_SQL_KEY_INSERT,
+        VALUES(UUID(&uuid), TEXT(key->project), TEXT(edda_text_or_empty(key->name)),
+               BLOB(key->hash), TEXT(edda_text_or_empty(key->prefix)), INTEGER(turn->wall_ms)),
+        NULL);
     if (error) {
         return error;
     }
@@ -82,26 +82,27 @@ int edda_key_revoke_write(struct edda_turn *turn, struct edda_sqlite_call *call)
     struct edda_bytes none = {NULL, 0};
     int64_t count = 0;
     struct edda_text prefix = key->prefix.size ? key->prefix : (struct edda_text){NULL, 0};
-    int error = edda_query_run(
-        turn->database, EDDA_SQL_KEY_REVOKE,
-        VALUES(INTEGER(turn->wall_ms), BLOB(edda_uuid_is_nil(&key->uuid) ? none : uuid),
-               BLOB(key->hash.size ? key->hash : none), TEXT(prefix)),
-        &count);
+    int error = edda_query_run(turn->database, EDDA_SQL_KEY_REVOKE,
+                               VALUES(INTEGER(turn->wall_ms),
+                                      BLOB(edda_uuid_is_nil(&key->uuid) ? none : uuid),
+                                      BLOB(key->hash.size ? key->hash : none), TEXT(prefix)),
+                               &count);
     revoked->count = (uint64_t)count;
     return error;
 }
 
 /* ---- jobs ---- */
 
-static int read_listed_job(sqlite3_stmt *row, struct edda_arena *arena, struct edda_store_job *job) {
+static int read_listed_job(sqlite3_stmt *row, struct edda_arena *arena,
+                           struct edda_store_job *job) {
     int64_t id = sqlite3_column_int64(row, 0);
     *job = (struct edda_store_job){
         .id = (uint64_t)id,
         .memo = edda_column_uuid(row, 1),
         .version = (uint64_t)sqlite3_column_int64(row, 4),
         .part = edda_row_part_of(id),
-        .state = edda_text_of(
-            edda_job_state_name((enum edda_job_state)sqlite3_column_int64(row, 5))),
+        .state =
+            edda_text_of(edda_job_state_name((enum edda_job_state)sqlite3_column_int64(row, 5))),
         .attempts = (uint32_t)sqlite3_column_int64(row, 6),
         .deaths = (uint32_t)sqlite3_column_int64(row, 7),
         .run_at_wall_ms = sqlite3_column_int64(row, 9),
@@ -123,10 +124,11 @@ int edda_jobs_read(struct edda_reader *reader, struct edda_sqlite_call *call) {
     sqlite3_stmt *row = NULL;
     limit = limit < MOST_JOBS ? limit : MOST_JOBS;
     struct edda_store_job *items = edda_arena_take(&call->arena, limit * sizeof(*items));
-    int found = items ? edda_query_integer(reader->database, EDDA_SQL_JOB_COUNT,
-                                           VALUES(INTEGER(first_state), TEXT(call->request.project)),
-                                           0, &total)
-                      : EDDA_E_MEMORY;
+    int found = items
+                    ? edda_query_integer(reader->database, EDDA_SQL_JOB_COUNT,
+                                         VALUES(INTEGER(first_state), TEXT(call->request.project)),
+                                         0, &total)
+                    : EDDA_E_MEMORY;
     if (!found) {
         found = edda_query_begin(reader->database, EDDA_SQL_JOB_LIST,
                                  VALUES(INTEGER(query->after), INTEGER(first_state),
@@ -135,7 +137,8 @@ int edda_jobs_read(struct edda_reader *reader, struct edda_sqlite_call *call) {
     }
     jobs->total = (uint64_t)total;
     jobs->jobs.items = items;
-    while (!found && bytes < LISTED_BYTES && (found = edda_query_next(reader->database, row)) == 1) {
+    while (!found && bytes < LISTED_BYTES &&
+           (found = edda_query_next(reader->database, row)) == 1) {
         struct edda_store_job *job = &items[jobs->jobs.count++];
         found = read_listed_job(row, &call->arena, job);
         bytes += job->title.size + job->error.size + job->project.size + 128;
@@ -154,8 +157,8 @@ int edda_statistics_read(struct edda_reader *reader, struct edda_sqlite_call *ca
     if (found != 1) {
         return found < 0 ? found : EDDA_E_INTERNAL;
     }
-    uint64_t *const fields[] = {&statistics->projects,   &statistics->memos,
-                                &statistics->chunks,     &statistics->memos_processing,
+    uint64_t *const fields[] = {&statistics->projects,    &statistics->memos,
+                                &statistics->chunks,      &statistics->memos_processing,
                                 &statistics->memos_error, &statistics->jobs_ready,
                                 &statistics->jobs_leased, &statistics->jobs_dead};
     for (int i = 0; i < 8; i++) {

@@ -64,7 +64,8 @@ static void spoil(edda_catalogue_t *self, struct edda_shelf *shelf) {
     }
 }
 
-/* Under the lock: one user less. Returns the shelf when it is to be freed by the caller, unlocked. */
+/* Under the lock: one user less. Returns the shelf when it is to be freed by the caller, unlocked.
+ */
 static struct edda_shelf *let_go(struct edda_shelf *shelf) {
     shelf->users--;
     return shelf->state == EDDA_SHELF_SPOILED && shelf->users == 0 ? shelf : NULL;
@@ -143,7 +144,8 @@ void edda_catalogue_return(edda_catalogue_t *self, struct edda_shelf *shelf) {
     edda_shelf_destroy(&gone);
 }
 
-/* The end of a load: READY or spoiled; who waited runs again, or fails. Returns what is to be freed. */
+/* The end of a load: READY or spoiled; who waited runs again, or fails. Returns what is to be
+ * freed. */
 static struct edda_shelf *settle(edda_catalogue_t *self, struct edda_shelf *shelf, int error) {
     struct edda_sqlite_call *waiting = shelf->waiting;
     shelf->waiting = NULL;
@@ -263,8 +265,8 @@ static int note_dirty(struct edda_shelf *shelf, int64_t memo) {
     return 0;
 }
 
-/* The READY shelf of a project with the writer as its user, or NULL when there is nothing to do now.
- * A LOADING one notes the change; one that cannot note it fails when its load ends. */
+/* The READY shelf of a project with the writer as its user, or NULL when there is nothing to do
+ * now. A LOADING one notes the change; one that cannot note it fails when its load ends. */
 static struct edda_shelf *take_for_commit(edda_catalogue_t *self, uint64_t project,
                                           const int64_t *memo) {
     pthread_mutex_lock(&self->lock);

@@ -5,9 +5,10 @@
  *                           |                 |
  *                           +--- failed ------+---> spoiled: forgotten when its last user is gone
  *
- * Calls that come while a project is LOADING are parked on its shelf and run again when it is READY.
- * The writer tells of every commit: a READY shelf is brought up to date at once, a LOADING one notes
- * the memo and its loader looks at it again before it says READY; so a commit is never missed.
+ * Calls that come while a project is LOADING are parked on its shelf and run again when it is
+ * READY. The writer tells of every commit: a READY shelf is brought up to date at once, a LOADING
+ * one notes the memo and its loader looks at it again before it says READY; so a commit is never
+ * missed.
  *
  * Between COMMIT and the index's update a memo is "announced": whoever reads from the database that
  * it is processed asks edda_catalogue_is_announced after, and says processing if so.

@@ -1,4 +1,5 @@
-/* actors/store/sqlite/database.h: one connection with its prepared statements, and values in and out.
+/* actors/store/sqlite/database.h: one connection with its prepared statements, and values in and
+ * out.
  *
  * All SQL is in statement.def; a statement is prepared when first used and kept. A query that was
  * begun must be ended before the same statement is used again on this connection.
@@ -84,8 +85,8 @@ int edda_query_next(edda_database_t *self, sqlite3_stmt *query) EDDA_MUST_CHECK;
 /* NULL is allowed. */
 void edda_query_end(sqlite3_stmt *query);
 
-/* Begin and next in one: 1 with *ret_query on the first row (to be ended by the caller), 0 or an error
- * with the query already ended. */
+/* Begin and next in one: 1 with *ret_query on the first row (to be ended by the caller), 0 or an
+ * error with the query already ended. */
 int edda_query_one(edda_database_t *self, enum edda_statement statement,
                    const struct edda_value *values, size_t count,
                    sqlite3_stmt **ret_query) EDDA_MUST_CHECK;

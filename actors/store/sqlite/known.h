@@ -1,8 +1,8 @@
 /* actors/store/sqlite/known.h: which words of which project are already in table `term`: a memory
  * that forgets, so that most words of a commit need no statement at all.
  *
- * Direct-mapped: a newer word takes the place of an older one; a word that was forgotten is inserted
- * again, and ignored by its key. A hit is certain. Any thread. */
+ * Direct-mapped: a newer word takes the place of an older one; a word that was forgotten is
+ * inserted again, and ignored by its key. A hit is certain. Any thread. */
 #ifndef EDDA_ACTORS_STORE_SQLITE_KNOWN_H
 #define EDDA_ACTORS_STORE_SQLITE_KNOWN_H
 
@@ -20,7 +20,8 @@ struct edda_known {
 static inline bool edda_known_has(struct edda_known *known, uint64_t project, uint32_t hash) {
     uint64_t word = project << 32 | hash;
     size_t at = (size_t)((word * UINT64_C(0x9E3779B97F4A7C15)) >> 49);
-    return project <= UINT32_MAX && atomic_load_explicit(&known->slots[at], memory_order_relaxed) == word;
+    return project <= UINT32_MAX &&
+           atomic_load_explicit(&known->slots[at], memory_order_relaxed) == word;
 }
 
 /* Only after the commit of its row. */

@@ -5,7 +5,7 @@
 #include "actors/store/sqlite/store.h"
 #include "actors/store/sqlite/versions.h"
 
-#define PRIORITIES 10
+#define PRIORITIES   10
 #define MOST_AT_ONCE 4096 /* of a release or a redrive */
 
 /* The columns of every statement that reads jobs for a decision. */
@@ -68,9 +68,9 @@ static int find_claimable(struct edda_turn *turn, size_t limit, struct found_job
         error = gather(turn->database, row, limit, jobs);
     }
     for (int64_t priority = 0; priority < PRIORITIES && jobs->count < limit && !error; priority++) {
-        error = edda_query_begin(
-            turn->database, EDDA_SQL_JOBS_DUE,
-            VALUES(INTEGER(priority), INTEGER(turn->now_ms), INTEGER(limit)), &row);
+        error = edda_query_begin(turn->database, EDDA_SQL_JOBS_DUE,
+                                 VALUES(INTEGER(priority), INTEGER(turn->now_ms), INTEGER(limit)),
+                                 &row);
         if (!error) {
             error = gather(turn->database, row, limit, jobs);
         }
@@ -91,9 +91,9 @@ static int read_claimed(struct edda_turn *turn, struct edda_sqlite_call *call,
                         const struct found_job *job, const struct edda_job_row *after,
                         struct edda_claimed *claimed) {
     sqlite3_stmt *row = NULL;
-    int found = edda_query_one(
-        turn->database, EDDA_SQL_JOB_CONTENT,
-        VALUES(INTEGER(job->id), INTEGER(edda_row_version_of(job->id))), &row);
+    int found =
+        edda_query_one(turn->database, EDDA_SQL_JOB_CONTENT,
+                       VALUES(INTEGER(job->id), INTEGER(edda_row_version_of(job->id))), &row);
     if (found != 1) {
         return found < 0 ? found : EDDA_E_INTERNAL;
     }
@@ -120,23 +120,22 @@ static int claim_job(struct edda_turn *turn, struct edda_sqlite_call *call,
     if (job->row.state == EDDA_JOB_LEASED) {
         edda_metric_add(EDDA_METRIC_STORE_REDELIVERED, "lease_over", 1);
     }
-    int error = write_job(turn, job->id, &job->row, &after, call->store->life,
-                          (struct edda_text){NULL, 0});
+    int error =
+        write_job(turn, job->id, &job->row, &after, call->store->life, (struct edda_text){NULL, 0});
     if (!error) {
         error = edda_query_run(
             turn->database, EDDA_SQL_VERSION_STARTED,
             VALUES(INTEGER(turn->wall_ms), INTEGER(edda_row_version_of(job->id))), NULL);
     }
-    return error ? error
-                 : read_claimed(turn, call, job, &after, &claims->items[claims->count++]);
+    return error ? error : read_claimed(turn, call, job, &after, &claims->items[claims->count++]);
 }
 
 /* How long until there is something to claim. */
 static int find_wait(struct edda_turn *turn, int64_t *ret_wait_ms) {
     int64_t next_ms = INT64_MAX;
     int64_t at_ms = 0;
-    int error = edda_query_integer(turn->database, EDDA_SQL_JOBS_NEXT_OVER, NO_VALUES, INT64_MAX,
-                                   &next_ms);
+    int error =
+        edda_query_integer(turn->database, EDDA_SQL_JOBS_NEXT_OVER, NO_VALUES, INT64_MAX, &next_ms);
     for (int64_t priority = 0; priority < PRIORITIES && !error; priority++) {
         error = edda_query_integer(turn->database, EDDA_SQL_JOBS_NEXT_DUE,
                                    VALUES(INTEGER(priority)), INT64_MAX, &at_ms);
@@ -204,10 +203,10 @@ int edda_renew_write(struct edda_turn *turn, struct edda_sqlite_call *call) {
 
 /* A dead job's version says why. */
 static int mark_version(struct edda_turn *turn, uint64_t job, struct edda_text reason) {
-    return edda_query_run(turn->database, EDDA_SQL_VERSION_DIE,
-                          VALUES(TEXT(reason), INTEGER(turn->wall_ms),
-                                 INTEGER(edda_row_version_of((int64_t)job))),
-                          NULL);
+    return edda_query_run(
+        turn->database, EDDA_SQL_VERSION_DIE,
+        VALUES(TEXT(reason), INTEGER(turn->wall_ms), INTEGER(edda_row_version_of((int64_t)job))),
+        NULL);
 }
 
 int edda_fail_write(struct edda_turn *turn, struct edda_sqlite_call *call) {
@@ -258,7 +257,8 @@ static int apply_to_all(struct edda_turn *turn, sqlite3_stmt *row, enum edda_job
         struct edda_job_row after;
         struct edda_job_input input = {.event = event, .now_ms = turn->now_ms};
         if (edda_job_next(&jobs[i].row, &input, &after)) {
-            found = write_job(turn, jobs[i].id, &jobs[i].row, &after, 0, (struct edda_text){NULL, 0});
+            found =
+                write_job(turn, jobs[i].id, &jobs[i].row, &after, 0, (struct edda_text){NULL, 0});
             ids[(*ret_count)++] = jobs[i].id;
             turn->jobs_ready = true;
         }

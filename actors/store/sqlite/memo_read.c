@@ -5,7 +5,7 @@
 #include "actors/store/sqlite/versions.h"
 #include "proto/uuid.h"
 
-#define PARTS_A_PAGE 1024u
+#define PARTS_A_PAGE          1024u
 #define LISTED_METADATA_BYTES (640u * 1024u) /* of a whole list: what a frame has room for */
 
 /* The columns of EDDA_SQL_MEMO_READ. */
@@ -114,8 +114,8 @@ static int read_parts(struct edda_reader *reader, struct edda_sqlite_call *call,
     if (from >= shown->parts) {
         return 0;
     }
-    size_t most = (size_t)shown->parts - from < PARTS_A_PAGE ? (size_t)shown->parts - from
-                                                             : PARTS_A_PAGE;
+    size_t most =
+        (size_t)shown->parts - from < PARTS_A_PAGE ? (size_t)shown->parts - from : PARTS_A_PAGE;
     memo->parts.items = edda_arena_take(&call->arena, most * sizeof(*memo->parts.items));
     if (!memo->parts.items) {
         return EDDA_E_MEMORY;
@@ -160,8 +160,9 @@ static int find_chunk(struct edda_reader *reader, const struct shown *shown, uin
 static int read_chunk(sqlite3_stmt *row, struct edda_arena *arena,
                       const struct edda_store_memo *memo, struct edda_store_memo_chunk *chunk) {
     int64_t id = sqlite3_column_int64(row, 0);
-    chunk->uuid = edda_uuid_chunk(&memo->uuid, memo->version,
-                                  edda_row_part_of(edda_row_part_row_of(id)), edda_row_number_of(id));
+    chunk->uuid =
+        edda_uuid_chunk(&memo->uuid, memo->version, edda_row_part_of(edda_row_part_row_of(id)),
+                        edda_row_number_of(id));
     chunk->start = (uint32_t)sqlite3_column_int64(row, 3);
     chunk->end = (uint32_t)sqlite3_column_int64(row, 4);
     return edda_column_copy(row, 1, arena, &chunk->text);
@@ -184,9 +185,9 @@ static int read_chunks(struct edda_reader *reader, struct edda_sqlite_call *call
     memo->chunks.items = edda_arena_take(&call->arena, most * sizeof(*memo->chunks.items));
     int found = memo->chunks.items ? find_chunk(reader, shown, from, &first) : EDDA_E_MEMORY;
     if (!found) {
-        found = edda_query_begin(reader->database, EDDA_SQL_CHUNKS,
-                                 VALUES(INTEGER(first), INTEGER(edda_row_last_chunk(shown->version))),
-                                 &row);
+        found = edda_query_begin(
+            reader->database, EDDA_SQL_CHUNKS,
+            VALUES(INTEGER(first), INTEGER(edda_row_last_chunk(shown->version))), &row);
     }
     while (!found && (found = edda_query_next(reader->database, row)) == 1) {
         size_t size = (size_t)sqlite3_column_bytes(row, 1);
@@ -254,8 +255,8 @@ int edda_status_read(struct edda_reader *reader, struct edda_sqlite_call *call) 
     if (error) {
         return error;
     }
-    int found = edda_query_one(reader->database, EDDA_SQL_VERSION_STATUS,
-                               VALUES(INTEGER(head.id)), &row);
+    int found =
+        edda_query_one(reader->database, EDDA_SQL_VERSION_STATUS, VALUES(INTEGER(head.id)), &row);
     if (found != 1) {
         return found < 0 ? found : EDDA_E_NOT_FOUND;
     }
@@ -312,9 +313,9 @@ int edda_list_read(struct edda_reader *reader, struct edda_sqlite_call *call) {
     memos->count = (uint64_t)count;
     memos->memos.items = items;
     if (!found) {
-        found = edda_query_begin(reader->database, EDDA_SQL_MEMO_LIST,
-                                 VALUES(INTEGER(project), INTEGER(page->page_size), INTEGER(offset)),
-                                 &row);
+        found = edda_query_begin(
+            reader->database, EDDA_SQL_MEMO_LIST,
+            VALUES(INTEGER(project), INTEGER(page->page_size), INTEGER(offset)), &row);
     }
     while (!found && (found = edda_query_next(reader->database, row)) == 1) {
         found = read_listed(reader, call, row, &metadata_bytes, &items[memos->memos.count++]);

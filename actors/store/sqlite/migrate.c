@@ -15,8 +15,8 @@ static int fail(sqlite3 *handle, const char *doing, char *message, size_t size) 
 
 static int read_version(sqlite3 *handle, int64_t *ret_version) {
     sqlite3_stmt *query = NULL;
-    int code = sqlite3_prepare_v2(handle, "SELECT coalesce(max(version), 0) FROM schema_version", -1,
-                                  &query, NULL);
+    int code = sqlite3_prepare_v2(handle, "SELECT coalesce(max(version), 0) FROM schema_version",
+                                  -1, &query, NULL);
     if (code == SQLITE_OK && sqlite3_step(query) == SQLITE_ROW) {
         *ret_version = sqlite3_column_int64(query, 0);
     } else {
@@ -29,8 +29,8 @@ static int read_version(sqlite3 *handle, int64_t *ret_version) {
 static int apply(sqlite3 *handle, size_t step, int64_t wall_ms, char *message, size_t size) {
     char record[160];
     snprintf(record, sizeof(record),
-             "INSERT INTO schema_version (version, applied_ms) VALUES (%zu, %lld); COMMIT", step + 1,
-             (long long)wall_ms);
+             "INSERT INTO schema_version (version, applied_ms) VALUES (%zu, %lld); COMMIT",
+             step + 1, (long long)wall_ms);
     if (sqlite3_exec(handle, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK ||
         sqlite3_exec(handle, edda_store_schema[step], NULL, NULL, NULL) != SQLITE_OK ||
         sqlite3_exec(handle, record, NULL, NULL, NULL) != SQLITE_OK) {
@@ -40,18 +40,20 @@ static int apply(sqlite3 *handle, size_t step, int64_t wall_ms, char *message, s
 }
 
 int edda_migrate(sqlite3 *handle, int64_t wall_ms, char *message, size_t message_size) {
-    static const char table[] = "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY "
-                                "KEY, applied_ms INTEGER NOT NULL) STRICT";
+    static const char table[] =
+        "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY "
+        "KEY, applied_ms INTEGER NOT NULL) STRICT";
     int64_t version = 0;
     if (sqlite3_exec(handle, table, NULL, NULL, NULL) != SQLITE_OK ||
         read_version(handle, &version) != 0) {
         return fail(handle, "cannot read the database", message, message_size);
     }
     if (version < 0 || (uint64_t)version > edda_store_schema_count) {
-        snprintf(message, message_size,
-                 "the database has schema version %lld, this program knows up to %zu: use the newer "
-                 "program",
-                 (long long)version, edda_store_schema_count);
+        snprintf(
+            message, message_size,
+            "the database has schema version %lld, this program knows up to %zu: use the newer "
+            "program",
+            (long long)version, edda_store_schema_count);
         return EDDA_E_VERSION;
     }
     for (size_t step = (size_t)version; step < edda_store_schema_count; step++) {

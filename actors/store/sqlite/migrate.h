@@ -9,6 +9,7 @@
 
 /* Each missing step in one transaction of its own. EDDA_E_VERSION: the database is newer than this
  * program; EDDA_E_IO. message gets words for people. */
-int edda_migrate(sqlite3 *handle, int64_t wall_ms, char *message, size_t message_size) EDDA_MUST_CHECK;
+int edda_migrate(sqlite3 *handle, int64_t wall_ms, char *message,
+                 size_t message_size) EDDA_MUST_CHECK;
 
 #endif

@@ -1,4 +1,5 @@
-/* actors/store/sqlite/patch.c: changes of a memo: its fields at once, its content as a new version. */
+/* actors/store/sqlite/patch.c: changes of a memo: its fields at once, its content as a new version.
+ */
 #include "actors/store/sqlite/rows.h"
 #include "actors/store/sqlite/tags.h"
 #include "actors/store/sqlite/terms_of.h"
@@ -24,8 +25,8 @@ static int check_patch(struct edda_sqlite_call *call, const struct edda_store_pa
     const char *text = NULL;
     int error = 0;
     if (patch->set & EDDA_PATCH_CONTENT) {
-        error = edda_memo_check_parts(&patch->parts, patch->staged_parts, patch->content_bytes,
-                                      &text);
+        error =
+            edda_memo_check_parts(&patch->parts, patch->staged_parts, patch->content_bytes, &text);
     }
     if (!error && (patch->set & EDDA_PATCH_TAGS)) {
         error = edda_memo_check_tags(&patch->tags, &text);
@@ -46,7 +47,8 @@ static int vectors_of(struct edda_reader *reader, struct edda_sqlite_call *call,
     sqlite3_stmt *row = NULL;
     int found = edda_query_begin(
         reader->database, EDDA_SQL_CHUNKS,
-        VALUES(INTEGER(edda_row_first_chunk(version)), INTEGER(edda_row_last_chunk(version))), &row);
+        VALUES(INTEGER(edda_row_first_chunk(version)), INTEGER(edda_row_last_chunk(version))),
+        &row);
     while (!found && (found = edda_query_next(reader->database, row)) == 1) {
         if (prepared->vector_count == most) {
             found = EDDA_E_AGAIN; /* a part was committed in between */
@@ -135,27 +137,27 @@ static int write_title(struct edda_turn *turn, struct edda_sqlite_call *call,
         return 0;
     }
     int error = count_chunks(turn->database, head, &count);
-    if (!error && (!prepared->has_title || prepared->head.current != head->current ||
-                   prepared->head.latest != head->latest ||
-                   prepared->vector_count != (size_t)count)) {
+    if (!error &&
+        (!prepared->has_title || prepared->head.current != head->current ||
+         prepared->head.latest != head->latest || prepared->vector_count != (size_t)count)) {
         error = EDDA_E_AGAIN;
     }
     for (size_t i = 0; i < prepared->vector_count && !error; i++) {
-        error = edda_query_run(turn->database, EDDA_SQL_CHUNK_TERMS_SET,
-                               VALUES(BLOB(prepared->vectors[i].terms),
-                                      INTEGER(prepared->vectors[i].chunk)),
-                               NULL);
+        error = edda_query_run(
+            turn->database, EDDA_SQL_CHUNK_TERMS_SET,
+            VALUES(BLOB(prepared->vectors[i].terms), INTEGER(prepared->vectors[i].chunk)), NULL);
     }
     return error ? error : edda_words_write(turn, call, (uint64_t)head->project);
 }
 
-static int write_fields(struct edda_turn *turn, const struct edda_store_patch *patch, int64_t memo) {
-    int error = edda_query_run(
-        turn->database, EDDA_SQL_MEMO_PATCH,
-        VALUES(INTEGER(patch->set), TEXT(edda_text_or_empty(patch->title)), TEXT(patch->metadata),
-               TEXT(patch->reference_id), TEXT(patch->source), INTEGER(patch->expires_wall_ms),
-               TEXT(patch->scopes), INTEGER(turn->wall_ms), INTEGER(memo)),
-        NULL);
+static int write_fields(struct edda_turn *turn, const struct edda_store_patch *patch,
+                        int64_t memo) {
+    int error = edda_query_run(turn->database, EDDA_SQL_MEMO_PATCH,
+                               VALUES(INTEGER(patch->set), TEXT(edda_text_or_empty(patch->title)),
+                                      TEXT(patch->metadata), TEXT(patch->reference_id),
+                                      TEXT(patch->source), INTEGER(patch->expires_wall_ms),
+                                      TEXT(patch->scopes), INTEGER(turn->wall_ms), INTEGER(memo)),
+                               NULL);
     if (!error && (patch->set & EDDA_PATCH_TAGS)) {
         error = edda_tags_write(turn, memo, &patch->tags);
     }
@@ -179,8 +181,9 @@ static int write_content(struct edda_turn *turn, struct edda_sqlite_call *call,
     const struct edda_content *content = &prepared->content;
     if (patch->staged_parts > 0 && !content->staged) {
         int adopted = was_adopted(turn, patch, head);
-        return adopted == 0 ? edda_call_fail(call, EDDA_E_NOT_FOUND, "no parts are staged there")
-                            : adopted < 0 ? adopted : 0;
+        return adopted == 0  ? edda_call_fail(call, EDDA_E_NOT_FOUND, "no parts are staged there")
+               : adopted < 0 ? adopted
+                             : 0;
     }
     if (memcmp(content->sha, head->sha, EDDA_SHA_BYTES) == 0) {
         return 0;
@@ -191,8 +194,8 @@ static int write_content(struct edda_turn *turn, struct edda_sqlite_call *call,
         error = edda_version_supersede(turn, head->latest);
     }
     if (!error) {
-        error = edda_version_make(turn, head->project, head->id, head->number + 1, content,
-                                  &version);
+        error =
+            edda_version_make(turn, head->project, head->id, head->number + 1, content, &version);
     }
     if (!error) {
         error = edda_query_run(turn->database, EDDA_SQL_MEMO_SET_LATEST,

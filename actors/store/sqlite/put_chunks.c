@@ -1,4 +1,5 @@
-/* actors/store/sqlite/put_chunks.c: the fenced commit of a part, with its term vectors made before. */
+/* actors/store/sqlite/put_chunks.c: the fenced commit of a part, with its term vectors made before.
+ */
 #include <math.h>
 
 #include "actors/store/sqlite/rows.h"
@@ -7,8 +8,8 @@
 
 /* What prepare leaves for write. */
 struct put {
-    struct edda_text title;   /* the vectors were made with */
-    struct edda_bytes *terms; /* one a chunk */
+    struct edda_text title;     /* the vectors were made with */
+    struct edda_bytes *terms;   /* one a chunk */
     struct edda_bytes *vectors; /* one a chunk, absent when it has none */
 };
 
@@ -86,9 +87,9 @@ int edda_put_chunks_prepare(struct edda_reader *reader, struct edda_sqlite_call 
 static int finish_job(struct edda_turn *turn, const struct edda_sqlite_call *call) {
     const struct edda_store_put_chunks *arguments = call->request.arguments;
     int64_t changed = 0;
-    int error = edda_query_run(turn->database, EDDA_SQL_JOB_COMMIT,
-                               VALUES(INTEGER(arguments->job), INTEGER(call->request.fence)),
-                               &changed);
+    int error =
+        edda_query_run(turn->database, EDDA_SQL_JOB_COMMIT,
+                       VALUES(INTEGER(arguments->job), INTEGER(call->request.fence)), &changed);
     return error ? error : changed > 0;
 }
 
@@ -123,11 +124,12 @@ static int find_target(struct edda_turn *turn, struct edda_sqlite_call *call,
     return right ? error : edda_call_fail(call, EDDA_E_INVALID, "the job is another part's");
 }
 
-static int need_model(struct edda_turn *turn, const struct edda_chunks *chunks, int64_t *ret_model) {
+static int need_model(struct edda_turn *turn, const struct edda_chunks *chunks,
+                      int64_t *ret_model) {
     int64_t model = 0;
-    int error = edda_query_integer(turn->database, EDDA_SQL_MODEL_FIND,
-                                   VALUES(TEXT(chunks->model), INTEGER(chunks->dimension)), 0,
-                                   &model);
+    int error =
+        edda_query_integer(turn->database, EDDA_SQL_MODEL_FIND,
+                           VALUES(TEXT(chunks->model), INTEGER(chunks->dimension)), 0, &model);
     if (!error && !model) {
         error = edda_query_run(turn->database, EDDA_SQL_MODEL_INSERT,
                                VALUES(TEXT(chunks->model), INTEGER(chunks->dimension)), NULL);
@@ -146,11 +148,11 @@ static int insert_chunks(struct edda_turn *turn, const struct edda_sqlite_call *
     for (size_t i = 0; i < chunks->chunks.count && !error; i++) {
         const struct edda_chunk *chunk = &chunks->chunks.items[i];
         int64_t row = edda_row_chunk((int64_t)arguments->job, (uint32_t)i);
-        error = edda_query_run(turn->database, EDDA_SQL_CHUNK_INSERT,
-                               VALUES(INTEGER(row), TEXT(edda_text_or_empty(chunk->text)),
-                                      TEXT(chunk->heading), INTEGER(chunk->start),
-                                      INTEGER(chunk->end)),
-                               NULL);
+        error =
+            edda_query_run(turn->database, EDDA_SQL_CHUNK_INSERT,
+                           VALUES(INTEGER(row), TEXT(edda_text_or_empty(chunk->text)),
+                                  TEXT(chunk->heading), INTEGER(chunk->start), INTEGER(chunk->end)),
+                           NULL);
         if (!error) {
             bool has = put->vectors[i].data != NULL;
             error = edda_query_run(turn->database, EDDA_SQL_CHUNK_INDEX_INSERT,

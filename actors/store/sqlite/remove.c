@@ -46,10 +46,9 @@ static int bury_expired(struct edda_turn *turn, struct edda_sqlite_call *call) {
     size_t count = 0;
     sqlite3_stmt *row = NULL;
     struct edda_swept *swept = call->record;
-    int found = edda_query_begin(turn->database, EDDA_SQL_MEMOS_EXPIRED,
-                                 VALUES(INTEGER(turn->wall_ms - EDDA_KEEP_EXPIRED_MS),
-                                        INTEGER(SLICE / 10)),
-                                 &row);
+    int found = edda_query_begin(
+        turn->database, EDDA_SQL_MEMOS_EXPIRED,
+        VALUES(INTEGER(turn->wall_ms - EDDA_KEEP_EXPIRED_MS), INTEGER(SLICE / 10)), &row);
     while (!found && (found = edda_query_next(turn->database, row)) == 1) {
         memos[count] = sqlite3_column_int64(row, 0);
         projects[count++] = sqlite3_column_int64(row, 1);
@@ -115,9 +114,9 @@ static int drop_versions(struct edda_turn *turn, struct edda_swept *swept,
     int64_t versions[SLICE / 10];
     size_t count = 0;
     sqlite3_stmt *row = NULL;
-    int found = edda_query_begin(turn->database, EDDA_SQL_VERSIONS_SETTLED,
-                                 VALUES(INTEGER(state), INTEGER(before_ms), INTEGER(SLICE / 10)),
-                                 &row);
+    int found =
+        edda_query_begin(turn->database, EDDA_SQL_VERSIONS_SETTLED,
+                         VALUES(INTEGER(state), INTEGER(before_ms), INTEGER(SLICE / 10)), &row);
     while (!found && (found = edda_query_next(turn->database, row)) == 1) {
         versions[count++] = sqlite3_column_int64(row, 0);
         found = 0;
@@ -147,8 +146,8 @@ int edda_sweep_write(struct edda_turn *turn, struct edda_sqlite_call *call) {
     int64_t now_ms = turn->wall_ms;
     int error = bury_expired(turn, call);
     if (!error) {
-        error = drop_versions(turn, swept, EDDA_VERSION_SUPERSEDED,
-                              now_ms - EDDA_KEEP_SUPERSEDED_MS);
+        error =
+            drop_versions(turn, swept, EDDA_VERSION_SUPERSEDED, now_ms - EDDA_KEEP_SUPERSEDED_MS);
     }
     if (!error) {
         error = drop_versions(turn, swept, EDDA_VERSION_STAGED, now_ms - EDDA_KEEP_STAGED_MS);
@@ -157,8 +156,7 @@ int edda_sweep_write(struct edda_turn *turn, struct edda_sqlite_call *call) {
         error = drop_old(turn, swept, EDDA_SQL_STAGING_DROP, now_ms - EDDA_KEEP_STAGED_MS);
     }
     if (!error) {
-        error = drop_old(turn, swept, EDDA_SQL_TAGS_BURIED_DROP,
-                         now_ms - EDDA_KEEP_TOMBSTONE_MS);
+        error = drop_old(turn, swept, EDDA_SQL_TAGS_BURIED_DROP, now_ms - EDDA_KEEP_TOMBSTONE_MS);
     }
     if (!error) {
         error = drop_old(turn, swept, EDDA_SQL_MEMOS_BURIED_DROP, now_ms - EDDA_KEEP_TOMBSTONE_MS);

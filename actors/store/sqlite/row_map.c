@@ -27,7 +27,7 @@ void *edda_row_map_get(const struct edda_row_map *map, uint64_t key) {
 
 static int grow(struct edda_row_map *map) {
     struct edda_row_map larger = {.capacity = map->capacity ? map->capacity * 2 : 16,
-                              .count = map->count};
+                                  .count = map->count};
     larger.slots = calloc(larger.capacity, sizeof(*larger.slots));
     if (!larger.slots) {
         return EDDA_E_MEMORY;

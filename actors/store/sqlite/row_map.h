@@ -15,7 +15,7 @@ struct edda_row_map_slot {
 
 struct edda_row_map {
     struct edda_row_map_slot *slots; /* owned */
-    size_t capacity;             /* a power of two, or 0 */
+    size_t capacity;                 /* a power of two, or 0 */
     size_t count;
 };
 

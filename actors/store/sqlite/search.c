@@ -1,4 +1,5 @@
-/* actors/store/sqlite/search.c: the index's candidates, their texts, the order of the texts, the hits. */
+/* actors/store/sqlite/search.c: the index's candidates, their texts, the order of the texts, the
+ * hits. */
 #include "actors/runtime/clock.h"
 #include "actors/store/sqlite/rows.h"
 #include "actors/store/sqlite/shelf.h"
@@ -75,8 +76,7 @@ static int keep_candidates(struct search *search, const struct edda_shelf *shelf
 static int find_candidates(struct search *search, struct edda_shelf *shelf) {
     struct edda_index_result result;
     pthread_rwlock_rdlock(&shelf->lock);
-    int error =
-        edda_index_search(shelf->index, search->reader->scratch, &search->query, &result);
+    int error = edda_index_search(shelf->index, search->reader->scratch, &search->query, &result);
     if (!error) {
         search->vector_degraded = search->vector_degraded || result.vector_degraded;
         error = keep_candidates(search, shelf, &result);
@@ -92,8 +92,8 @@ static int fetch_texts(struct search *search) {
     for (size_t i = 0; i < search->count; i++) {
         struct candidate *candidate = &search->candidates[i];
         sqlite3_stmt *row = NULL;
-        int found = edda_query_one(database, EDDA_SQL_CHUNK_READ, VALUES(INTEGER(candidate->row)),
-                                   &row);
+        int found =
+            edda_query_one(database, EDDA_SQL_CHUNK_READ, VALUES(INTEGER(candidate->row)), &row);
         if (found == 1) {
             candidate->start = (uint32_t)sqlite3_column_int64(row, 2);
             candidate->end = (uint32_t)sqlite3_column_int64(row, 3);
@@ -122,9 +122,9 @@ static int complete_hit(struct search *search, const struct candidate *candidate
     int found = edda_query_one(database, EDDA_SQL_HIT_VERSION,
                                VALUES(INTEGER(edda_row_version_of(part_row))), &row);
     if (found == 1) {
-        hit->chunk = edda_uuid_chunk(&candidate->memo, (uint64_t)sqlite3_column_int64(row, 0),
-                                     edda_row_part_of(part_row),
-                                     edda_row_number_of(candidate->row));
+        hit->chunk =
+            edda_uuid_chunk(&candidate->memo, (uint64_t)sqlite3_column_int64(row, 0),
+                            edda_row_part_of(part_row), edda_row_number_of(candidate->row));
         found = edda_column_copy(row, 1, &search->call->arena, &hit->snippet);
         edda_query_end(row);
     }

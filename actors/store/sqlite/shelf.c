@@ -118,7 +118,8 @@ static int add_chunks(struct edda_shelf *self, edda_database_t *database, uint64
     sqlite3_stmt *query = NULL;
     int found = edda_query_begin(
         database, EDDA_SQL_INDEX_CHUNKS,
-        VALUES(INTEGER(edda_row_first_chunk(version)), INTEGER(edda_row_last_chunk(version))), &query);
+        VALUES(INTEGER(edda_row_first_chunk(version)), INTEGER(edda_row_last_chunk(version))),
+        &query);
     for (unsigned in_slice = 0; !found && (found = edda_query_next(database, query)) == 1;) {
         struct edda_bytes vector = edda_column_blob(query, 4);
         struct edda_index_chunk chunk = {

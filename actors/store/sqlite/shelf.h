@@ -1,8 +1,8 @@
 /* actors/store/sqlite/shelf.h: one project's search index and the cards of its memos.
  *
  * There is one way to change it: look at a memo's row and make the index say the same (refresh). It
- * does not matter how often or in which order rows are looked at, as long as each commit is followed
- * by a look that sees it. The index's keys are numbers of this shelf alone.
+ * does not matter how often or in which order rows are looked at, as long as each commit is
+ * followed by a look that sees it. The index's keys are numbers of this shelf alone.
  *
  * Threads: readers hold lock for reading; whoever refreshes or tidies holds it for writing, in
  * slices, so that a large memo does not keep searches waiting. While LOADING it is its loader's. */
@@ -30,7 +30,7 @@ struct edda_card {
 struct edda_shelf {
     struct edda_sqlite *store;
     uint64_t project;
-    edda_index_t *index;     /* under lock */
+    edda_index_t *index;         /* under lock */
     struct edda_row_map by_memo; /* under lock: cards, owned */
     struct edda_row_map by_key;  /* under lock: the same cards */
     uint64_t last_key;
@@ -48,7 +48,7 @@ struct edda_shelf {
     size_t dirty_count;
     size_t dirty_capacity;
     bool dirty_words;
-    bool lost; /* a change could not be noted */
+    bool lost;                   /* a change could not be noted */
     struct edda_shelf *next_due; /* under the store's lock */
 };
 
@@ -59,8 +59,8 @@ void edda_shelf_destroy(struct edda_shelf **self_p);
 int edda_shelf_load(struct edda_shelf *self, edda_database_t *database) EDDA_MUST_CHECK;
 int edda_shelf_load_words(struct edda_shelf *self, edda_database_t *database) EDDA_MUST_CHECK;
 
-/* Makes the index say of one memo what its row says. locked: take the lock (READY), else alone. On an
- * error the shelf is not to be trusted any more. */
+/* Makes the index say of one memo what its row says. locked: take the lock (READY), else alone. On
+ * an error the shelf is not to be trusted any more. */
 int edda_shelf_refresh(struct edda_shelf *self, edda_database_t *database, int64_t memo,
                        bool locked) EDDA_MUST_CHECK;
 

@@ -16,9 +16,9 @@
 #include "actors/store/sqlite/shelf.h"
 #include "actors/store/sqlite/store.h"
 
-#define CALL_BYTES (48u * 1024u * 1024u) /* a call's result and what it prepares */
-#define MOST_TRIES 5
-#define INDEX_BYTES (1024u * 1024u * 1024u)
+#define CALL_BYTES          (48u * 1024u * 1024u) /* a call's result and what it prepares */
+#define MOST_TRIES          5
+#define INDEX_BYTES         (1024u * 1024u * 1024u)
 #define LIGHT_CONTENT_BYTES (16u * 1024u) /* hashed by the writer itself: cheaper than a hop */
 
 #define PLAN(name, ...) [EDDA_BACKEND_##name] = {__VA_ARGS__}
@@ -106,7 +106,8 @@ int edda_call_fail(struct edda_sqlite_call *call, int error, const char *text) {
     return error;
 }
 
-int edda_call_change(struct edda_sqlite_call *call, uint64_t project, int64_t memo, bool completes) {
+int edda_call_change(struct edda_sqlite_call *call, uint64_t project, int64_t memo,
+                     bool completes) {
     struct edda_change *larger =
         edda_arena_take(&call->arena, (call->change_count + 1) * sizeof(*larger));
     if (!larger) {

@@ -1,7 +1,8 @@
-/* actors/store/sqlite/sqlite.h: the store in one directory: SQLite for the truth, memory for search.
+/* actors/store/sqlite/sqlite.h: the store in one directory: SQLite for the truth, memory for
+ * search.
  *
- * One directory belongs to one process at a time (a lock on DIR/store.lock says so); the database is
- * DIR/edda.db with its write-ahead log beside it. How it works: README.md of this folder. */
+ * One directory belongs to one process at a time (a lock on DIR/store.lock says so); the database
+ * is DIR/edda.db with its write-ahead log beside it. How it works: README.md of this folder. */
 #ifndef EDDA_ACTORS_STORE_SQLITE_H
 #define EDDA_ACTORS_STORE_SQLITE_H
 

@@ -7,8 +7,8 @@
 #include "actors/runtime/pool.h"
 #include "actors/store/sqlite/call.h"
 #include "actors/store/sqlite/catalogue.h"
-#include "actors/store/sqlite/sqlite.h"
 #include "actors/store/sqlite/known.h"
+#include "actors/store/sqlite/sqlite.h"
 #include "actors/store/sqlite/writer.h"
 
 struct edda_sqlite {
@@ -17,7 +17,7 @@ struct edda_sqlite {
     struct edda_backend_events events;
     char *path;
     int lock_file;
-    uint64_t life;      /* of this process: who holds the leases it gives */
+    uint64_t life; /* of this process: who holds the leases it gives */
     int64_t lease_ms;
     int64_t wall_at_start_ms; /* the steady clock is this plus what passed since */
     int64_t clock_at_start_ms;
@@ -40,8 +40,8 @@ struct edda_sqlite {
     size_t background;                 /* under lock: shelves that are due or with the loader */
 };
 
-/* Unix milliseconds when the process began plus the time since: jumps of the wall clock do not touch
- * leases. */
+/* Unix milliseconds when the process began plus the time since: jumps of the wall clock do not
+ * touch leases. */
 int64_t edda_sqlite_now(const struct edda_sqlite *self);
 
 /* Any thread: the call has its error or its result; or it is to be run again from its beginning. */

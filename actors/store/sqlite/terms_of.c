@@ -80,7 +80,8 @@ int edda_words_write(struct edda_turn *turn, struct edda_sqlite_call *call, uint
     for (size_t i = 0; i < call->word_count && !error; i++) {
         error = edda_query_run(
             turn->database, EDDA_SQL_TERM_INSERT,
-            VALUES(INTEGER(project), INTEGER(call->words[i].hash), TEXT(call->words[i].text)), NULL);
+            VALUES(INTEGER(project), INTEGER(call->words[i].hash), TEXT(call->words[i].text)),
+            NULL);
     }
     return error;
 }

@@ -1,4 +1,5 @@
-/* actors/store/sqlite/terms_of.h: term vectors of many chunks, and the words that came with them. */
+/* actors/store/sqlite/terms_of.h: term vectors of many chunks, and the words that came with them.
+ */
 #ifndef EDDA_ACTORS_STORE_SQLITE_TERMS_OF_H
 #define EDDA_ACTORS_STORE_SQLITE_TERMS_OF_H
 

@@ -22,12 +22,11 @@ static int begin_content(struct edda_arena *arena, size_t count, struct edda_con
 }
 
 /* Headings of part `count` follow from the text before it. */
-static int set_next_heading(struct edda_arena *arena, struct edda_text format, struct edda_text text,
-                            struct edda_content *content) {
+static int set_next_heading(struct edda_arena *arena, struct edda_text format,
+                            struct edda_text text, struct edda_content *content) {
     char path[EDDA_HEADING_PATH_BYTES];
     struct edda_part_facts *facts = &content->parts[content->count];
-    size_t size =
-        edda_headings_after(format, text, content->count == 0, facts->heading, path);
+    size_t size = edda_headings_after(format, text, content->count == 0, facts->heading, path);
     if (size == 0) {
         return 0;
     }
@@ -36,7 +35,8 @@ static int set_next_heading(struct edda_arena *arena, struct edda_text format, s
 }
 
 /* Counts in a part whose hash, bytes, length and heading are known. */
-static int count_part(struct edda_arena *arena, struct edda_text text, struct edda_content *content) {
+static int count_part(struct edda_arena *arena, struct edda_text text,
+                      struct edda_content *content) {
     const struct edda_part_facts *facts = &content->parts[content->count];
     if (content->count == 0) {
         content->snippet = edda_arena_text(arena, edda_text_prefix(text, EDDA_SNIPPET_POINTS));
@@ -155,8 +155,8 @@ static int insert_version(struct edda_turn *turn, int64_t memo, int64_t number,
     int error = edda_query_run(
         turn->database, EDDA_SQL_VERSION_INSERT,
         VALUES(INTEGER(memo), INTEGER(number), INTEGER(EDDA_VERSION_OPEN), INTEGER(content->count),
-               INTEGER(content->count), INTEGER(content->bytes), INTEGER(content->length), BLOB(sha),
-               TEXT(content->snippet), INTEGER(turn->wall_ms), INTEGER(turn->wall_ms)),
+               INTEGER(content->count), INTEGER(content->bytes), INTEGER(content->length),
+               BLOB(sha), TEXT(content->snippet), INTEGER(turn->wall_ms), INTEGER(turn->wall_ms)),
         NULL);
     if (error) {
         return error;
@@ -176,23 +176,22 @@ static int adopt_staged(struct edda_turn *turn, int64_t memo, int64_t number,
                         const struct edda_content *content) {
     struct edda_bytes sha = {content->sha, EDDA_SHA_BYTES};
     int64_t adopted = 0;
-    int error = edda_query_run(
-        turn->database, EDDA_SQL_VERSION_ADOPT,
-        VALUES(INTEGER(memo), INTEGER(number), INTEGER(content->count), INTEGER(content->count),
-               INTEGER(content->bytes), INTEGER(content->length), BLOB(sha), TEXT(content->snippet),
-               INTEGER(turn->wall_ms), INTEGER(content->staged)),
-        &adopted);
+    int error = edda_query_run(turn->database, EDDA_SQL_VERSION_ADOPT,
+                               VALUES(INTEGER(memo), INTEGER(number), INTEGER(content->count),
+                                      INTEGER(content->count), INTEGER(content->bytes),
+                                      INTEGER(content->length), BLOB(sha), TEXT(content->snippet),
+                                      INTEGER(turn->wall_ms), INTEGER(content->staged)),
+                               &adopted);
     if (!error && adopted == 0) {
         error = EDDA_E_AGAIN;
     }
     uint64_t first_byte = 0;
     for (size_t i = 0; i < content->count && !error; i++) {
         if (i > 0) {
-            error = edda_query_run(
-                turn->database, EDDA_SQL_PART_PLACE,
-                VALUES(INTEGER(first_byte), TEXT(content->parts[i].heading),
-                       INTEGER(edda_row_part(content->staged, (uint32_t)i))),
-                NULL);
+            error = edda_query_run(turn->database, EDDA_SQL_PART_PLACE,
+                                   VALUES(INTEGER(first_byte), TEXT(content->parts[i].heading),
+                                          INTEGER(edda_row_part(content->staged, (uint32_t)i))),
+                                   NULL);
         }
         first_byte += content->parts[i].bytes;
     }
@@ -225,9 +224,9 @@ static int number_parts(struct edda_turn *turn, int64_t version, int64_t parts) 
     int error = 0;
     for (int64_t i = 0; i < parts && parts > 1 && !error; i++) {
         sqlite3_stmt *row = NULL;
-        int found =
-            edda_query_one(turn->database, EDDA_SQL_PART_NUMBER,
-                           VALUES(INTEGER(number), INTEGER(edda_row_part(version, (uint32_t)i))), &row);
+        int found = edda_query_one(
+            turn->database, EDDA_SQL_PART_NUMBER,
+            VALUES(INTEGER(number), INTEGER(edda_row_part(version, (uint32_t)i))), &row);
         if (found == 1) {
             number += sqlite3_column_int64(row, 0);
             found = edda_query_next(turn->database, row);

@@ -30,8 +30,8 @@ struct edda_content {
 int edda_content_measure(struct edda_arena *arena, const struct edda_texts *texts,
                          struct edda_text format, struct edda_content *ret_content) EDDA_MUST_CHECK;
 
-/* The same of parts that were staged under uuid. When nothing is staged there any more, staged is 0.
- * EDDA_E_INVALID: parts are missing, or their sum is not content_bytes. */
+/* The same of parts that were staged under uuid. When nothing is staged there any more, staged is
+ * 0. EDDA_E_INVALID: parts are missing, or their sum is not content_bytes. */
 int edda_content_staged(edda_database_t *database, struct edda_arena *arena, int64_t project,
                         const struct edda_uuid *uuid, uint32_t count, uint64_t content_bytes,
                         struct edda_text format, struct edda_content *ret_content) EDDA_MUST_CHECK;
@@ -68,7 +68,7 @@ struct edda_memo_head {
     struct edda_text format;
     int64_t current; /* version rows */
     int64_t latest;
-    int64_t number; /* of latest */
+    int64_t number;                /* of latest */
     enum edda_version_state state; /* of latest */
     uint8_t sha[EDDA_SHA_BYTES];   /* of latest's content */
 };

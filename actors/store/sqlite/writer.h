@@ -1,9 +1,9 @@
 /* actors/store/sqlite/writer.h: the one thread that writes, many operations to a commit.
  *
- * It takes all that waits (at most EDDA_WRITER_BATCH), runs each in a savepoint of one transaction, and
- * commits once: an operation that fails is rolled back alone; a commit that fails fails them all.
- * After the commit it brings the search indexes up to date; only then are the answers given, so that
- * what a client was told is durable and can be found. */
+ * It takes all that waits (at most EDDA_WRITER_BATCH), runs each in a savepoint of one transaction,
+ * and commits once: an operation that fails is rolled back alone; a commit that fails fails them
+ * all. After the commit it brings the search indexes up to date; only then are the answers given,
+ * so that what a client was told is durable and can be found. */
 #ifndef EDDA_ACTORS_STORE_SQLITE_WRITER_H
 #define EDDA_ACTORS_STORE_SQLITE_WRITER_H
 

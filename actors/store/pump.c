@@ -1,0 +1,461 @@
+/* actors/store/pump.c: the client that drives durable jobs. */
+#include "actors/store/pump.h"
+
+#include <stdlib.h>
+
+#include "actors/runtime/client.h"
+#include "actors/runtime/clock.h"
+#include "actors/runtime/log.h"
+#include "actors/runtime/metric.h"
+#include "proto/body.h"
+
+#define CALL_TTL_MS 300000
+#define SLOW_MS     5000 /* nothing is known to be due: look again anyway */
+#define RETRY_MS    1000 /* after a database error */
+#define PRIORITY    9
+#define STEPS       3
+#define REASON      256
+#define BODY_BYTES  (256u * 1024u)
+
+/* One job in flight. */
+struct flight {
+    struct flight *next;
+    struct flight *previous;
+    edda_pump_t *pump;
+    struct edda_lease lease;
+    edda_call_t *call;
+};
+
+/* A report or renewal on its way to the backend. */
+struct report {
+    edda_pump_t *pump;
+    struct edda_failure failure;
+    char reason[REASON];
+};
+
+struct renewal {
+    edda_pump_t *pump;
+    struct edda_leases leases;
+    struct edda_lease items[];
+};
+
+struct edda_pump {
+    struct edda_pump_options options;
+    edda_client_t *client;
+    struct flight *flights;
+    size_t in_flight;
+    size_t open;   /* operations in the backend */
+    bool released; /* the leases of earlier lives are */
+    bool claiming; /* a claim is in the backend */
+    bool again;    /* something happened during it */
+    bool idle;     /* nothing is due until a commit, a report or the timer says so */
+    bool draining;
+    bool held; /* holds the loop until the drain is done */
+    bool stopped;
+    struct edda_claim claim;
+    struct edda_timer due; /* the next claim */
+    struct edda_timer renew;
+    struct edda_buffer bodies[STEPS];
+};
+
+static void claim(edda_pump_t *self);
+
+size_t edda_pump_in_flight(const edda_pump_t *self) {
+    return self->in_flight;
+}
+
+/* Whether the drain is over; then the loop may end. */
+static void look_at_drain(edda_pump_t *self) {
+    if (self->held && self->in_flight == 0 && self->open == 0) {
+        self->held = false;
+        edda_client_leave(self->client);
+        edda_loop_release(self->options.loop);
+    }
+}
+
+static int submit(edda_pump_t *self, enum edda_backend_operation operation, const void *arguments,
+                  edda_backend_done_fn done, void *context) {
+    struct edda_backend_request request = {
+        .operation = operation, .arguments = arguments, .done = done, .context = context};
+    int error = edda_backend_submit(self->options.backend, &request);
+    self->open += error == 0;
+    return error;
+}
+
+static void claim_in(edda_pump_t *self, int64_t wait_ms) {
+    if (!self->draining && !self->stopped) {
+        edda_loop_timer_set(self->options.loop, &self->due,
+                            edda_loop_now(self->options.loop) + wait_ms);
+    }
+}
+
+static void on_due(void *context) {
+    edda_pump_wake(context);
+}
+
+static void on_credit(void *context) {
+    claim(context);
+}
+
+/* ---- reports ---- */
+
+static const char *event_name(enum edda_job_event event) {
+    switch (event) {
+    case EDDA_JOB_RETURNED:
+        return "returned";
+    case EDDA_JOB_OUTSIDE:
+        return "outside";
+    case EDDA_JOB_DIED:
+        return "worker_died";
+    default:
+        return "failed";
+    }
+}
+
+static void on_reported(void *context, const struct edda_backend_answer *answer) {
+    struct report *report = context;
+    edda_pump_t *self = report->pump;
+    const struct edda_failed *failed = answer->record;
+    self->open--;
+    if (answer->error) {
+        /* Its lease will be over, then it is claimed again. */
+        edda_log(EDDA_LOG_WARNING, "job_report_failed", "job=%llu error=%s",
+                 (unsigned long long)report->failure.lease.job, edda_error_name(answer->error));
+    } else if (failed->dead) {
+        edda_log(EDDA_LOG_ERROR, "job_dead", "job=%llu reason=\"%s\"",
+                 (unsigned long long)report->failure.lease.job, report->reason);
+    } else if (!failed->stale) {
+        edda_metric_add(EDDA_METRIC_STORE_REDELIVERED, event_name(report->failure.event), 1);
+    }
+    free(report);
+    if (!self->stopped) {
+        edda_pump_wake(self);
+        look_at_drain(self);
+    }
+}
+
+static void report_failure(edda_pump_t *self, struct edda_lease lease, enum edda_job_event event,
+                           const struct edda_reply *reply) {
+    struct report *report = calloc(1, sizeof(*report));
+    if (!report) {
+        return; /* as if the report were lost: the lease ends */
+    }
+    struct edda_text text = reply ? reply->detail.text : (struct edda_text){NULL, 0};
+    if (text.size == 0) {
+        text = edda_text_of(reply ? edda_error_text(reply->error) : "not sent");
+    }
+    text.size = text.size < REASON - 1 ? text.size : REASON - 1;
+    memcpy(report->reason, text.data, text.size);
+    report->pump = self;
+    report->failure = (struct edda_failure){
+        .lease = lease,
+        .event = event,
+        .retry_after_ms = reply ? reply->detail.retry_after_ms : 0,
+        .reason = {report->reason, text.size},
+    };
+    if (submit(self, EDDA_BACKEND_FAIL, &report->failure, on_reported, report)) {
+        free(report);
+    }
+}
+
+/* ---- flights ---- */
+
+static void end_flight(struct flight *flight) {
+    edda_pump_t *self = flight->pump;
+    *(flight->previous ? &flight->previous->next : &self->flights) = flight->next;
+    if (flight->next) {
+        flight->next->previous = flight->previous;
+    }
+    self->in_flight--;
+    free(flight);
+}
+
+static void on_reply(void *context, const struct edda_reply *reply) {
+    struct flight *flight = context;
+    edda_pump_t *self = flight->pump;
+    struct edda_lease lease = flight->lease;
+    end_flight(flight);
+    if (self->stopped) {
+        return;
+    }
+    if (reply->error) {
+        report_failure(self, lease, edda_job_event_of(reply->error, reply->detail.blame), reply);
+    }
+    claim(self);
+    look_at_drain(self);
+}
+
+static int encode(struct edda_buffer *buffer, uint16_t type, const void *record) {
+    edda_buffer_reset(buffer);
+    return edda_body_encode(type, record, buffer);
+}
+
+static int encode_steps(edda_pump_t *self, const struct edda_claimed *job) {
+    struct edda_chunk_arguments chunk = {
+        .text = job->text,
+        .format = job->format,
+        .title = job->title,
+        .first_byte = job->first_byte,
+        .target_tokens = self->options.chunk_tokens,
+        .heading = job->heading,
+    };
+    struct edda_embed_arguments embed = {.input_type = EDDA_TEXT("document")};
+    struct edda_store_put_chunks put = {
+        .job = job->job, .memo = job->memo, .version = job->version, .part = job->part};
+    int error = encode(&self->bodies[0], EDDA_BODY_CHUNK_ARGUMENTS, &chunk);
+    if (!error) {
+        error = encode(&self->bodies[1], EDDA_BODY_EMBED_ARGUMENTS, &embed);
+    }
+    return error ? error : encode(&self->bodies[2], EDDA_BODY_STORE_PUT_CHUNKS, &put);
+}
+
+static int call_steps(edda_pump_t *self, const struct edda_claimed *job, struct flight *flight) {
+    uint64_t key[2] = {job->job, job->token};
+    struct edda_step steps[STEPS] = {
+        {.op = "chunk", .type = EDDA_BODY_CHUNK_ARGUMENTS},
+        {.op = "embed.chunks", .type = EDDA_BODY_EMBED_ARGUMENTS},
+        {.op = "store.put_chunks", .type = EDDA_BODY_STORE_PUT_CHUNKS},
+    };
+    for (size_t i = 0; i < STEPS; i++) {
+        steps[i].arguments = edda_buffer_bytes(&self->bodies[i]);
+    }
+    struct edda_request request = {
+        .steps = steps,
+        .step_count = STEPS,
+        .project = job->project,
+        .priority = PRIORITY,
+        .ttl_ms = CALL_TTL_MS,
+        .flags = job->solo ? EDDA_FLAG_SOLO : 0,
+        .fence = job->token,
+        .idempotency = {(const uint8_t *)key, sizeof(key)},
+        .broker = -1,
+        .on_reply = on_reply,
+        .context = flight,
+    };
+    return edda_client_call(self->client, &request, &flight->call);
+}
+
+/* Sends a claimed job; what cannot be sent goes back. */
+static void send_job(edda_pump_t *self, const struct edda_claimed *job) {
+    struct edda_lease lease = {job->job, job->token};
+    struct flight *flight = self->draining ? NULL : calloc(1, sizeof(*flight));
+    int error = flight ? encode_steps(self, job) : EDDA_E_BUSY;
+    if (!error) {
+        flight->pump = self;
+        flight->lease = lease;
+        error = call_steps(self, job, flight);
+    }
+    if (error) {
+        free(flight);
+        report_failure(self, lease, EDDA_JOB_RETURNED, NULL);
+        return;
+    }
+    flight->next = self->flights;
+    if (self->flights) {
+        self->flights->previous = flight;
+    }
+    self->flights = flight;
+    self->in_flight++;
+}
+
+/* ---- claims ---- */
+
+static void on_claimed(void *context, const struct edda_backend_answer *answer) {
+    edda_pump_t *self = context;
+    const struct edda_claims *claims = answer->record;
+    self->open--;
+    self->claiming = false;
+    if (self->stopped) {
+        return;
+    }
+    if (answer->error) {
+        edda_log(EDDA_LOG_WARNING, "claim_failed", "error=%s", edda_error_name(answer->error));
+        claim_in(self, RETRY_MS);
+    } else {
+        for (size_t i = 0; i < claims->count; i++) {
+            send_job(self, &claims->items[i]);
+        }
+        bool more = self->again || claims->wait_ms == 0;
+        self->idle = !more;
+        claim_in(self, more                                               ? 0
+                       : claims->wait_ms > 0 && claims->wait_ms < SLOW_MS ? claims->wait_ms
+                                                                          : SLOW_MS);
+    }
+    self->again = false;
+    look_at_drain(self);
+}
+
+static void on_released(void *context, const struct edda_backend_answer *answer) {
+    edda_pump_t *self = context;
+    self->open--;
+    self->claiming = false;
+    if (self->stopped) {
+        return;
+    }
+    self->released = answer->error == 0;
+    if (self->released) {
+        const struct edda_store_count *count = answer->record;
+        if (count->count) {
+            edda_log(EDDA_LOG_INFO, "leases_released", "jobs=%llu",
+                     (unsigned long long)count->count);
+        }
+        claim(self);
+    } else {
+        claim_in(self, RETRY_MS);
+    }
+    look_at_drain(self);
+}
+
+static uint32_t room_for_claims(const edda_pump_t *self) {
+    uint64_t credit = edda_client_credit(self->client, "chunk");
+    uint64_t room =
+        self->in_flight < self->options.window ? self->options.window - self->in_flight : 0;
+    room = room < credit ? room : credit;
+    return room < EDDA_CLAIM_MOST ? (uint32_t)room : EDDA_CLAIM_MOST;
+}
+
+/* Claims as much as may be sent. Without room nothing is done: a reply or credit brings us back. */
+static void claim(edda_pump_t *self) {
+    if (self->draining || self->stopped || self->claiming || self->idle) {
+        return;
+    }
+    int error = 0;
+    if (!self->released) {
+        error = submit(self, EDDA_BACKEND_RELEASE, NULL, on_released, self);
+    } else {
+        self->claim.limit = room_for_claims(self);
+        if (self->claim.limit == 0) {
+            claim_in(self, SLOW_MS);
+            return;
+        }
+        error = submit(self, EDDA_BACKEND_CLAIM, &self->claim, on_claimed, self);
+    }
+    self->claiming = error == 0;
+    if (error) {
+        claim_in(self, RETRY_MS);
+    }
+}
+
+void edda_pump_wake(void *pump) {
+    edda_pump_t *self = pump;
+    self->idle = false;
+    self->again = self->claiming;
+    claim(self);
+}
+
+/* ---- leases ---- */
+
+static void on_renewed(void *context, const struct edda_backend_answer *answer) {
+    struct renewal *renewal = context;
+    edda_pump_t *self = renewal->pump;
+    self->open--;
+    if (answer->error) {
+        edda_log(EDDA_LOG_WARNING, "renewal_failed", "jobs=%zu error=%s", renewal->leases.count,
+                 edda_error_name(answer->error));
+    }
+    free(renewal);
+    if (!self->stopped) {
+        look_at_drain(self);
+    }
+}
+
+static void on_renew(void *context) {
+    edda_pump_t *self = context;
+    edda_loop_timer_set(self->options.loop, &self->renew,
+                        edda_loop_now(self->options.loop) + self->options.lease_ms / 3);
+    if (self->in_flight == 0) {
+        return;
+    }
+    struct renewal *renewal =
+        calloc(1, sizeof(*renewal) + self->in_flight * sizeof(renewal->items[0]));
+    if (!renewal) {
+        return;
+    }
+    renewal->pump = self;
+    renewal->leases.items = renewal->items;
+    for (struct flight *flight = self->flights; flight; flight = flight->next) {
+        renewal->items[renewal->leases.count++] = flight->lease;
+    }
+    if (submit(self, EDDA_BACKEND_RENEW, &renewal->leases, on_renewed, renewal)) {
+        free(renewal);
+    }
+}
+
+/* ---- life ---- */
+
+static void on_drain(void *context) {
+    edda_pump_t *self = context;
+    if (self->stopped) {
+        return;
+    }
+    self->draining = true;
+    self->held = true;
+    edda_loop_hold(self->options.loop);
+    edda_loop_timer_cancel(self->options.loop, &self->due);
+    edda_loop_timer_cancel(self->options.loop, &self->renew);
+    while (self->flights) {
+        struct flight *flight = self->flights;
+        struct edda_lease lease = flight->lease;
+        edda_client_cancel(self->client, &flight->call);
+        end_flight(flight);
+        report_failure(self, lease, EDDA_JOB_RETURNED, NULL);
+    }
+    look_at_drain(self);
+}
+
+edda_pump_t *edda_pump_new(const struct edda_pump_options *options) {
+    EDDA_ASSERT(options->window > 0 && options->lease_ms > 0);
+    edda_pump_t *self = calloc(1, sizeof(*self));
+    if (!self) {
+        return NULL;
+    }
+    self->options = *options;
+    for (size_t i = 0; i < STEPS; i++) {
+        edda_buffer_init(&self->bodies[i], BODY_BYTES);
+    }
+    self->due = (struct edda_timer){.fire = on_due, .context = self, .name = "pump"};
+    self->renew = (struct edda_timer){.fire = on_renew, .context = self, .name = "pump renew"};
+    self->client = edda_client_new(&(struct edda_client_options){
+        .loop = options->loop,
+        .zmq_context = options->zmq_context,
+        .brokers = options->brokers,
+        .broker_count = options->broker_count,
+        .role = "pump",
+        .name = options->name,
+        .on_change = on_credit,
+        .context = self,
+    });
+    if (!self->client || edda_loop_on_drain(options->loop, on_drain, self)) {
+        edda_pump_stop(self);
+        edda_pump_free(&self);
+        return NULL;
+    }
+    edda_loop_timer_set(options->loop, &self->renew,
+                        edda_loop_now(options->loop) + options->lease_ms / 3);
+    claim(self);
+    return self;
+}
+
+void edda_pump_stop(edda_pump_t *self) {
+    if (!self || self->stopped) {
+        return;
+    }
+    self->stopped = true;
+    edda_loop_timer_cancel(self->options.loop, &self->due);
+    edda_loop_timer_cancel(self->options.loop, &self->renew);
+    edda_client_destroy(&self->client);
+    EDDA_ASSERT(!self->flights);
+}
+
+void edda_pump_free(edda_pump_t **self_p) {
+    edda_pump_t *self = *self_p;
+    if (!self) {
+        return;
+    }
+    EDDA_ASSERT(self->stopped && self->open == 0);
+    for (size_t i = 0; i < STEPS; i++) {
+        edda_buffer_done(&self->bodies[i]);
+    }
+    free(self);
+    *self_p = NULL;
+}
