@@ -286,7 +286,7 @@ static void take_failure(struct edda_client_broker *broker, struct edda_call *ca
         reply.error = EDDA_E_BUSY;
         reply.detail.code = EDDA_E_BUSY;
     }
-    if (!reply.detail.text.data) {
+    if (reply.detail.text.size == 0) {
         reply.detail.text = edda_text_of(edda_error_text(reply.error));
     }
     edda_call_answer(client, call, &reply);

@@ -238,6 +238,13 @@ static struct fake_message *take_message(struct fake_port *port) {
     return message;
 }
 
+void fake_broker_forget_pings(struct fake_broker *fake, enum fake_side side) {
+    struct fake_port *port = &fake->ports[side];
+    while (port->first && port->first->wire.message.command == EDDA_PING) {
+        free_message(take_message(port));
+    }
+}
+
 static void show(struct fake_port *port, struct fake_message *message) {
     free_message(port->shown);
     port->shown = message;

@@ -51,6 +51,9 @@ void fake_broker_tune(struct fake_broker *fake, uint32_t ping_ms, uint32_t liven
 /* true: PINGs are queued like any message and not answered. */
 void fake_broker_deaf(struct fake_broker *fake, bool deaf);
 
+/* Drops the PINGs that head that side's queue. */
+void fake_broker_forget_pings(struct fake_broker *fake, enum fake_side side);
+
 /* The next message of that side, which must have this command. Borrowed until the next expect of the
  * same side. */
 const struct edda_wire *fake_broker_expect(struct fake_broker *fake, enum fake_side side,

@@ -1,0 +1,328 @@
+/* tests/actors/runtime/test_client_loss.c: what becomes of calls when brokers go and come. */
+#include "actors/runtime/client.h"
+
+#include "actors/runtime/clock.h"
+#include "actors/runtime/metric.h"
+#include "proto/body.h"
+#include "tests/actors/runtime/peers.h"
+#include "tests/proto/cmocka.h"
+
+static void *context;
+static edda_loop_t *loop;
+static struct fake_broker *fakes[BROKERS];
+static edda_client_t *client;
+static const struct edda_step embed = {.op = "embed"};
+static const struct edda_bytes nothing = {NULL, 0};
+
+static void start_client(size_t brokers) {
+    static const char *const urls[BROKERS] = {FIRST_URL, SECOND_URL};
+    struct edda_client_options options = {
+        .loop = loop,
+        .zmq_context = context,
+        .brokers = urls,
+        .broker_count = brokers,
+        .role = "pump",
+        .name = "tester",
+    };
+    client = edda_client_new(&options);
+    assert_non_null(client);
+}
+
+static bool is_live_count(void *wanted) {
+    return edda_client_brokers_live(client) == *(size_t *)wanted;
+}
+
+static void expect_live(size_t wanted) {
+    assert_true(fake_loop_until(loop, is_live_count, &wanted, 2000));
+}
+
+static void start(size_t brokers) {
+    fakes[0] = fake_broker_new(loop, context, FIRST_URL);
+    fakes[1] = brokers > 1 ? fake_broker_new(loop, context, SECOND_URL) : NULL;
+    for (size_t i = 0; i < brokers; i++) {
+        fake_broker_tune(fakes[i], 100, 2);
+    }
+    start_client(brokers);
+    for (size_t i = 0; i < brokers; i++) {
+        (void)fake_broker_accept(fakes[i], FAKE_FRONT);
+    }
+    expect_live(brokers);
+}
+
+static int set_up(void **state) {
+    (void)state;
+    context = zmq_ctx_new();
+    loop = edda_loop_new("test");
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    edda_client_destroy(&client);
+    for (size_t i = 0; i < BROKERS; i++) {
+        fake_broker_destroy(&fakes[i]);
+    }
+    edda_loop_destroy(&loop);
+    zmq_ctx_term(context);
+    return 0;
+}
+
+static void call(struct answer *answer, int broker, uint32_t ttl_ms) {
+    struct edda_request request = make_request(&embed, answer);
+    request.broker = broker;
+    request.ttl_ms = ttl_ms;
+    assert_int_equal(edda_client_call(client, &request, NULL), 0);
+}
+
+static struct edda_uuid expect_request(struct fake_broker *fake) {
+    return fake_broker_expect(fake, FAKE_FRONT, EDDA_REQ)->message.envelope.id;
+}
+
+static void an_unanswered_call_is_sent_again_with_its_id_after_welcome(void **state) {
+    (void)state;
+    static struct answer answer;
+    edda_cell_t *resent = edda_metric_cell(EDDA_METRIC_CALLS_RESENT, NULL);
+    start(1);
+    call(&answer, -1, 5000);
+    struct edda_uuid id = expect_request(fakes[0]);
+    int64_t before = edda_cell_value(resent);
+    fake_broker_reset(fakes[0], FAKE_FRONT, EDDA_E_UNKNOWN_SESSION);
+    (void)fake_broker_accept(fakes[0], FAKE_FRONT);
+    struct edda_uuid again = expect_request(fakes[0]);
+    assert_true(edda_uuid_equal(&id, &again));
+    fake_broker_respond(fakes[0], &id, EDDA_BODY_EMPTY, nothing);
+    expect_answer(loop, &answer, 0);
+    assert_int_equal(edda_cell_value(resent), before + 1);
+}
+
+static void a_lost_brokers_calls_go_to_another(void **state) {
+    (void)state;
+    static struct answer answers[20];
+    start(2);
+    for (int i = 0; i < 20; i++) {
+        call(&answers[i], -1, 5000);
+    }
+    for (int i = 0; i < 10; i++) {
+        (void)expect_request(fakes[0]);
+        struct edda_uuid id = expect_request(fakes[1]);
+        fake_broker_respond(fakes[1], &id, EDDA_BODY_EMPTY, nothing);
+    }
+    fake_broker_tell(fakes[0], FAKE_FRONT, EDDA_BYE, NULL, 0, NULL);
+    for (int i = 0; i < 10; i++) {
+        struct edda_uuid id = expect_request(fakes[1]);
+        fake_broker_respond(fakes[1], &id, EDDA_BODY_EMPTY, nothing);
+    }
+    for (int i = 0; i < 20; i++) {
+        expect_answer(loop, &answers[i], 0);
+    }
+}
+
+static void a_call_that_named_its_broker_waits_for_it(void **state) {
+    (void)state;
+    static struct answer answer;
+    start(2);
+    call(&answer, 0, 5000);
+    struct edda_uuid id = expect_request(fakes[0]);
+    fake_broker_reset(fakes[0], FAKE_FRONT, EDDA_E_UNKNOWN_SESSION);
+    (void)fake_broker_accept(fakes[0], FAKE_FRONT);
+    struct edda_uuid again = expect_request(fakes[0]);
+    assert_true(edda_uuid_equal(&id, &again));
+    fake_broker_expect_nothing(fakes[1], FAKE_FRONT, 20, false);
+    fake_broker_respond(fakes[0], &id, EDDA_BODY_EMPTY, nothing);
+    expect_answer(loop, &answer, 0);
+}
+
+static void a_stream_that_began_is_not_sent_again(void **state) {
+    (void)state;
+    static struct answer answer;
+    start(2);
+    call(&answer, 0, 5000);
+    struct edda_uuid id = expect_request(fakes[0]);
+    fake_broker_part(fakes[0], &id, 0);
+    fake_loop_for(loop, 10);
+    fake_broker_reset(fakes[0], FAKE_FRONT, EDDA_E_UNKNOWN_SESSION);
+    expect_answer(loop, &answer, EDDA_E_STREAM_BROKEN);
+    assert_int_equal(answer.parts, 1);
+    fake_broker_expect_nothing(fakes[1], FAKE_FRONT, 20, false);
+}
+
+static void calls_wait_for_the_first_broker(void **state) {
+    (void)state;
+    static struct answer answer;
+    start_client(1);
+    call(&answer, -1, 5000);
+    fake_loop_for(loop, 30);
+    assert_int_equal(answer.replies, 0);
+    fakes[0] = fake_broker_new(loop, context, FIRST_URL);
+    (void)fake_broker_accept(fakes[0], FAKE_FRONT);
+    struct edda_uuid id = expect_request(fakes[0]);
+    fake_broker_respond(fakes[0], &id, EDDA_BODY_EMPTY, nothing);
+    expect_answer(loop, &answer, 0);
+}
+
+static void calls_wait_three_seconds_at_most(void **state) {
+    (void)state;
+    static struct answer waiting;
+    static struct answer expiring;
+    start_client(1);
+    int64_t begin_ms = edda_clock_ms();
+    call(&waiting, -1, 10000);
+    call(&expiring, -1, 200);
+    expect_answer(loop, &expiring, EDDA_E_EXPIRED);
+    assert_in_range(expiring.at_ms - begin_ms, 200, 1000);
+    expect_answer(loop, &waiting, EDDA_E_UNAVAILABLE);
+    assert_in_range(waiting.at_ms - begin_ms, EDDA_CLIENT_WAIT_MS, EDDA_CLIENT_WAIT_MS + 1000);
+}
+
+static void a_waiting_call_can_be_cancelled(void **state) {
+    (void)state;
+    static struct answer answer;
+    edda_call_t *made = NULL;
+    start_client(1);
+    struct edda_request request = make_request(&embed, &answer);
+    assert_int_equal(edda_client_call(client, &request, &made), 0);
+    edda_client_cancel(client, &made);
+    assert_int_equal(edda_client_open_calls(client), 0);
+}
+
+static void a_draining_broker_gets_no_new_calls_but_answers_its_old(void **state) {
+    (void)state;
+    static struct answer old;
+    static struct answer fresh;
+    start(2);
+    call(&old, 0, 5000);
+    struct edda_uuid id = expect_request(fakes[0]);
+    fake_broker_tell(fakes[0], FAKE_FRONT, EDDA_DRAIN, NULL, 0, NULL);
+    expect_live(1);
+    call(&fresh, -1, 5000);
+    struct edda_uuid fresh_id = expect_request(fakes[1]);
+    fake_broker_respond(fakes[0], &id, EDDA_BODY_EMPTY, nothing);
+    expect_answer(loop, &old, 0);
+    fake_broker_respond(fakes[1], &fresh_id, EDDA_BODY_EMPTY, nothing);
+    expect_answer(loop, &fresh, 0);
+}
+
+static void a_call_refused_by_a_draining_broker_goes_elsewhere(void **state) {
+    (void)state;
+    static struct answer answers[2];
+    start(2);
+    call(&answers[0], -1, 5000);
+    call(&answers[1], -1, 5000);
+    struct edda_uuid first = expect_request(fakes[0]);
+    (void)expect_request(fakes[1]);
+    fake_broker_fail(fakes[0], &first, EDDA_E_DRAINING);
+    struct edda_uuid again = expect_request(fakes[1]);
+    assert_true(edda_uuid_equal(&first, &again));
+    fake_broker_respond(fakes[1], &first, EDDA_BODY_EMPTY, nothing);
+    fake_loop_for(loop, 20);
+    assert_int_equal(answers[0].replies + answers[1].replies, 1);
+    assert_int_equal(answers[0].error + answers[1].error, 0);
+}
+
+static void a_silent_broker_is_left_and_its_calls_go_on(void **state) {
+    (void)state;
+    static struct answer answer;
+    edda_cell_t *lost = edda_metric_cell(EDDA_METRIC_SESSIONS_LOST, "pump");
+    start(1);
+    int64_t before = edda_cell_value(lost);
+    call(&answer, -1, 5000);
+    struct edda_uuid id = expect_request(fakes[0]);
+    fake_broker_deaf(fakes[0], true);
+    expect_live(0);
+    assert_int_equal(edda_cell_value(lost), before + 1);
+    fake_broker_deaf(fakes[0], false);
+    fake_broker_forget_pings(fakes[0], FAKE_FRONT);
+    (void)fake_broker_accept(fakes[0], FAKE_FRONT);
+    struct edda_uuid again = expect_request(fakes[0]);
+    assert_true(edda_uuid_equal(&id, &again));
+    fake_broker_respond(fakes[0], &id, EDDA_BODY_EMPTY, nothing);
+    expect_answer(loop, &answer, 0);
+}
+
+static void session_pings_are_answered_and_sent(void **state) {
+    (void)state;
+    struct edda_ping ping = {.stamp = 424242};
+    start(1);
+    fake_broker_deaf(fakes[0], true);
+    (void)fake_broker_expect(fakes[0], FAKE_FRONT, EDDA_PING);
+    size_t before = fake_broker_pings(fakes[0]);
+    fake_broker_tell(fakes[0], FAKE_FRONT, EDDA_PING, NULL, EDDA_BODY_PING, &ping);
+    fake_loop_for(loop, 30);
+    assert_true(fake_broker_pings(fakes[0]) > before);
+}
+
+static void a_restarted_broker_gets_the_unanswered_calls(void **state) {
+    (void)state;
+    static struct answer answer;
+    start(1);
+    call(&answer, -1, 10000);
+    struct edda_uuid id = expect_request(fakes[0]);
+    fake_broker_restart(fakes[0]);
+    fake_broker_tune(fakes[0], 100, 2);
+    (void)fake_broker_accept(fakes[0], FAKE_FRONT);
+    struct edda_uuid again = expect_request(fakes[0]);
+    assert_true(edda_uuid_equal(&id, &again));
+    fake_broker_respond(fakes[0], &id, EDDA_BODY_EMPTY, nothing);
+    expect_answer(loop, &answer, 0);
+}
+
+static void stream_credit_is_told_again_after_a_lost_session(void **state) {
+    (void)state;
+    static struct answer answer;
+    edda_call_t *made = NULL;
+    start(1);
+    struct edda_request request = make_request(&embed, &answer);
+    assert_int_equal(edda_client_call(client, &request, &made), 0);
+    (void)expect_request(fakes[0]);
+    edda_client_grant(client, made, 5, 500);
+    (void)fake_broker_expect(fakes[0], FAKE_FRONT, EDDA_CREDIT);
+    fake_broker_reset(fakes[0], FAKE_FRONT, EDDA_E_UNKNOWN_SESSION);
+    (void)fake_broker_accept(fakes[0], FAKE_FRONT);
+    struct edda_uuid id = expect_request(fakes[0]);
+    const struct edda_wire *wire = fake_broker_expect(fakes[0], FAKE_FRONT, EDDA_CREDIT);
+    assert_true(edda_uuid_equal(&wire->message.envelope.id, &id));
+}
+
+static void after_a_reconnection_calls_wait_for_the_grant_instead_of_failing(void **state) {
+    (void)state;
+    static struct answer answers[3];
+    start(1);
+    fake_broker_grant(fakes[0], "embed", 1, 1 << 20);
+    fake_loop_for(loop, 20);
+    call(&answers[0], -1, 5000);
+    struct edda_uuid id = expect_request(fakes[0]);
+    fake_broker_respond(fakes[0], &id, EDDA_BODY_EMPTY, nothing);
+    expect_answer(loop, &answers[0], 0);
+    fake_broker_reset(fakes[0], FAKE_FRONT, EDDA_E_UNKNOWN_SESSION);
+    (void)fake_broker_accept(fakes[0], FAKE_FRONT);
+    expect_live(1);
+    call(&answers[1], -1, 5000);
+    fake_broker_grant(fakes[0], "embed", 1, 1 << 20);
+    id = expect_request(fakes[0]);
+    struct edda_request request = make_request(&embed, &answers[2]);
+    assert_int_equal(edda_client_call(client, &request, NULL), EDDA_E_BUSY);
+    fake_broker_respond(fakes[0], &id, EDDA_BODY_EMPTY, nothing);
+    expect_answer(loop, &answers[1], 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(an_unanswered_call_is_sent_again_with_its_id_after_welcome),
+        TEST(a_lost_brokers_calls_go_to_another),
+        TEST(a_call_that_named_its_broker_waits_for_it),
+        TEST(a_stream_that_began_is_not_sent_again),
+        TEST(calls_wait_for_the_first_broker),
+        TEST(calls_wait_three_seconds_at_most),
+        TEST(a_waiting_call_can_be_cancelled),
+        TEST(a_draining_broker_gets_no_new_calls_but_answers_its_old),
+        TEST(a_call_refused_by_a_draining_broker_goes_elsewhere),
+        TEST(a_silent_broker_is_left_and_its_calls_go_on),
+        TEST(session_pings_are_answered_and_sent),
+        TEST(a_restarted_broker_gets_the_unanswered_calls),
+        TEST(stream_credit_is_told_again_after_a_lost_session),
+        TEST(after_a_reconnection_calls_wait_for_the_grant_instead_of_failing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
