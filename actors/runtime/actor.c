@@ -108,8 +108,7 @@ static bool type_fits(const struct edda_message *message, size_t index, uint16_t
 /* The WORK was no job: its slot is free again at once. */
 static void count_refused(struct edda_actor_link *link, const struct edda_job *job) {
     link->finished++;
-    link->finished_bytes +=
-        job->wire.message.bodies[0].size + job->wire.message.bodies[1].size;
+    link->finished_bytes += job->wire.message.bodies[0].size + job->wire.message.bodies[1].size;
     link->owed = true;
     if (!link->actor->grant.index && !link->actor->left) {
         edda_loop_timer_set(link->actor->loop, &link->actor->grant,
@@ -208,7 +207,8 @@ static void on_ready(void *owner, struct edda_link *base) {
     tell_credit(link, 1);
 }
 
-/* Abandoning a job calls its handler, which may finish that job or another: begin again each time. */
+/* Abandoning a job calls its handler, which may finish that job or another: begin again each time.
+ */
 static bool abandon_one(struct edda_actor_link *link) {
     for (struct edda_job *job = link->jobs; job; job = job->next) {
         if (!atomic_load_explicit(&job->cancelled, memory_order_relaxed)) {

@@ -4,8 +4,8 @@
  * them all. What a job says goes out only while `silent` is false: a cancelled, expired or returned
  * job has had its last word, one of a lost session has nobody to speak to.
  *
- * Credit of a session: granted = finished + window - orphans, where orphans are jobs of lost sessions
- * that still hold a handler. */
+ * Credit of a session: granted = finished + window - orphans, where orphans are jobs of lost
+ * sessions that still hold a handler. */
 #ifndef EDDA_RUNTIME_ACTOR_STATE_H
 #define EDDA_RUNTIME_ACTOR_STATE_H
 
@@ -17,9 +17,9 @@
 #include "proto/arena.h"
 #include "proto/credit.h"
 
-#define EDDA_JOB_MAGIC 0x0bed0bedu
-#define EDDA_JOB_ARENA_BYTES (16u * 1024u * 1024u)
-#define EDDA_JOB_PROGRESS_MS 200
+#define EDDA_JOB_MAGIC            0x0bed0bedu
+#define EDDA_JOB_ARENA_BYTES      (16u * 1024u * 1024u)
+#define EDDA_JOB_PROGRESS_MS      200
 #define EDDA_ACTOR_MAX_OPERATIONS 64
 
 struct edda_actor_link;

@@ -9,7 +9,7 @@
 
 /* A broker expires a request by itself; its answer is on the way when our clock says so too. */
 #define EXPIRY_GRACE_MS 100
-#define ENVELOPE_ROOM 8192
+#define ENVELOPE_ROOM   8192
 
 static void finish_leaving(struct edda_client *self) {
     if (!self->leaving || self->left || self->open_calls > 0) {

@@ -172,7 +172,8 @@ struct edda_call *edda_call_new(struct edda_client *client, const struct edda_re
     call->on_part = request->on_part;
     call->on_progress = request->on_progress;
     call->context = request->context;
-    call->service = edda_client_service(client, edda_op_service(call->message.envelope.route[0].op));
+    call->service =
+        edda_client_service(client, edda_op_service(call->message.envelope.route[0].op));
     struct edda_call **bucket = find_bucket(client, &call->message.envelope.id);
     call->next_in_bucket = *bucket;
     *bucket = call;

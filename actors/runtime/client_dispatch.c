@@ -44,8 +44,8 @@ static enum verdict judge_broker(const struct edda_client_broker *broker,
     if (service->known) {
         const struct edda_credit *credit = &service->credit;
         /* What was tried without a grant may exceed it. */
-        bool allowed = credit->sent_bytes <= credit->granted_bytes &&
-                       edda_credit_allows(credit, call->bytes);
+        bool allowed =
+            credit->sent_bytes <= credit->granted_bytes && edda_credit_allows(credit, call->bytes);
         return allowed ? VERDICT_SEND : VERDICT_EXHAUSTED;
     }
     bool young = now_ms - broker->link.session.since_ms < GRANT_WAIT_MS;
@@ -60,7 +60,7 @@ static struct edda_client_broker *pick_one(struct edda_client_broker **candidate
     size_t first = edda_random32() % count;
     size_t second = (first + 1 + edda_random32() % (count - 1)) % count;
     return candidates[first]->sent.count <= candidates[second]->sent.count ? candidates[first]
-                                                                            : candidates[second];
+                                                                           : candidates[second];
 }
 
 /* Returns the broker, or NULL with *ret_busy true when all live ones are out of credit. */
@@ -192,8 +192,8 @@ static void on_ready(void *owner, struct edda_link *link) {
     note_change(broker->client);
 }
 
-/* The calls of a lost session have no answer: after a first PART that is the end, else they are sent
- * again with the same id. */
+/* The calls of a lost session have no answer: after a first PART that is the end, else they are
+ * sent again with the same id. */
 static void on_lost(void *owner, struct edda_link *link) {
     struct edda_client_broker *broker = owner;
     struct edda_client *client = broker->client;

@@ -1,7 +1,7 @@
 /* actors/runtime/client_state.h: what client.c and client_dispatch.c share; nobody else's business.
  *
- * An open call is in the table and in exactly one list: `waiting`, a broker's `sent`, or for a moment
- * `ending`. open_calls is the sum of the lists. */
+ * An open call is in the table and in exactly one list: `waiting`, a broker's `sent`, or for a
+ * moment `ending`. open_calls is the sum of the lists. */
 #ifndef EDDA_RUNTIME_CLIENT_STATE_H
 #define EDDA_RUNTIME_CLIENT_STATE_H
 
@@ -9,11 +9,11 @@
 #include "actors/runtime/link.h"
 #include "proto/credit.h"
 
-#define EDDA_CLIENT_SERVICES 64
-#define EDDA_CLIENT_BUCKETS 4096
-#define EDDA_CLIENT_SPARE_CALLS 1024
+#define EDDA_CLIENT_SERVICES     64
+#define EDDA_CLIENT_BUCKETS      4096
+#define EDDA_CLIENT_SPARE_CALLS  1024
 #define EDDA_CLIENT_INLINE_BYTES 320
-#define EDDA_CLIENT_CODES 32
+#define EDDA_CLIENT_CODES        32
 
 struct edda_call_list {
     struct edda_call *first;
@@ -34,7 +34,7 @@ struct edda_call {
     int error;          /* in `ending`: what it ends with */
     uint32_t sends;
     uint32_t next_part;
-    uint64_t bytes; /* of bodies */
+    uint64_t bytes;            /* of bodies */
     uint64_t granted_messages; /* stream credit, 0: none given */
     uint64_t granted_bytes;
     edda_reply_fn on_reply;
@@ -116,8 +116,8 @@ extern const struct edda_link_handler edda_client_handler;
 /* The index of a service's name, made on first sight; -1 when the table is full. */
 int edda_client_service(struct edda_client *client, struct edda_text name);
 
-/* Sends the call to the best broker, or puts it into `waiting`. EDDA_E_BUSY: no credit anywhere; the
- * call is in no list. */
+/* Sends the call to the best broker, or puts it into `waiting`. EDDA_E_BUSY: no credit anywhere;
+ * the call is in no list. */
 int edda_client_dispatch(struct edda_client *client, struct edda_call *call) EDDA_MUST_CHECK;
 
 /* Tries again for all that wait. */

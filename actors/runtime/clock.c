@@ -1,4 +1,5 @@
-/* actors/runtime/clock.c: vDSO clocks, and random bytes fetched from the kernel a page at a time. */
+/* actors/runtime/clock.c: vDSO clocks, and random bytes fetched from the kernel a page at a time.
+ */
 #include "actors/runtime/clock.h"
 
 #include <errno.h>

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #define MESSAGE_BYTES 512
-#define NAME_BYTES 64
+#define NAME_BYTES    64
 
 #define EDDA_SETTING(name, kind, flag, variable, fallback, minimum, maximum, help)                 \
     {#name, EDDA_SETTING_##kind, flag, variable, fallback, minimum, maximum, help},

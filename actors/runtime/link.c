@@ -119,8 +119,8 @@ static void obey_actions(struct edda_link *link, unsigned actions, bool was_join
 static void step_link(struct edda_link *link, enum edda_session_event event) {
     bool was_joined = edda_link_joined(link);
     int64_t now_ms = edda_loop_now(link->loop);
-    uint32_t random = event == EDDA_SESSION_SENT || event == EDDA_SESSION_HEARD ? 0
-                                                                                 : edda_random32();
+    uint32_t random =
+        event == EDDA_SESSION_SENT || event == EDDA_SESSION_HEARD ? 0 : edda_random32();
     unsigned actions = edda_session_step(&link->session, event, now_ms, random);
     if (actions) {
         obey_actions(link, actions, was_joined);
@@ -231,7 +231,8 @@ static void on_socket(void *context) {
         edda_socket_writable(link->socket)) {
         step_link(link, EDDA_SESSION_WRITABLE);
     }
-    /* A message may end the session, or begin the next with another socket: then the batch is over. */
+    /* A message may end the session, or begin the next with another socket: then the batch is over.
+     */
     for (int i = 0; i < EDDA_SOCKET_BUDGET && link->socket && link->number == number; i++) {
         struct edda_wire *wire = link->incoming;
         int error = edda_wire_receive(link->socket, false, wire);

@@ -1,8 +1,8 @@
 /* actors/runtime/link.h: one peer's session with one broker: a DEALER driven by proto/session.h.
  *
  * Shared by client and actor. The link says HELLO as soon as the socket takes it, answers PING,
- * pings, notices silence, backs off, and opens a new socket for every attempt. What is not about the
- * session goes to the owner's message callback.
+ * pings, notices silence, backs off, and opens a new socket for every attempt. What is not about
+ * the session goes to the owner's message callback.
  *
  * States: edda_session_state. A link that was left does not come back.
  * Threads: the loop's. */
@@ -16,7 +16,7 @@
 #include "proto/body_peer.h"
 #include "proto/session.h"
 
-#define EDDA_LINK_TICK_MS 50
+#define EDDA_LINK_TICK_MS   50
 #define EDDA_LINK_LINGER_MS 2000
 
 struct edda_link;
@@ -37,7 +37,7 @@ struct edda_link {
     edda_loop_t *loop;
     void *zmq_context;
     char url[EDDA_MAX_URL];
-    const char *role; /* for logs and metrics */
+    const char *role;               /* for logs and metrics */
     const struct edda_hello *hello; /* the owner's */
     const struct edda_link_handler *handler;
     void *owner;

@@ -1,8 +1,8 @@
 /* actors/runtime/loop.c: one epoll, ZeroMQ's edge-triggered descriptors turned into level ones.
  *
  * A turn: epoll_wait; descriptors' callbacks; sockets in the order added; posted tasks; timers;
- * prepare callbacks; then ZMQ_EVENTS of every socket, for any call on a socket (a send too) may have
- * consumed the wake-up of a message that still waits. If one is ready the next sleep is 0. */
+ * prepare callbacks; then ZMQ_EVENTS of every socket, for any call on a socket (a send too) may
+ * have consumed the wake-up of a message that still waits. If one is ready the next sleep is 0. */
 #include "actors/runtime/loop.h"
 
 #include <errno.h>
@@ -20,10 +20,10 @@
 #include "actors/runtime/timers.h"
 
 #define EVENTS_PER_TURN 256
-#define MAX_PREPARES 8
-#define MAX_DRAINS 32
-#define SLOW_US 20000
-#define SLOW_LOG_MS 60000
+#define MAX_PREPARES    8
+#define MAX_DRAINS      32
+#define SLOW_US         20000
+#define SLOW_LOG_MS     60000
 
 struct edda_watch {
     edda_loop_t *loop;
@@ -33,10 +33,10 @@ struct edda_watch {
     edda_task_fn fire_socket;
     void *context;
     const char *name;
-    uint32_t revents;     /* of this turn */
-    bool ready;           /* socket: fire in this turn */
-    bool writable;        /* socket: what ZMQ_EVENTS last said */
-    bool dead;            /* unwatched: freed at the end of the turn */
+    uint32_t revents;        /* of this turn */
+    bool ready;              /* socket: fire in this turn */
+    bool writable;           /* socket: what ZMQ_EVENTS last said */
+    bool dead;               /* unwatched: freed at the end of the turn */
     struct edda_watch *next; /* among sockets or among the dead */
 };
 
@@ -204,8 +204,8 @@ void edda_loop_watch_change(edda_loop_t *self, edda_watch_t *watch, uint32_t epo
     EDDA_ASSERT(result == 0);
 }
 
-edda_watch_t *edda_loop_socket(edda_loop_t *self, void *zmq_socket, edda_task_fn fire, void *context,
-                               const char *name) {
+edda_watch_t *edda_loop_socket(edda_loop_t *self, void *zmq_socket, edda_task_fn fire,
+                               void *context, const char *name) {
     int fd = -1;
     size_t size = sizeof fd;
     if (zmq_getsockopt(zmq_socket, ZMQ_FD, &fd, &size) != 0) {
@@ -401,7 +401,8 @@ static bool sweep_sockets(struct edda_loop *self) {
     return any;
 }
 
-/* Counts and timeouts to what epoll_wait takes; never later than the next timer or drain deadline. */
+/* Counts and timeouts to what epoll_wait takes; never later than the next timer or drain deadline.
+ */
 static int choose_sleep(struct edda_loop *self, int64_t sleep_ms) {
     int64_t next_ms = edda_timers_next(&self->timers);
     if (self->draining && self->drain_deadline_ms < next_ms) {

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #define LABEL_BYTES 64
-#define BOUNDS 19
+#define BOUNDS      19
 
 enum metric_kind { COUNTER, GAUGE, HISTOGRAM };
 
@@ -32,7 +32,7 @@ static const double bounds[BOUNDS] = {0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0
 struct edda_cell {
     enum edda_metric metric;
     char label[LABEL_BYTES];
-    _Atomic int64_t value;  /* counter, gauge */
+    _Atomic int64_t value;   /* counter, gauge */
     _Atomic uint64_t sum_us; /* histogram */
     _Atomic uint64_t counts[BOUNDS + 1];
 };
@@ -60,8 +60,7 @@ static struct edda_cell *find_or_make(enum edda_metric metric, const char *label
             return cell;
         }
     }
-    struct edda_cell *made =
-        cell_count < EDDA_METRIC_MAX_CELLS ? calloc(1, sizeof *made) : NULL;
+    struct edda_cell *made = cell_count < EDDA_METRIC_MAX_CELLS ? calloc(1, sizeof *made) : NULL;
     if (!made) {
         return &spare[metric];
     }

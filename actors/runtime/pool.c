@@ -1,4 +1,5 @@
-/* actors/runtime/pool.c: a bounded queue, a few threads, and an eventfd that brings results home. */
+/* actors/runtime/pool.c: a bounded queue, a few threads, and an eventfd that brings results home.
+ */
 #include "actors/runtime/pool.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
-/* actors/runtime/role.c: a role's thread: joinable, deaf to signals, with a bounded wait for its end. */
+/* actors/runtime/role.c: a role's thread: joinable, deaf to signals, with a bounded wait for its
+ * end. */
 #include "actors/runtime/role.h"
 
 #include <pthread.h>

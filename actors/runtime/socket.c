@@ -12,12 +12,12 @@
 
 #include "proto/limits.h"
 
-#define MAX_IPC_PATH 107
+#define MAX_IPC_PATH  107
 #define MAX_ENDPOINTS 8
-#define LINGER_MS 2000
+#define LINGER_MS     2000
 
-/* Twice the largest sum of grants of one peer: credit is the flow control, so the high-water mark is
- * never reached and EAGAIN is a bug. */
+/* Twice the largest sum of grants of one peer: credit is the flow control, so the high-water mark
+ * is never reached and EAGAIN is a bug. */
 #define HIGH_WATER (2 * EDDA_CLIENT_WINDOW * EDDA_MAX_SERVICES + 64)
 
 struct option {
@@ -166,12 +166,12 @@ static int make_socket(void *zmq_context, int type, const struct option *options
     }
     /* A bound on one frame; the message's own bounds are checked when it is read. */
     int64_t frame_bytes = EDDA_MAX_FRAME_BYTES + 64;
-    int error = set_options(socket, common_options, sizeof common_options / sizeof common_options[0]);
+    int error =
+        set_options(socket, common_options, sizeof common_options / sizeof common_options[0]);
     if (!error) {
         error = set_options(socket, options, count);
     }
-    if (!error &&
-        zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &frame_bytes, sizeof frame_bytes) != 0) {
+    if (!error && zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &frame_bytes, sizeof frame_bytes) != 0) {
         error = EDDA_E_INTERNAL;
     }
     if (error) {
@@ -287,7 +287,8 @@ int edda_socket_dealer(void *zmq_context, const char *url, void **ret_socket) {
 }
 
 /* A closed socket's inproc names and ports are free only when libzmq has reaped it; unbinding frees
- * them now. The path of an ipc address it leaves behind: under the lock nobody else's can be meant. */
+ * them now. The path of an ipc address it leaves behind: under the lock nobody else's can be meant.
+ */
 static void unbind_all(const struct guard *guard) {
     for (size_t i = 0; i < guard->count; i++) {
         if (zmq_unbind(guard->socket, guard->urls[i]) == 0 && guard->locks[i] >= 0) {

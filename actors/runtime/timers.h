@@ -1,8 +1,8 @@
 /* actors/runtime/timers.h: the loop's timers as a binary heap of borrowed structs.
  *
  * Invariant: timer->index - 1 is its place in the heap, or index is 0. Setting, moving and
- * cancelling cost O(log n). Used by loop.c alone; memory short for the heap aborts (it is bounded by
- * objects that have their own limits). */
+ * cancelling cost O(log n). Used by loop.c alone; memory short for the heap aborts (it is bounded
+ * by objects that have their own limits). */
 #ifndef EDDA_RUNTIME_TIMERS_H
 #define EDDA_RUNTIME_TIMERS_H
 

@@ -6,11 +6,11 @@
 
 #include "actors/runtime/clock.h"
 
-#define TRACE_AT 3
-#define TRACE_SIZE 32
-#define SPAN_AT 36
-#define SPAN_SIZE 16
-#define FLAGS_AT 53
+#define TRACE_AT    3
+#define TRACE_SIZE  32
+#define SPAN_AT     36
+#define SPAN_SIZE   16
+#define FLAGS_AT    53
 #define PARENT_SIZE 55
 
 static bool is_lower_hex(struct edda_text text, size_t from, size_t size) {

@@ -156,8 +156,8 @@ static void close_frames(zmq_msg_t *frames, size_t count) {
     }
 }
 
-/* Sends frames[0..count), which are all initialised; closes what was not sent. Only the first can be
- * refused for room: libzmq takes the rest of a message it has begun. */
+/* Sends frames[0..count), which are all initialised; closes what was not sent. Only the first can
+ * be refused for room: libzmq takes the rest of a message it has begun. */
 static int send_frames(void *socket, zmq_msg_t *frames, size_t count) {
     ORDER_RELEASE();
     for (size_t i = 0; i < count; i++) {

@@ -64,8 +64,8 @@ bool fake_loop_until(edda_loop_t *loop, fake_condition_fn condition, void *conte
                               .condition = condition,
                               .context = context,
                               .until_ms = edda_clock_ms() + limit_ms};
-    waiting.timer = (struct edda_timer){
-        .fire = check_waiting, .context = &waiting, .name = "fake_loop_until"};
+    waiting.timer =
+        (struct edda_timer){.fire = check_waiting, .context = &waiting, .name = "fake_loop_until"};
     edda_loop_timer_set(loop, &waiting.timer, edda_clock_ms());
     (void)edda_loop_run(loop);
     edda_loop_timer_cancel(loop, &waiting.timer);

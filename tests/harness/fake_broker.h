@@ -9,9 +9,10 @@
  *   fake_broker_respond(fake, &request->message.envelope.id, EDDA_BODY_EMPTY, bytes);
  *   fake_loop_until(loop, is_answered, &call);
  *
- * It lives on the loop of the peer under test; every expect runs that loop for up to two seconds and
- * fails the test (cmocka) when something else or nothing comes. PINGs are answered and PONGs counted
- * without being queued, unless told not to. One peer per side at a time: the last that said HELLO.
+ * It lives on the loop of the peer under test; every expect runs that loop for up to two seconds
+ * and fails the test (cmocka) when something else or nothing comes. PINGs are answered and PONGs
+ * counted without being queued, unless told not to. One peer per side at a time: the last that said
+ * HELLO.
  *
  * Threads: the test's one. */
 #ifndef EDDA_TESTS_FAKE_BROKER_H
@@ -54,8 +55,8 @@ void fake_broker_deaf(struct fake_broker *fake, bool deaf);
 /* Drops the PINGs that head that side's queue. */
 void fake_broker_forget_pings(struct fake_broker *fake, enum fake_side side);
 
-/* The next message of that side, which must have this command. Borrowed until the next expect of the
- * same side. */
+/* The next message of that side, which must have this command. Borrowed until the next expect of
+ * the same side. */
 const struct edda_wire *fake_broker_expect(struct fake_broker *fake, enum fake_side side,
                                            uint8_t command);
 

@@ -5,8 +5,8 @@
 #include "actors/runtime/client.h"
 #include "tests/harness/fake_broker.h"
 
-#define BROKERS 2
-#define FIRST_URL "inproc://first"
+#define BROKERS    2
+#define FIRST_URL  "inproc://first"
 #define SECOND_URL "inproc://second"
 
 /* What one call was told. */

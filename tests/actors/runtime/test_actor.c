@@ -101,8 +101,7 @@ static void hello_names_the_service_with_its_model(void **state) {
     struct edda_hello hello;
     struct edda_arena arena;
     edda_arena_init(&arena, 4096);
-    assert_int_equal(
-        edda_body_decode(EDDA_BODY_HELLO, wire->message.bodies[0], &arena, &hello), 0);
+    assert_int_equal(edda_body_decode(EDDA_BODY_HELLO, wire->message.bodies[0], &arena, &hello), 0);
     assert_true(edda_text_is(hello.role, "worker"));
     assert_true(edda_text_is(hello.services.items[0].name, "test"));
     assert_true(edda_text_is(hello.services.items[0].model, "model-1"));
@@ -241,6 +240,53 @@ static void command_of_a_client_is_dropped_by_a_worker(void **state) {
     assert_int_equal(edda_actor_brokers_live(actor), 1);
 }
 
+static void give_one(void) {
+    int wanted = job_count + 1;
+    give(fakes[0], "test.keep");
+    assert_true(fake_loop_until(loop, has_jobs, &wanted, 2000));
+}
+
+static void an_output_that_is_encoded_already_is_sent_as_it_is(void **state) {
+    (void)state;
+    struct edda_buffer buffer;
+    start_live(1, 2);
+    give_one();
+    edda_buffer_init(&buffer, 100000);
+    for (int i = 0; i < 1000; i++) {
+        edda_buffer_append_text(&buffer, "0123456789");
+    }
+    edda_job_finish_buffer(&jobs[0], EDDA_BODY_CHUNKS, &buffer);
+    assert_null(buffer.data);
+    const struct edda_wire *wire = fake_broker_expect_after_credit(fakes[0], FAKE_BACK, EDDA_DONE);
+    assert_int_equal(wire->message.bodies[0].size, 10000);
+    assert_memory_equal(wire->message.bodies[0].data + 9990, "0123456789", 10);
+}
+
+static void an_output_over_a_frame_fails_the_job(void **state) {
+    (void)state;
+    struct edda_buffer buffer;
+    start_live(1, 2);
+    give_one();
+    edda_buffer_init(&buffer, EDDA_MAX_FRAME_BYTES + 10);
+    uint8_t *room = edda_buffer_reserve(&buffer, EDDA_MAX_FRAME_BYTES + 1);
+    assert_non_null(room);
+    memset(room, 0, EDDA_MAX_FRAME_BYTES + 1);
+    buffer.size = EDDA_MAX_FRAME_BYTES + 1;
+    edda_job_finish_buffer(&jobs[0], EDDA_BODY_CHUNKS, &buffer);
+    assert_null(buffer.data);
+    const struct edda_wire *wire = fake_broker_expect_after_credit(fakes[0], FAKE_BACK, EDDA_FAIL);
+    assert_int_equal(wire->message.envelope.error.code, EDDA_E_LIMIT);
+}
+
+static void work_without_time_left_fails_as_expired(void **state) {
+    (void)state;
+    struct edda_uuid id = edda_uuid_new();
+    start_live(1, 2);
+    fake_broker_work(fakes[0], &id, "test.keep", 0, EDDA_BODY_NONE, nothing);
+    const struct edda_wire *wire = fake_broker_expect_after_credit(fakes[0], FAKE_BACK, EDDA_FAIL);
+    assert_int_equal(wire->message.envelope.error.code, EDDA_E_EXPIRED);
+}
+
 #define TEST(name) cmocka_unit_test_teardown(name, tear_down)
 
 int main(void) {
@@ -255,6 +301,9 @@ int main(void) {
         TEST(pings_repeat_the_totals),
         TEST(an_idle_actor_drains_at_once),
         TEST(command_of_a_client_is_dropped_by_a_worker),
+        TEST(an_output_that_is_encoded_already_is_sent_as_it_is),
+        TEST(an_output_over_a_frame_fails_the_job),
+        TEST(work_without_time_left_fails_as_expired),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

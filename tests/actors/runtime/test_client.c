@@ -82,7 +82,9 @@ static void a_call_is_answered_once(void **state) {
     static const uint8_t arguments[] = {0x80};
     struct edda_step steps[] = {
         {.op = "embed", .type = EDDA_BODY_EMBED_ARGUMENTS, .arguments = {arguments, 1}},
-        {.op = "store.search", .type = EDDA_BODY_STORE_SEARCH, .arguments = {arguments, 1},
+        {.op = "store.search",
+         .type = EDDA_BODY_STORE_SEARCH,
+         .arguments = {arguments, 1},
          .budget_ms = 77},
         {.op = "rerank", .on_error = EDDA_ON_ERROR_SKIP},
     };
@@ -147,8 +149,7 @@ static void a_failure_comes_with_its_detail(void **state) {
     struct edda_request request = make_request(&embed, &answer);
     assert_int_equal(edda_client_call(client, &request, NULL), 0);
     const struct edda_wire *wire = fake_broker_expect(fakes[0], FAKE_FRONT, EDDA_REQ);
-    struct edda_message failure = {.command = EDDA_FAIL,
-                                   .envelope.id = wire->message.envelope.id};
+    struct edda_message failure = {.command = EDDA_FAIL, .envelope.id = wire->message.envelope.id};
     failure.envelope.error = (struct edda_wire_error){
         .code = EDDA_E_FAILED, .retry_after_ms = 5, .text = EDDA_TEXT("bad text")};
     fake_broker_send(fakes[0], FAKE_FRONT, &failure, NULL, 0);
@@ -165,8 +166,7 @@ static void hello_carries_the_role_and_goes_out_at_once(void **state) {
     struct edda_arena arena;
     struct edda_hello hello;
     edda_arena_init(&arena, 4096);
-    assert_int_equal(
-        edda_body_decode(EDDA_BODY_HELLO, wire->message.bodies[0], &arena, &hello), 0);
+    assert_int_equal(edda_body_decode(EDDA_BODY_HELLO, wire->message.bodies[0], &arena, &hello), 0);
     assert_true(edda_text_is(hello.role, "gateway"));
     assert_true(edda_text_is(hello.name, "tester"));
     assert_false(edda_uuid_is_nil(&hello.node));
@@ -200,8 +200,8 @@ static void a_call_without_credit_is_busy_and_leaves_nothing(void **state) {
 static void credit_counts_body_bytes_too(void **state) {
     (void)state;
     static uint8_t bytes[1000];
-    struct edda_step step = {.op = "embed", .type = EDDA_BODY_EMBED_ARGUMENTS,
-                             .arguments = {bytes, sizeof bytes}};
+    struct edda_step step = {
+        .op = "embed", .type = EDDA_BODY_EMBED_ARGUMENTS, .arguments = {bytes, sizeof bytes}};
     static struct answer answers[2];
     start_live(1);
     fake_broker_grant(fakes[0], "embed", 100, 1500);
@@ -239,7 +239,8 @@ static void a_refusal_for_credit_reads_as_busy(void **state) {
 static void requests_that_break_a_limit_are_refused_at_once(void **state) {
     (void)state;
     static uint8_t bytes[EDDA_MAX_FRAME_BYTES + 1];
-    static const char long_op[] = "a2345678901234567890123456789012345678901234567890123456789012345";
+    static const char long_op[] =
+        "a2345678901234567890123456789012345678901234567890123456789012345";
     struct edda_step many[EDDA_MAX_ROUTE + 1];
     static struct answer answer;
     start_live(1);
@@ -254,8 +255,8 @@ static void requests_that_break_a_limit_are_refused_at_once(void **state) {
     assert_int_equal(edda_client_call(client, &request, NULL), EDDA_E_INVALID);
     request.step_count = 4;
     assert_int_equal(edda_client_call(client, &request, NULL), EDDA_E_LIMIT);
-    struct edda_step step = {.op = "embed", .type = EDDA_BODY_EMPTY,
-                             .arguments = {bytes, EDDA_MAX_FRAME_BYTES + 1}};
+    struct edda_step step = {
+        .op = "embed", .type = EDDA_BODY_EMPTY, .arguments = {bytes, EDDA_MAX_FRAME_BYTES + 1}};
     request = make_request(&step, &answer);
     assert_int_equal(edda_client_call(client, &request, NULL), EDDA_E_LIMIT);
     step = (struct edda_step){.op = long_op};
@@ -420,73 +421,6 @@ static void a_call_can_name_its_broker(void **state) {
     assert_false(edda_client_broker_live(client, 2));
 }
 
-static void leaving_waits_for_open_calls_then_says_bye(void **state) {
-    (void)state;
-    static struct answer answer;
-    start_live(1);
-    struct edda_request request = make_request(&embed, &answer);
-    assert_int_equal(edda_client_call(client, &request, NULL), 0);
-    const struct edda_wire *wire = fake_broker_expect(fakes[0], FAKE_FRONT, EDDA_REQ);
-    struct edda_uuid id = wire->message.envelope.id;
-    edda_client_leave(client);
-    assert_int_equal(edda_client_call(client, &request, NULL), EDDA_E_DRAINING);
-    fake_broker_expect_nothing(fakes[0], FAKE_FRONT, 120, false);
-    fake_broker_respond(fakes[0], &id, EDDA_BODY_EMPTY, (struct edda_bytes){NULL, 0});
-    expect_answer(loop, &answer, 0);
-    (void)fake_broker_expect(fakes[0], FAKE_FRONT, EDDA_BYE);
-    assert_int_equal(edda_client_brokers_live(client), 0);
-}
-
-static void destroying_answers_what_is_open(void **state) {
-    (void)state;
-    static struct answer answers[2];
-    start_live(1);
-    for (int i = 0; i < 2; i++) {
-        struct edda_request request = make_request(&embed, &answers[i]);
-        assert_int_equal(edda_client_call(client, &request, NULL), 0);
-    }
-    edda_client_destroy(&client);
-    for (int i = 0; i < 2; i++) {
-        assert_int_equal(answers[i].replies, 1);
-        assert_int_equal(answers[i].error, EDDA_E_CANCELLED);
-    }
-}
-
-struct chain {
-    struct answer last;
-    int left;
-    int replies;
-};
-
-static void call_again(void *context_of_chain, const struct edda_reply *reply) {
-    struct chain *chain = context_of_chain;
-    assert_int_equal(reply->error, 0);
-    chain->replies++;
-    if (--chain->left > 0) {
-        struct edda_request request = make_request(&embed, &chain->last);
-        request.on_reply = call_again;
-        request.context = chain;
-        assert_int_equal(edda_client_call(client, &request, NULL), 0);
-    }
-}
-
-static void a_reply_may_make_the_next_call(void **state) {
-    (void)state;
-    static struct chain chain = {.left = 5};
-    start_live(1);
-    struct edda_request request = make_request(&embed, &chain.last);
-    request.on_reply = call_again;
-    request.context = &chain;
-    assert_int_equal(edda_client_call(client, &request, NULL), 0);
-    for (int i = 0; i < 5; i++) {
-        const struct edda_wire *wire = fake_broker_expect(fakes[0], FAKE_FRONT, EDDA_REQ);
-        fake_broker_respond(fakes[0], &wire->message.envelope.id, EDDA_BODY_EMPTY,
-                            (struct edda_bytes){NULL, 0});
-    }
-    fake_loop_for(loop, 20);
-    assert_int_equal(chain.replies, 5);
-}
-
 #define TEST(name) cmocka_unit_test_teardown(name, tear_down)
 
 int main(void) {
@@ -507,9 +441,6 @@ int main(void) {
         TEST(a_gap_in_the_parts_ends_the_call),
         TEST(the_broker_with_fewer_open_calls_gets_the_next),
         TEST(a_call_can_name_its_broker),
-        TEST(leaving_waits_for_open_calls_then_says_bye),
-        TEST(destroying_answers_what_is_open),
-        TEST(a_reply_may_make_the_next_call),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* tests/actors/runtime/test_client_loss.c: what becomes of calls when brokers go and come. */
+/* tests/actors/runtime/test_client_loss.c: what becomes of calls when brokers go and
+ * come, and when the client itself goes. */
 #include "actors/runtime/client.h"
 
 #include "actors/runtime/clock.h"
@@ -305,6 +306,72 @@ static void after_a_reconnection_calls_wait_for_the_grant_instead_of_failing(voi
     expect_answer(loop, &answers[1], 0);
 }
 
+static void leaving_waits_for_open_calls_then_says_bye(void **state) {
+    (void)state;
+    static struct answer answer;
+    start(1);
+    struct edda_request request = make_request(&embed, &answer);
+    assert_int_equal(edda_client_call(client, &request, NULL), 0);
+    const struct edda_wire *wire = fake_broker_expect(fakes[0], FAKE_FRONT, EDDA_REQ);
+    struct edda_uuid id = wire->message.envelope.id;
+    edda_client_leave(client);
+    assert_int_equal(edda_client_call(client, &request, NULL), EDDA_E_DRAINING);
+    fake_broker_expect_nothing(fakes[0], FAKE_FRONT, 120, false);
+    fake_broker_respond(fakes[0], &id, EDDA_BODY_EMPTY, nothing);
+    expect_answer(loop, &answer, 0);
+    (void)fake_broker_expect(fakes[0], FAKE_FRONT, EDDA_BYE);
+    assert_int_equal(edda_client_brokers_live(client), 0);
+}
+
+static void destroying_answers_what_is_open(void **state) {
+    (void)state;
+    static struct answer answers[2];
+    start(1);
+    for (int i = 0; i < 2; i++) {
+        struct edda_request request = make_request(&embed, &answers[i]);
+        assert_int_equal(edda_client_call(client, &request, NULL), 0);
+    }
+    edda_client_destroy(&client);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(answers[i].replies, 1);
+        assert_int_equal(answers[i].error, EDDA_E_CANCELLED);
+    }
+}
+
+struct chain {
+    struct answer last;
+    int left;
+    int replies;
+};
+
+static void call_again(void *context_of_chain, const struct edda_reply *reply) {
+    struct chain *chain = context_of_chain;
+    assert_int_equal(reply->error, 0);
+    chain->replies++;
+    if (--chain->left > 0) {
+        struct edda_request request = make_request(&embed, &chain->last);
+        request.on_reply = call_again;
+        request.context = chain;
+        assert_int_equal(edda_client_call(client, &request, NULL), 0);
+    }
+}
+
+static void a_reply_may_make_the_next_call(void **state) {
+    (void)state;
+    static struct chain chain = {.left = 5};
+    start(1);
+    struct edda_request request = make_request(&embed, &chain.last);
+    request.on_reply = call_again;
+    request.context = &chain;
+    assert_int_equal(edda_client_call(client, &request, NULL), 0);
+    for (int i = 0; i < 5; i++) {
+        const struct edda_wire *wire = fake_broker_expect(fakes[0], FAKE_FRONT, EDDA_REQ);
+        fake_broker_respond(fakes[0], &wire->message.envelope.id, EDDA_BODY_EMPTY, nothing);
+    }
+    fake_loop_for(loop, 20);
+    assert_int_equal(chain.replies, 5);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
@@ -323,6 +390,9 @@ int main(void) {
         TEST(a_restarted_broker_gets_the_unanswered_calls),
         TEST(stream_credit_is_told_again_after_a_lost_session),
         TEST(after_a_reconnection_calls_wait_for_the_grant_instead_of_failing),
+        TEST(leaving_waits_for_open_calls_then_says_bye),
+        TEST(destroying_answers_what_is_open),
+        TEST(a_reply_may_make_the_next_call),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

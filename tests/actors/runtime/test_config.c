@@ -65,8 +65,8 @@ static void an_unknown_flag_names_the_nearest(void **state) {
 
 static void numbers_outside_their_range_are_refused(void **state) {
     (void)state;
-    static const char *const wrong[] = {"",    "x",  "5x",     " 5", "99", "600001",
-                                        "-1", "1e3", "0x100", "99999999999999999999"};
+    static const char *const wrong[] = {"",       "x",  "5x",  " 5",    "99",
+                                        "600001", "-1", "1e3", "0x100", "99999999999999999999"};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         assert_int_equal(edda_config_flag(config, "--search-ms", wrong[i], &message),
                          EDDA_E_INVALID);

@@ -1,4 +1,5 @@
-/* tests/actors/runtime/test_json.c: bodies to JSON and back, and what is refused with which words. */
+/* tests/actors/runtime/test_json.c: bodies to JSON and back, and what is refused with which words.
+ */
 #include "actors/runtime/json.h"
 
 #include "proto/body_peer.h"
@@ -79,8 +80,8 @@ static void uuids_bytes_and_large_numbers_have_their_texts(void **state) {
     struct edda_store_key key = {.hash = {(const uint8_t *)"\x00\xff\x10", 3}, .revoked = true};
     struct edda_store_key back;
     const char *message = NULL;
-    assert_int_equal(
-        edda_uuid_parse(EDDA_TEXT("0190a6c4-7b1e-7000-8000-0123456789ab"), &key.uuid), 0);
+    assert_int_equal(edda_uuid_parse(EDDA_TEXT("0190a6c4-7b1e-7000-8000-0123456789ab"), &key.uuid),
+                     0);
     json_t *json = edda_json_from_body(EDDA_BODY_STORE_KEY, &key);
     assert_string_equal(json_string_value(json_object_get(json, "uuid")),
                         "0190a6c4-7b1e-7000-8000-0123456789ab");
@@ -147,13 +148,13 @@ static void null_is_absent_and_digits_may_carry_64_bits(void **state) {
     const char *message = NULL;
     assert_int_equal(parse(EDDA_BODY_STORE_KEY, "{\"name\":null}", &key, &message), 0);
     assert_null(key.name.data);
-    assert_int_equal(parse(EDDA_BODY_HITS, "{\"terms\":[{\"hash\":\"18446744073709551615\"}]}",
-                           &hits, &message),
-                     0);
+    assert_int_equal(
+        parse(EDDA_BODY_HITS, "{\"terms\":[{\"hash\":\"18446744073709551615\"}]}", &hits, &message),
+        0);
     assert_true(hits.terms.items[0].hash == UINT64_MAX);
-    assert_int_equal(parse(EDDA_BODY_HITS, "{\"terms\":[{\"hash\":\"18446744073709551616\"}]}",
-                           &hits, &message),
-                     EDDA_E_INVALID);
+    assert_int_equal(
+        parse(EDDA_BODY_HITS, "{\"terms\":[{\"hash\":\"18446744073709551616\"}]}", &hits, &message),
+        EDDA_E_INVALID);
 }
 
 static void a_text_over_its_maximum_is_refused(void **state) {

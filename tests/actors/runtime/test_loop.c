@@ -42,8 +42,8 @@ static void timers_fire_in_order_and_never_early(void **state) {
     int64_t begin_ms = edda_clock_ms();
     fire_count = 0;
     for (int i = 0; i < 6; i++) {
-        timers[i].timer = (struct edda_timer){
-            .fire = note_fire, .context = &timers[i], .name = "numbered"};
+        timers[i].timer =
+            (struct edda_timer){.fire = note_fire, .context = &timers[i], .name = "numbered"};
         timers[i].number = delays[i];
         edda_loop_timer_set(loop, &timers[i].timer, begin_ms + delays[i]);
     }
@@ -116,7 +116,7 @@ static void a_timer_that_sets_itself_for_now_starves_nobody(void **state) {
 }
 
 #define POSTS_PER_THREAD 20000
-#define POSTERS 4
+#define POSTERS          4
 
 struct posting {
     edda_loop_t *loop;

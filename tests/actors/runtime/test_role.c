@@ -1,4 +1,5 @@
-/* tests/actors/runtime/test_role.c: a role's thread begins, drains, and is joined in bounded time. */
+/* tests/actors/runtime/test_role.c: a role's thread begins, drains, and is joined in bounded time.
+ */
 #include "actors/runtime/role.h"
 
 #include <pthread.h>

@@ -92,8 +92,12 @@ static int bind_one(const char *url, bool allow_plain_tcp, void **ret_socket) {
 static void plain_tcp_beyond_loopback_is_refused(void **state) {
     (void)state;
     static const char *const refused[] = {
-        "tcp://0.0.0.0:38711",  "tcp://*:38711",          "tcp://[::]:38711",
-        "tcp://10.0.0.1:38711", "tcp://eth0:38711",       "tcp://127.example.org:38711",
+        "tcp://0.0.0.0:38711",
+        "tcp://*:38711",
+        "tcp://[::]:38711",
+        "tcp://10.0.0.1:38711",
+        "tcp://eth0:38711",
+        "tcp://127.example.org:38711",
         "tcp://localhost.example.org:38711",
     };
     void *socket = NULL;
@@ -205,9 +209,10 @@ static void options_are_those_of_the_design(void **state) {
         int name;
         int value;
     } wanted[] = {
-        {ZMQ_SNDTIMEO, 0},       {ZMQ_RCVTIMEO, 0},        {ZMQ_LINGER, 2000},
-        {ZMQ_HEARTBEAT_IVL, 0},  {ZMQ_HANDSHAKE_IVL, 5000}, {ZMQ_TCP_KEEPALIVE, 1},
-        {ZMQ_TCP_MAXRT, 15000},  {ZMQ_IPV6, 1},
+        {ZMQ_SNDTIMEO, 0},         {ZMQ_RCVTIMEO, 0},
+        {ZMQ_LINGER, 2000},        {ZMQ_HEARTBEAT_IVL, 0},
+        {ZMQ_HANDSHAKE_IVL, 5000}, {ZMQ_TCP_KEEPALIVE, 1},
+        {ZMQ_TCP_MAXRT, 15000},    {ZMQ_IPV6, 1},
     };
     assert_int_equal(bind_one("inproc://options", false, &router), 0);
     assert_int_equal(edda_socket_dealer(context, "inproc://options", &dealer), 0);

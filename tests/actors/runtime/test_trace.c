@@ -16,7 +16,8 @@ static void a_child_keeps_trace_and_flags_and_has_its_own_span(void **state) {
     assert_memory_not_equal(child + 36, PARENT + 36, 16);
     assert_memory_not_equal(child + 36, sibling + 36, 16);
     assert_string_equal(child + 52, "-01");
-    assert_true(edda_text_is(edda_trace_id(edda_text_of(child)), "0af7651916cd43dd8448eb211c80319c"));
+    assert_true(
+        edda_text_is(edda_trace_id(edda_text_of(child)), "0af7651916cd43dd8448eb211c80319c"));
 }
 
 static void what_is_invalid_begins_a_new_trace(void **state) {
