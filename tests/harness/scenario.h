@@ -171,6 +171,9 @@ void expect_balance(edda_scenario_t *self);
 /* Waits with pings answered. */
 void scenario_sleep(edda_scenario_t *self, int64_t wait_ms);
 
+/* Waits until the broker has read all that this fake sent (PING and its PONG). */
+void fake_settle(edda_fake_t *fake);
+
 const struct edda_uuid *fake_node(const edda_fake_t *fake);
 
 #endif

@@ -1,0 +1,203 @@
+/* tests/harness/scenario.c: a broker on a thread, its life, and what it says of itself. */
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "actors/runtime/clock.h"
+#include "broker/broker.h"
+#include "proto/body.h"
+#include "proto/uuid.h"
+#include "tests/harness/state.h"
+#include "tests/proto/cmocka.h"
+
+#define JOIN_MS 5000
+#define TCP_TRIES 20
+
+static int run_broker(edda_loop_t *loop, const struct edda_role *role) {
+    edda_scenario_t *self = role->context;
+    edda_broker_t *broker = NULL;
+    const struct edda_broker_options options = {
+        .loop = loop,
+        .zmq_context = role->zmq_context,
+        .urls = role->listen,
+        .url_count = role->listen_count,
+        .ping_ms = SCENARIO_PING_MS,
+    };
+    int result = edda_broker_new(&options, &broker);
+    if (result == 0) {
+        self->loop = loop;
+        atomic_store(&self->state, SCENARIO_SERVES);
+        result = edda_loop_run(loop);
+        edda_broker_destroy(&broker);
+    }
+    atomic_store(&self->state, SCENARIO_ENDED);
+    return result;
+}
+
+static void wait_for_state(edda_scenario_t *self, int64_t wait_ms) {
+    int64_t until_ms = edda_clock_ms() + wait_ms;
+    while (atomic_load(&self->state) == SCENARIO_STARTS && edda_clock_ms() < until_ms) {
+        usleep(200);
+    }
+}
+
+static void join_broker(edda_scenario_t *self) {
+    int result = 0;
+    if (self->thread && edda_thread_join(&self->thread, JOIN_MS, &result) != 0) {
+        fail_msg("the broker's thread does not end");
+    }
+}
+
+/* Whether it serves. */
+static bool start_broker(edda_scenario_t *self) {
+    atomic_store(&self->state, SCENARIO_STARTS);
+    self->thread = edda_thread_new(&self->role, run_broker);
+    assert_non_null(self->thread);
+    wait_for_state(self, SCENARIO_WAIT_MS);
+    if (atomic_load(&self->state) != SCENARIO_SERVES) {
+        join_broker(self);
+        return false;
+    }
+    return true;
+}
+
+static void kill_broker(edda_scenario_t *self) {
+    if (atomic_load(&self->state) == SCENARIO_SERVES) {
+        edda_loop_stop(self->loop);
+    }
+    join_broker(self);
+}
+
+static void choose_url(edda_scenario_t *self, const char *transport) {
+    static _Atomic unsigned count;
+    unsigned number = atomic_fetch_add(&count, 1);
+    if (strcmp(transport, "inproc") == 0) {
+        snprintf(self->url, sizeof(self->url), "inproc://scenario-%u", number);
+    } else if (strcmp(transport, "ipc") == 0) {
+        snprintf(self->folder, sizeof(self->folder), "/tmp/edda-scenario-XXXXXX");
+        assert_non_null(mkdtemp(self->folder));
+        snprintf(self->url, sizeof(self->url), "ipc://%s/broker", self->folder);
+    } else {
+        assert_string_equal(transport, "tcp");
+        unsigned port = 20000 + edda_random32() % 20000 * 2;
+        snprintf(self->url, sizeof(self->url), "tcp://127.0.0.1:%u", port);
+    }
+    assert_int_equal(edda_endpoint_back(self->url, self->back_url), 0);
+}
+
+edda_scenario_t *scenario_start(const char *transport) {
+    edda_scenario_t *self = calloc(1, sizeof(*self));
+    assert_non_null(self);
+    self->context = zmq_ctx_new();
+    self->urls[0] = self->url;
+    self->role = (struct edda_role){
+        .name = "broker",
+        .zmq_context = self->context,
+        .listen = self->urls,
+        .listen_count = 1,
+        .context = self,
+    };
+    edda_arena_init(&self->arena, 1024 * 1024);
+    bool serves = false;
+    for (int i = 0; i < TCP_TRIES && !serves; i++) {
+        choose_url(self, transport); /* a tcp port may be taken */
+        serves = start_broker(self);
+    }
+    assert_true(serves);
+    return self;
+}
+
+static void remove_folder(const edda_scenario_t *self) {
+    static const char *const names[] = {"broker", "broker.back", "broker.lock",
+                                        "broker.back.lock"};
+    char path[128];
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        snprintf(path, sizeof(path), "%s/%s", self->folder, names[i]);
+        (void)unlink(path);
+    }
+    (void)rmdir(self->folder);
+}
+
+void scenario_stop(edda_scenario_t **self_p) {
+    edda_scenario_t *self = *self_p;
+    while (self->fakes) {
+        edda_fake_t *fake = self->fakes;
+        self->fakes = fake->next;
+        fake_destroy(fake);
+    }
+    kill_broker(self);
+    zmq_ctx_term(self->context);
+    edda_arena_done(&self->arena);
+    if (self->folder[0]) {
+        remove_folder(self);
+    }
+    free(self);
+    *self_p = NULL;
+}
+
+void scenario_restart(edda_scenario_t *self) {
+    kill_broker(self);
+    assert_true(start_broker(self));
+}
+
+void scenario_drain(edda_scenario_t *self) {
+    edda_thread_drain(self->thread, SCENARIO_WAIT_MS * 10);
+}
+
+bool scenario_ended(edda_scenario_t *self, int64_t wait_ms) {
+    int64_t until_ms = edda_clock_ms() + wait_ms;
+    while (atomic_load(&self->state) != SCENARIO_ENDED && edda_clock_ms() < until_ms) {
+        fake_read_all(self, 5);
+    }
+    return atomic_load(&self->state) == SCENARIO_ENDED;
+}
+
+const char *scenario_url(const edda_scenario_t *self) {
+    return self->url;
+}
+
+void *scenario_context(const edda_scenario_t *self) {
+    return self->context;
+}
+
+void scenario_sleep(edda_scenario_t *self, int64_t wait_ms) {
+    int64_t until_ms = edda_clock_ms() + wait_ms;
+    int64_t left_ms;
+    while ((left_ms = until_ms - edda_clock_ms()) > 0) {
+        fake_read_all(self, left_ms);
+    }
+}
+
+const struct edda_broker_status *scenario_status(edda_scenario_t *self) {
+    if (!self->watcher) {
+        self->watcher = scenario_client(self, "cli");
+    }
+    struct edda_uuid id = send_req(self->watcher, "broker.status");
+    struct inbox_item *item = fake_take(self->watcher, SCENARIO_WAIT_MS);
+    assert_non_null(item);
+    assert_int_equal(item->wire.message.command, EDDA_RESP);
+    assert_true(edda_uuid_equal(&item->wire.message.envelope.id, &id));
+    edda_arena_done(&self->arena);
+    edda_arena_init(&self->arena, 1024 * 1024);
+    int result = edda_body_decode(EDDA_BODY_BROKER_STATUS, item->wire.message.bodies[0],
+                                  &self->arena, &self->status);
+    /* Texts of the status point into the message: what is looked at by name is copied. */
+    for (size_t i = 0; result == 0 && i < self->status.services.count; i++) {
+        struct edda_service_status *service = &self->status.services.items[i];
+        service->name = edda_arena_text(&self->arena, service->name);
+        service->model = edda_arena_text(&self->arena, service->model);
+    }
+    fake_free_item(&item);
+    assert_int_equal(result, 0);
+    return &self->status;
+}
+
+void expect_balance(edda_scenario_t *self) {
+    const struct edda_broker_status *status = scenario_status(self);
+    assert_int_equal(status->admitted, status->ended + status->queued + status->running);
+    if (status->queued + status->running != 0) {
+        fail_msg("still open: %u queued, %u running", status->queued, status->running);
+    }
+    assert_int_equal(status->pending_bytes, 0);
+}
