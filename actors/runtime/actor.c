@@ -36,7 +36,9 @@ static void raise_grant(struct edda_actor_link *link) {
 /* least: how many more there must be for a message to be worth it. */
 static void tell_credit(struct edda_actor_link *link, uint64_t least) {
     uint64_t before = link->granted;
-    if (!link->owed || !edda_link_live(&link->link) || !may_grant(link->actor) ||
+    /* A broker that drains is granted too: it has admitted requests whose steps are still to run.
+     */
+    if (!link->owed || !edda_link_joined(&link->link) || !may_grant(link->actor) ||
         link->finished + measure_room(link) < before + least) {
         return;
     }

@@ -38,7 +38,8 @@ struct edda_actor_options {
 
 edda_actor_t *edda_actor_new(const struct edda_actor_options *options);
 
-/* Asserts that every job has been finished. */
+/* Asserts that every job has been finished. Not before the loop has run its last: it calls the
+ * actor when it drains. */
 void edda_actor_destroy(edda_actor_t **self_p);
 
 /* Stops (true) or resumes (false) granting credit: how a provider's limit becomes back-pressure. */

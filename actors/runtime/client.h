@@ -79,8 +79,8 @@ edda_client_t *edda_client_new(const struct edda_client_options *options);
 /* Open calls are answered with EDDA_E_CANCELLED first. */
 void edda_client_destroy(edda_client_t **self_p);
 
-/* EDDA_E_BUSY, EDDA_E_LIMIT, EDDA_E_INVALID, EDDA_E_MEMORY: nothing was sent and on_reply will not
- * come. ret_call may be NULL; the call is valid until its on_reply. */
+/* EDDA_E_BUSY, EDDA_E_LIMIT, EDDA_E_INVALID, EDDA_E_MEMORY, EDDA_E_DRAINING (after
+ * edda_client_leave): nothing was sent and on_reply will not come. ret_call may be NULL; the call is valid until its on_reply. */
 int edda_client_call(edda_client_t *self, const struct edda_request *request,
                      edda_call_t **ret_call) EDDA_MUST_CHECK;
 

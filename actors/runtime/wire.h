@@ -27,7 +27,9 @@ void edda_wire_done(struct edda_wire *wire);
  * whose it was. */
 int edda_wire_receive(void *socket, bool router, struct edda_wire *wire) EDDA_MUST_CHECK;
 
-/* The frame of body `index`, for moving or copying elsewhere. */
+/* The frame of body `index`, for moving or copying elsewhere. A moved frame takes its bytes along:
+ * message.bodies[index] is not to be read after. A wire itself must not be moved: small frames lie
+ * within it. */
 zmq_msg_t *edda_wire_body(struct edda_wire *wire, size_t index);
 
 /* Sends message's F0 and envelope, then shares bodies[0..count): they stay the caller's (a NULL

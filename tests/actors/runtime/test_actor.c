@@ -156,6 +156,16 @@ static void a_wide_window_is_granted_in_pieces_and_the_rest_by_the_tick(void **s
     fake_broker_expect_granted(fakes[0], 69);
 }
 
+static void a_broker_that_drains_is_still_granted(void **state) {
+    (void)state;
+    start_live(1, 1);
+    fake_broker_tell(fakes[0], FAKE_BACK, EDDA_DRAIN, NULL, 0, NULL);
+    give(fakes[0], "test.now");
+    (void)fake_broker_expect_after_credit(fakes[0], FAKE_BACK, EDDA_DONE);
+    fake_broker_expect_granted(fakes[0], 2);
+    assert_int_equal(edda_actor_brokers_live(actor), 0);
+}
+
 static void a_paused_actor_grants_nothing_until_it_resumes(void **state) {
     (void)state;
     int wanted = 2;
@@ -295,6 +305,7 @@ int main(void) {
         TEST(a_handler_may_finish_within_itself),
         TEST(many_jobs_that_end_in_one_turn_are_granted_together),
         TEST(a_wide_window_is_granted_in_pieces_and_the_rest_by_the_tick),
+        TEST(a_broker_that_drains_is_still_granted),
         TEST(a_paused_actor_grants_nothing_until_it_resumes),
         TEST(each_broker_has_its_own_window),
         TEST(jobs_of_a_lost_session_hold_their_slots_until_they_end),
