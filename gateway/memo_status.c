@@ -27,7 +27,7 @@ static void take_status(struct edda_visit *visit, const struct edda_reply *reply
     edda_exchange_respond(visit->exchange, &response);
 }
 
-void edda_memo_status(struct edda_visit *visit) {
+void edda_memo_show_status(struct edda_visit *visit) {
     struct edda_store_select select;
     if (edda_visit_select(visit, &select)) {
         edda_visit_call(visit, "store.status", EDDA_BODY_STORE_SELECT, &select, take_status);

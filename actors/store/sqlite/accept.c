@@ -16,7 +16,7 @@ static int check_accept(struct edda_sqlite_call *call, const struct edda_store_a
         text = "a memo needs a uuid";
         error = EDDA_E_INVALID;
     }
-    return error ? edda_call_fail(call, error, text) : 0;
+    return error ? edda_sqlite_call_fail(call, error, text) : 0;
 }
 
 /* Also run by the writer, for small texts. */
@@ -40,7 +40,7 @@ static int measure(edda_database_t *database, struct edda_sqlite_call *call) {
         edda_content_staged(database, &call->arena, project, &accept->memo, accept->staged_parts,
                             accept->content_bytes, accept->format, content);
     return error == EDDA_E_INVALID
-               ? edda_call_fail(call, error, "staged parts are missing or do not add up")
+               ? edda_sqlite_call_fail(call, error, "staged parts are missing or do not add up")
                : error;
 }
 
@@ -140,7 +140,7 @@ int edda_accept_write(struct edda_turn *turn, struct edda_sqlite_call *call) {
     }
     const struct edda_content *content = call->prepared;
     if (accept->staged_parts > 0 && !content->staged) {
-        return edda_call_fail(call, EDDA_E_NOT_FOUND, "no parts are staged for this memo");
+        return edda_sqlite_call_fail(call, EDDA_E_NOT_FOUND, "no parts are staged for this memo");
     }
     *accepted = (struct edda_store_accepted){accept->memo, 1, false};
     return insert_all(turn, call, project);
@@ -163,7 +163,7 @@ int edda_put_part_prepare(struct edda_reader *reader, struct edda_sqlite_call *c
         text = "too many parts";
     }
     if (error || !content) {
-        return error ? edda_call_fail(call, error, text) : EDDA_E_MEMORY;
+        return error ? edda_sqlite_call_fail(call, error, text) : EDDA_E_MEMORY;
     }
     call->prepared = content;
     return edda_content_measure(&call->arena, &put->parts, EDDA_TEXT("plain"), content);

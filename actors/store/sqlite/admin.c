@@ -26,7 +26,7 @@ int edda_key_create_write(struct edda_turn *turn, struct edda_sqlite_call *call)
     struct edda_uuid uuid = edda_uuid_is_nil(&key->uuid) ? edda_uuid_new() : key->uuid;
     sqlite3_stmt *row = NULL;
     if (key->hash.size == 0 || key->project.size == 0) {
-        return edda_call_fail(call, EDDA_E_INVALID, "a key needs a hash and a project");
+        return edda_sqlite_call_fail(call, EDDA_E_INVALID, "a key needs a hash and a project");
     }
     int error = edda_query_run(
         turn->database, EDDA_SQL_KEY_INSERT,

@@ -80,9 +80,9 @@ struct edda_sqlite_call {
 int edda_call_change(struct edda_sqlite_call *call, uint64_t project, int64_t memo,
                      bool completes) EDDA_MUST_CHECK;
 
-/* Notes words for the answer's owner and gives the code back: `return edda_call_fail(...)`. text is
- * static. */
-int edda_call_fail(struct edda_sqlite_call *call, int error, const char *text);
+/* Notes words for the answer's owner and gives the code back: `return edda_sqlite_call_fail(...)`.
+ * text is static. */
+int edda_sqlite_call_fail(struct edda_sqlite_call *call, int error, const char *text);
 
 /* What an operation does at its stations; NULL: not stopped at. EDDA_SQLITE_PARKED from read: the
  * call was put aside and will come again. */

@@ -296,7 +296,7 @@ int edda_redrive_write(struct edda_turn *turn, struct edda_sqlite_call *call) {
     int64_t *ids = NULL;
     size_t count = 0;
     if (!redrive->all && redrive->id == 0) {
-        return edda_call_fail(call, EDDA_E_INVALID, "which job, or all?");
+        return edda_sqlite_call_fail(call, EDDA_E_INVALID, "which job, or all?");
     }
     int error = edda_query_begin(
         turn->database, EDDA_SQL_JOBS_DEAD,

@@ -221,7 +221,8 @@ static int read_page(struct edda_reader *reader, struct edda_sqlite_call *call) 
         error = read_version(reader, call, &shown);
     }
     if (!error && select->version && select->version != memo->version) {
-        error = edda_call_fail(call, EDDA_E_CONFLICT, "this version is no longer the memo's");
+        error =
+            edda_sqlite_call_fail(call, EDDA_E_CONFLICT, "this version is no longer the memo's");
     }
     if (!error && (select->from_part || select->from_chunk)) {
         struct edda_uuid uuid = memo->uuid;
@@ -299,7 +300,7 @@ int edda_list_read(struct edda_reader *reader, struct edda_sqlite_call *call) {
     size_t metadata_bytes = 0;
     sqlite3_stmt *row = NULL;
     if (edda_list_offset(page, &offset)) {
-        return edda_call_fail(call, EDDA_E_INVALID, "page or page_size is out of range");
+        return edda_sqlite_call_fail(call, EDDA_E_INVALID, "page or page_size is out of range");
     }
     int found = edda_project_find(reader->database, call->request.project, &project);
     if (found != 1) {

@@ -31,7 +31,7 @@ static int check_patch(struct edda_sqlite_call *call, const struct edda_store_pa
     if (!error && (patch->set & EDDA_PATCH_TAGS)) {
         error = edda_memo_check_tags(&patch->tags, &text);
     }
-    return error ? edda_call_fail(call, error, text) : 0;
+    return error ? edda_sqlite_call_fail(call, error, text) : 0;
 }
 
 static int count_chunks(edda_database_t *database, const struct edda_memo_head *head,
@@ -100,7 +100,7 @@ static int prepare_content(struct edda_reader *reader, struct edda_sqlite_call *
                                     patch->staged_parts, patch->content_bytes, head->format,
                                     &prepared->content);
     return error == EDDA_E_INVALID
-               ? edda_call_fail(call, error, "staged parts are missing or do not add up")
+               ? edda_sqlite_call_fail(call, error, "staged parts are missing or do not add up")
                : error;
 }
 
@@ -181,7 +181,8 @@ static int write_content(struct edda_turn *turn, struct edda_sqlite_call *call,
     const struct edda_content *content = &prepared->content;
     if (patch->staged_parts > 0 && !content->staged) {
         int adopted = was_adopted(turn, patch, head);
-        return adopted == 0  ? edda_call_fail(call, EDDA_E_NOT_FOUND, "no parts are staged there")
+        return adopted == 0
+                   ? edda_sqlite_call_fail(call, EDDA_E_NOT_FOUND, "no parts are staged there")
                : adopted < 0 ? adopted
                              : 0;
     }

@@ -33,11 +33,12 @@ static int check_vectors(struct edda_sqlite_call *call, const struct edda_chunks
     size_t row_bytes = (size_t)chunks->dimension * sizeof(float);
     if (chunks->vectors.size != row_bytes * chunks->chunks.count ||
         (row_bytes && chunks->chunks.count && chunks->model.size == 0)) {
-        return edda_call_fail(call, EDDA_E_INVALID, "vectors do not fit the chunks");
+        return edda_sqlite_call_fail(call, EDDA_E_INVALID, "vectors do not fit the chunks");
     }
     for (size_t i = 0; i < chunks->chunks.count && row_bytes; i++) {
         if (look_at_vector(chunks->vectors.data + i * row_bytes, row_bytes, &put->vectors[i])) {
-            return edda_call_fail(call, EDDA_E_INVALID, "a vector holds a value that is no number");
+            return edda_sqlite_call_fail(call, EDDA_E_INVALID,
+                                         "a vector holds a value that is no number");
         }
     }
     return 0;
@@ -63,11 +64,11 @@ static int make_terms(struct edda_reader *reader, struct edda_sqlite_call *call,
 int edda_put_chunks_prepare(struct edda_reader *reader, struct edda_sqlite_call *call) {
     const struct edda_chunks *chunks = call->request.input;
     if (!chunks) {
-        return edda_call_fail(call, EDDA_E_INVALID, "there are no chunks");
+        return edda_sqlite_call_fail(call, EDDA_E_INVALID, "there are no chunks");
     }
     size_t count = chunks->chunks.count;
     if (count > EDDA_MAX_CHUNKS_PER_PART) {
-        return edda_call_fail(call, EDDA_E_LIMIT, "too many chunks of one part");
+        return edda_sqlite_call_fail(call, EDDA_E_LIMIT, "too many chunks of one part");
     }
     struct put *put = edda_arena_take(&call->arena, sizeof(*put));
     if (!put) {
@@ -121,7 +122,7 @@ static int find_target(struct edda_turn *turn, struct edda_sqlite_call *call,
     target->memo = sqlite3_column_int64(row, 1);
     int error = edda_column_copy(row, 3, &call->arena, &target->title);
     edda_query_end(row);
-    return right ? error : edda_call_fail(call, EDDA_E_INVALID, "the job is another part's");
+    return right ? error : edda_sqlite_call_fail(call, EDDA_E_INVALID, "the job is another part's");
 }
 
 static int need_model(struct edda_turn *turn, const struct edda_chunks *chunks,

@@ -216,7 +216,7 @@ static int search_project(struct search *search) {
     }
     result = edda_filter_new(&search->arguments->filters, &filter);
     if (result) {
-        return edda_call_fail(call, result, "a filter is not allowed");
+        return edda_sqlite_call_fail(call, result, "a filter is not allowed");
     }
     search->query.filter = filter;
     result = edda_catalogue_borrow(store->catalogue, (uint64_t)project, call, &shelf);

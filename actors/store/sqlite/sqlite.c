@@ -101,7 +101,7 @@ void edda_sqlite_load(struct edda_sqlite *self, struct edda_shelf *shelf) {
 
 /* ---- calls ---- */
 
-int edda_call_fail(struct edda_sqlite_call *call, int error, const char *text) {
+int edda_sqlite_call_fail(struct edda_sqlite_call *call, int error, const char *text) {
     call->text = text;
     return error;
 }
