@@ -1,30 +1,45 @@
 /* actors/reranker/likeness.c: trigram sets of words. */
 #include "actors/reranker/likeness.h"
 
-#include "actors/text/grams.h"
+#include "actors/text/text.h"
+
+static uint32_t hash_three(uint64_t three) {
+    return (uint32_t)(three * UINT64_C(0x9E3779B97F4A7C15) >> 32);
+}
+
+static void add_trigram(struct edda_likeness *likeness, uint32_t hash) {
+    uint64_t bit = UINT64_C(1) << (hash >> 26);
+    if (likeness->signature & bit) {
+        for (uint32_t i = 0; i < likeness->count; i++) {
+            if (likeness->trigrams[i] == hash) {
+                return;
+            }
+        }
+    }
+    likeness->trigrams[likeness->count++] = hash;
+    likeness->signature |= bit;
+}
 
 void edda_likeness_of(struct edda_text surface, struct edda_likeness *ret_likeness) {
-    struct edda_gram_word word;
-    edda_gram_word_init(&word, surface, '<', '>');
-    size_t grams = edda_gram_count(&word, 3);
+    const char *at = surface.data;
+    const char *end = at + surface.size;
+    uint64_t three = (uint64_t)'<' << 42; /* three code points of 21 bits, the newest on top */
+    bool first = true;
     ret_likeness->signature = 0;
     ret_likeness->count = 0;
-    for (size_t i = 0; i < grams && ret_likeness->count < EDDA_LIKENESS_TRIGRAMS; i++) {
-        uint64_t hash = edda_gram_hash(&word, i, 3);
-        uint64_t bit = UINT64_C(1) << (hash >> 58);
-        uint32_t seen = 0;
-        if (ret_likeness->signature & bit) {
-            while (seen < ret_likeness->count &&
-                   ret_likeness->trigrams[seen] != (uint32_t)hash) {
-                seen++;
-            }
+    while (at <= end && ret_likeness->count < EDDA_LIKENESS_TRIGRAMS) {
+        uint64_t point = '>';
+        if (at == end) {
+            at++;
         } else {
-            seen = ret_likeness->count;
+            unsigned char byte = (unsigned char)*at;
+            point = byte < 0x80 ? (at++, byte) : edda_text_next(&at, end);
         }
-        if (seen == ret_likeness->count) {
-            ret_likeness->trigrams[ret_likeness->count++] = (uint32_t)hash;
-            ret_likeness->signature |= bit;
+        three = three >> 21 | point << 42;
+        if (!first) {
+            add_trigram(ret_likeness, hash_three(three));
         }
+        first = false;
     }
 }
 

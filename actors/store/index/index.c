@@ -125,6 +125,7 @@ static void take_attributes(edda_index_t *self, struct edda_index_memo *memo,
         free(memo->attributes);
     }
     memo->attributes = packed;
+    memo->expires_wall_ms = edda_attributes_expiry(packed);
     self->attribute_bytes += edda_attributes_bytes(packed);
 }
 

@@ -74,11 +74,11 @@ static bool judge_memo(const struct admission *admission, const struct edda_inde
     if (!memo->visible) {
         return false;
     }
-    int64_t expiry = edda_attributes_expiry(memo->attributes);
-    if (now != 0 && expiry != 0 && expiry <= now) {
+    if (now != 0 && memo->expires_wall_ms != 0 && memo->expires_wall_ms <= now) {
         return false;
     }
-    return edda_filter_pass(admission->query->filter, memo->attributes);
+    const edda_filter_t *filter = admission->query->filter;
+    return !filter || edda_filter_pass(filter, memo->attributes);
 }
 
 static bool admit_slot(void *context, uint32_t slot) {

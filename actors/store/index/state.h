@@ -22,6 +22,7 @@ struct edda_index_slot {
 struct edda_index_memo {
     uint64_t key;
     struct edda_attributes *attributes; /* owned; NULL while hidden */
+    int64_t expires_wall_ms;            /* of attributes: here it costs no cache miss */
     uint32_t first_slot;
     uint32_t chunk_count;
     bool visible;

@@ -187,11 +187,9 @@ static void rise(struct edda_scored *heap, size_t at, struct edda_scored item) {
     heap[at] = item;
 }
 
-static size_t scan_rows(const struct edda_vectors *self, const int8_t *query, size_t wanted,
-                        edda_vectors_test_fn test, void *context, struct edda_scored *heap) {
-    size_t kernel_count;
-    const struct edda_vectors_kernel *kernels = edda_vectors_kernels(&kernel_count);
-    edda_vectors_scan_fn scan = kernels[kernel_count - 1].scan;
+static size_t scan_rows(const struct edda_vectors *self, edda_vectors_scan_fn scan,
+                        const int8_t *query, size_t wanted, edda_vectors_test_fn test,
+                        void *context, struct edda_scored *heap) {
     int32_t products[SCAN_BLOCK];
     size_t held = 0;
     for (size_t first = 0; first < self->row_count; first += SCAN_BLOCK) {
@@ -215,21 +213,6 @@ static size_t scan_rows(const struct edda_vectors *self, const int8_t *query, si
     return held;
 }
 
-/* Eight sums at once, in an order that does not depend on the processor. */
-static float multiply(const float *query, const uint16_t *halves, uint32_t dimension) {
-    float sums[8] = {0};
-    uint32_t i = 0;
-    for (; i + 8 <= dimension; i += 8) {
-        for (uint32_t lane = 0; lane < 8; lane++) {
-            sums[lane] += query[i + lane] * edda_half_to_float(halves[i + lane]);
-        }
-    }
-    for (; i < dimension; i++) {
-        sums[i % 8] += query[i] * edda_half_to_float(halves[i]);
-    }
-    return ((sums[0] + sums[4]) + (sums[1] + sums[5])) + ((sums[2] + sums[6]) + (sums[3] + sums[7]));
-}
-
 static int prepare_scratch(const struct edda_vectors *self, struct edda_vectors_scratch *scratch,
                            size_t heap) {
     int error = EDDA_GROW(scratch->heap, scratch->heap_capacity, heap);
@@ -242,12 +225,6 @@ static int prepare_scratch(const struct edda_vectors *self, struct edda_vectors_
     scratch->floats = malloc(self->stride * sizeof *scratch->floats);
     scratch->query_capacity = scratch->query && scratch->floats ? self->stride : 0;
     return scratch->query_capacity ? 0 : EDDA_E_MEMORY;
-}
-
-static int compare_scored(const void *left, const void *right) {
-    float a = ((const struct edda_scored *)left)->score;
-    float b = ((const struct edda_scored *)right)->score;
-    return a > b ? -1 : a < b;
 }
 
 int edda_vectors_search(const struct edda_vectors *self, struct edda_vectors_scratch *scratch,
@@ -265,17 +242,20 @@ int edda_vectors_search(const struct edda_vectors *self, struct edda_vectors_scr
     }
     (void)quantise(scratch->floats, self->dimension, self->stride, scratch->query);
     struct edda_scored *heap = scratch->heap;
-    size_t held = scan_rows(self, scratch->query, wanted, test, context, heap);
+    size_t kernel_count;
+    const struct edda_vectors_kernel *kernels = edda_vectors_kernels(&kernel_count);
+    const struct edda_vectors_kernel *kernel = &kernels[kernel_count - 1];
+    size_t held = scan_rows(self, kernel->scan, scratch->query, wanted, test, context, heap);
     size_t kept = 0;
     for (size_t i = 0; i < held; i++) {
         uint32_t row = heap[i].slot;
-        float score = multiply(scratch->floats, self->halves + (size_t)row * self->dimension,
-                               self->dimension);
+        float score = kernel->multiply(scratch->floats,
+                                       self->halves + (size_t)row * self->dimension,
+                                       self->dimension);
         if (score > 0) {
             heap[kept++] = (struct edda_scored){score, self->slots[row]};
         }
     }
-    qsort(heap, kept, sizeof *heap, compare_scored);
     *ret_count = kept;
     return 0;
 }

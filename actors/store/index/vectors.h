@@ -56,8 +56,8 @@ struct edda_vectors_scratch {
 
 void edda_vectors_scratch_done(struct edda_vectors_scratch *scratch);
 
-/* The k rows of highest cosine > 0 that pass the test, in no order: scratch->heap[0..*ret_count).
- * A zero or non-finite query finds none. EDDA_E_MEMORY. */
+/* At most k * EDDA_VECTOR_AGAIN rows of cosine > 0 that pass the test, the k best surely among them, in
+ * no order: scratch->heap[0..*ret_count). A zero or non-finite query finds none. EDDA_E_MEMORY. */
 int edda_vectors_search(const struct edda_vectors *self, struct edda_vectors_scratch *scratch,
                         struct edda_floats query, size_t k, edda_vectors_test_fn test,
                         void *context, size_t *ret_count) EDDA_MUST_CHECK;
@@ -67,9 +67,15 @@ int edda_vectors_search(const struct edda_vectors *self, struct edda_vectors_scr
 typedef void (*edda_vectors_scan_fn)(const int8_t *rows, size_t stride, size_t count,
                                      const int8_t *query, int32_t *ret_products);
 
+/* The product of a query with one row of float16; eight sums side by side, added up in a fixed order,
+ * so that every kernel gives the same bits. */
+typedef float (*edda_vectors_multiply_fn)(const float *query, const uint16_t *halves,
+                                          uint32_t dimension);
+
 struct edda_vectors_kernel {
     const char *name; /* "plain", "avx2", "avx512vnni" */
     edda_vectors_scan_fn scan;
+    edda_vectors_multiply_fn multiply;
 };
 
 /* The kernels this processor can run, slowest first; the last is the one used. */

@@ -1,4 +1,5 @@
-/* actors/store/index/vectors_scan.c: the pass over all int8 rows, one function per instruction set. */
+/* actors/store/index/vectors_scan.c: the pass over all int8 rows, one function per instruction set.
+ */
 #include "actors/store/index/vectors.h"
 
 #if defined(__x86_64__)
@@ -16,7 +17,38 @@ static void scan_plain(const int8_t *rows, size_t stride, size_t count, const in
     }
 }
 
+static float add_up(const float sums[8]) {
+    return ((sums[0] + sums[4]) + (sums[1] + sums[5])) +
+           ((sums[2] + sums[6]) + (sums[3] + sums[7]));
+}
+
+static float multiply_plain(const float *query, const uint16_t *halves, uint32_t dimension) {
+    float sums[8] = {0};
+    for (uint32_t i = 0; i < dimension; i++) {
+        sums[i % 8] += query[i] * edda_half_to_float(halves[i]);
+    }
+    return add_up(sums);
+}
+
 #if defined(__x86_64__)
+
+/* No fused multiply-add: the plain kernel rounds twice. */
+__attribute__((target("avx,f16c"))) static float
+multiply_f16c(const float *query, const uint16_t *halves, uint32_t dimension) {
+    __m256 eight = _mm256_setzero_ps();
+    float sums[8];
+    uint32_t i = 0;
+    for (; i + 8 <= dimension; i += 8) {
+        __m256 values =
+            _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)(halves + i)));
+        eight = _mm256_add_ps(eight, _mm256_mul_ps(_mm256_loadu_ps(query + i), values));
+    }
+    _mm256_storeu_ps(sums, eight);
+    for (; i < dimension; i++) {
+        sums[i % 8] += query[i] * edda_half_to_float(halves[i]);
+    }
+    return add_up(sums);
+}
 
 /* maddubs wants unsigned times signed: |row| times the query with the row's signs. No pair
  * overflows int16 because nothing is -128: 2 * 127 * 127 < 32768. */
@@ -32,8 +64,7 @@ __attribute__((target("avx2"))) static void scan_avx2(const int8_t *rows, size_t
             __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(a), _mm256_sign_epi8(b, a));
             sum = _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, ones));
         }
-        __m128i half =
-            _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
+        __m128i half = _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
         half = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0x4E));
         half = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0xB1));
         ret_products[row] = _mm_cvtsi128_si32(half);
@@ -61,11 +92,12 @@ scan_vnni(const int8_t *rows, size_t stride, size_t count, const int8_t *query,
 }
 
 const struct edda_vectors_kernel *edda_vectors_kernels(size_t *ret_count) {
-    static const struct edda_vectors_kernel kernels[] = {
-        {"plain", scan_plain}, {"avx2", scan_avx2}, {"avx512vnni", scan_vnni}};
+    static const struct edda_vectors_kernel kernels[] = {{"plain", scan_plain, multiply_plain},
+                                                         {"avx2", scan_avx2, multiply_f16c},
+                                                         {"avx512vnni", scan_vnni, multiply_f16c}};
     __builtin_cpu_init();
     size_t count = 1;
-    if (__builtin_cpu_supports("avx2")) {
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c")) {
         count = 2;
         if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
             __builtin_cpu_supports("avx512vnni")) {
@@ -79,7 +111,7 @@ const struct edda_vectors_kernel *edda_vectors_kernels(size_t *ret_count) {
 #else
 
 const struct edda_vectors_kernel *edda_vectors_kernels(size_t *ret_count) {
-    static const struct edda_vectors_kernel kernels[] = {{"plain", scan_plain}};
+    static const struct edda_vectors_kernel kernels[] = {{"plain", scan_plain, multiply_plain}};
     *ret_count = 1;
     return kernels;
 }

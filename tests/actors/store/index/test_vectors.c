@@ -47,6 +47,12 @@ static int compare_down(const void *left, const void *right) {
     return a > b ? -1 : a < b;
 }
 
+static int compare_scored(const void *left, const void *right) {
+    float a = ((const struct edda_scored *)left)->score;
+    float b = ((const struct edda_scored *)right)->score;
+    return a > b ? -1 : a < b;
+}
+
 static void every_kernel_gives_the_same_integers(void **state) {
     (void)state;
     struct build build;
@@ -76,6 +82,29 @@ static void every_kernel_gives_the_same_integers(void **state) {
         }
         free(rows);
         free(query);
+    }
+    build_done(&build);
+}
+
+static void every_kernel_multiplies_to_the_same_bits(void **state) {
+    (void)state;
+    struct build build;
+    size_t kernel_count;
+    const struct edda_vectors_kernel *kernels = edda_vectors_kernels(&kernel_count);
+    build_init(&build, 7);
+    for (uint32_t dimension = 1; dimension < 200; dimension++) {
+        float query[200];
+        uint16_t halves[200];
+        fill_random(&build, query, 200);
+        for (size_t i = 0; i < 200; i++) {
+            float small = build_random(&build, 2) ? 1.0f : 1e-5f; /* denormal halves too */
+            halves[i] =
+                edda_half_from_float(small * (float)build_random(&build, 1001) / 1000.0f);
+        }
+        float expected = kernels[0].multiply(query, halves, dimension);
+        for (size_t k = 1; k < kernel_count; k++) {
+            assert_true(kernels[k].multiply(query, halves, dimension) == expected);
+        }
     }
     build_done(&build);
 }
@@ -116,6 +145,7 @@ static void compare_to_brute_force(struct build *build, const struct edda_vector
                                              test, NULL, &count),
                          0);
         assert_true(count >= WANTED);
+        qsort(scratch.heap, count, sizeof *scratch.heap, compare_scored);
         for (size_t i = 0; i < WANTED; i++) {
             uint32_t slot = scratch.heap[i].slot;
             assert_true(test(NULL, slot));
@@ -180,6 +210,7 @@ static void zero_and_infinite_rows_never_match(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kernel_gives_the_same_integers),
+        cmocka_unit_test(every_kernel_multiplies_to_the_same_bits),
         cmocka_unit_test(halves_keep_eleven_bits),
         cmocka_unit_test(a_search_finds_what_brute_force_finds),
         cmocka_unit_test(zero_and_infinite_rows_never_match),
