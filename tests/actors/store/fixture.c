@@ -1,0 +1,405 @@
+/* tests/actors/store/fixture.c: one ask after the other. */
+#include "tests/actors/store/fixture.h"
+
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "actors/runtime/clock.h"
+
+#define ARENA_BYTES (512u * 1024u * 1024u)
+
+static void on_ready(void *context) {
+    struct fixture *f = context;
+    f->ready++;
+}
+
+void fixture_open(struct fixture *f) {
+    char message[256];
+    struct edda_sqlite_options options = {
+        .loop = f->loop,
+        .directory = f->directory,
+        .threads = 2,
+        .lease_ms = f->lease_ms,
+        .index_bytes = f->index_bytes,
+        .events = {on_ready, f},
+    };
+    int error = edda_sqlite_open(&options, message, sizeof(message), &f->backend);
+    if (error) {
+        fail_msg("%s", message);
+    }
+}
+
+void fixture_close(struct fixture *f) {
+    edda_backend_destroy(&f->backend);
+}
+
+struct fixture *fixture_new(void) {
+    struct fixture *f = calloc(1, sizeof(*f));
+    assert_non_null(f);
+    snprintf(f->directory, sizeof(f->directory), "/tmp/edda-store-XXXXXX");
+    assert_non_null(mkdtemp(f->directory));
+    f->loop = edda_loop_new("test");
+    edda_arena_init(&f->arena, ARENA_BYTES);
+    fixture_open(f);
+    return f;
+}
+
+void fixture_free(struct fixture **f_p) {
+    struct fixture *f = *f_p;
+    static const char *const names[] = {"edda.db", "edda.db-wal", "edda.db-shm", "store.lock"};
+    char path[128];
+    edda_backend_destroy(&f->backend);
+    edda_loop_destroy(&f->loop);
+    edda_arena_done(&f->arena);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        snprintf(path, sizeof(path), "%s/%s", f->directory, names[i]);
+        unlink(path);
+    }
+    rmdir(f->directory);
+    free(f);
+    *f_p = NULL;
+}
+
+/* ---- asking ---- */
+
+struct question {
+    struct fixture *f;
+    enum edda_backend_operation operation;
+    uint16_t type;
+    void *ret_record;
+    bool answered;
+};
+
+/* A body is copied by its codec: so every answer is also one that fits its message. */
+static void copy_body(struct question *question, const void *record) {
+    struct edda_buffer buffer;
+    edda_buffer_init(&buffer, 4 * 1024 * 1024);
+    assert_int_equal(edda_body_encode(question->type, record, &buffer), 0);
+    assert_true(buffer.size <= 1024 * 1024);
+    char *kept = edda_arena_take(&question->f->arena, buffer.size + 1);
+    assert_non_null(kept);
+    memcpy(kept, buffer.data, buffer.size);
+    struct edda_bytes bytes = {(const uint8_t *)kept, buffer.size};
+    edda_buffer_done(&buffer);
+    assert_int_equal(
+        edda_body_decode(question->type, bytes, &question->f->arena, question->ret_record), 0);
+}
+
+static void copy_claims(struct question *question, const struct edda_claims *claims) {
+    struct edda_arena *arena = &question->f->arena;
+    struct edda_claims *copy = question->ret_record;
+    *copy = *claims;
+    copy->items = edda_arena_take(arena, (claims->count + 1) * sizeof(*copy->items));
+    for (size_t i = 0; i < claims->count; i++) {
+        copy->items[i] = claims->items[i];
+        copy->items[i].project = edda_arena_text(arena, claims->items[i].project);
+        copy->items[i].title = edda_arena_text(arena, claims->items[i].title);
+        copy->items[i].format = edda_arena_text(arena, claims->items[i].format);
+        copy->items[i].heading = edda_arena_text(arena, claims->items[i].heading);
+        copy->items[i].text = edda_arena_text(arena, claims->items[i].text);
+    }
+}
+
+static void on_done(void *context, const struct edda_backend_answer *answer) {
+    struct question *question = context;
+    struct fixture *f = question->f;
+    f->error = answer->error;
+    snprintf(f->text, sizeof(f->text), "%s", answer->text ? answer->text : "");
+    if (!answer->error && question->ret_record) {
+        if (question->operation == EDDA_BACKEND_CLAIM) {
+            copy_claims(question, answer->record);
+        } else if (question->type == EDDA_BODY_NONE) {
+            memcpy(question->ret_record, answer->record,
+                   edda_backend_result_size(question->operation));
+        } else {
+            copy_body(question, answer->record);
+        }
+    }
+    question->answered = true;
+    edda_loop_stop(f->loop);
+}
+
+int ask_in(struct fixture *f, const char *project, enum edda_backend_operation operation,
+           uint64_t fence, const void *arguments, const void *input, uint16_t type,
+           void *ret_record) {
+    struct question question = {f, operation, type, ret_record, false};
+    struct edda_backend_request request = {
+        .operation = operation,
+        .project = edda_text_of(project),
+        .fence = fence,
+        .arguments = arguments,
+        .input = input,
+        .done = on_done,
+        .context = &question,
+    };
+    assert_int_equal(edda_backend_submit(f->backend, &request), 0);
+    while (!question.answered) {
+        edda_loop_run(f->loop);
+    }
+    return f->error;
+}
+
+int ask(struct fixture *f, enum edda_backend_operation operation, uint64_t fence,
+        const void *arguments, const void *input, uint16_t type, void *ret_record) {
+    return ask_in(f, PROJECT, operation, fence, arguments, input, type, ret_record);
+}
+
+/* ---- words ---- */
+
+struct edda_uuid accept_parts(struct fixture *f, const char *title, const char *const *texts,
+                              size_t count) {
+    struct edda_text parts[64];
+    struct edda_store_accepted accepted;
+    struct edda_store_accept accept = {.memo = edda_uuid_new(), .title = edda_text_of(title)};
+    assert_true(count <= 64);
+    for (size_t i = 0; i < count; i++) {
+        parts[i] = edda_text_of(texts[i]);
+        accept.content_bytes += parts[i].size;
+    }
+    accept.parts = (struct edda_texts){parts, count};
+    int error = ask(f, EDDA_BACKEND_ACCEPT, 0, &accept, NULL, EDDA_BODY_STORE_ACCEPTED, &accepted);
+    assert_int_equal(error, 0);
+    assert_true(edda_uuid_equal(&accepted.memo, &accept.memo));
+    return accepted.memo;
+}
+
+struct edda_uuid accept_text(struct fixture *f, const char *title, const char *text) {
+    return accept_parts(f, title, &text, 1);
+}
+
+struct edda_store_select select_memo(struct fixture *f, const struct edda_uuid *memo) {
+    char *text = edda_arena_take(&f->arena, EDDA_UUID_TEXT);
+    edda_uuid_format(memo, text);
+    return (struct edda_store_select){.id = edda_text_of(text)};
+}
+
+int patch_text(struct fixture *f, const struct edda_uuid *memo, const char *text) {
+    struct edda_text part = edda_text_of(text);
+    struct edda_store_patch patch = {.id = select_memo(f, memo).id,
+                                     .set = EDDA_PATCH_CONTENT,
+                                     .parts = {&part, 1},
+                                     .content_bytes = part.size};
+    return ask(f, EDDA_BACKEND_PATCH, 0, &patch, NULL, EDDA_BODY_STORE_ACCEPTED, NULL);
+}
+
+int patch_title(struct fixture *f, const struct edda_uuid *memo, const char *title) {
+    struct edda_store_patch patch = {
+        .id = select_memo(f, memo).id, .set = EDDA_PATCH_TITLE, .title = edda_text_of(title)};
+    return ask(f, EDDA_BACKEND_PATCH, 0, &patch, NULL, EDDA_BODY_STORE_ACCEPTED, NULL);
+}
+
+int delete_memo(struct fixture *f, const struct edda_uuid *memo) {
+    struct edda_store_select select = select_memo(f, memo);
+    return ask(f, EDDA_BACKEND_DELETE, 0, &select, NULL, EDDA_BODY_EMPTY, NULL);
+}
+
+struct edda_claims claim_jobs(struct fixture *f, uint32_t limit) {
+    struct edda_claim claim = {limit};
+    struct edda_claims claims = {0};
+    assert_int_equal(ask(f, EDDA_BACKEND_CLAIM, 0, &claim, NULL, EDDA_BODY_NONE, &claims), 0);
+    return claims;
+}
+
+void vector_of(struct edda_text text, float ret_vector[DIMENSION]) {
+    for (size_t i = 0; i < DIMENSION; i++) {
+        ret_vector[i] = 0.01f;
+    }
+    for (size_t i = 0; i < text.size; i++) {
+        ret_vector[(unsigned char)text.data[i] % DIMENSION] += 1;
+    }
+}
+
+/* One chunk a paragraph. */
+static struct edda_chunks cut(struct fixture *f, const struct edda_claimed *job) {
+    struct edda_chunk *items = edda_arena_take(&f->arena, 1024 * sizeof(*items));
+    float *vectors = edda_arena_take(&f->arena, 1024 * DIMENSION * sizeof(*vectors));
+    struct edda_chunks chunks = {.chunks = {items, 0},
+                                 .title = job->title,
+                                 .model = EDDA_TEXT("test-4"),
+                                 .dimension = DIMENSION};
+    const char *at = job->text.data;
+    const char *end = at + job->text.size;
+    while (at < end && chunks.chunks.count < 1024) {
+        const char *stop = memmem(at, (size_t)(end - at), "\n\n", 2);
+        const char *next = stop ? stop + 2 : end;
+        stop = stop ? stop : end;
+        if (stop > at && strspn(at, " \n") < (size_t)(stop - at)) {
+            struct edda_chunk *chunk = &items[chunks.chunks.count];
+            chunk->text = (struct edda_text){at, (size_t)(stop - at)};
+            chunk->number = (uint32_t)chunks.chunks.count;
+            chunk->start = job->first_byte + (uint32_t)(at - job->text.data);
+            chunk->end = chunk->start + (uint32_t)chunk->text.size;
+            vector_of(chunk->text, vectors + chunks.chunks.count++ * DIMENSION);
+        }
+        at = next;
+    }
+    chunks.vectors = (struct edda_floats){(const uint8_t *)vectors,
+                                          chunks.chunks.count * DIMENSION * sizeof(*vectors)};
+    return chunks;
+}
+
+struct edda_store_stored commit_job(struct fixture *f, const struct edda_claimed *job,
+                                    uint64_t token) {
+    struct edda_store_put_chunks put = {job->job, job->memo, job->version, job->part};
+    struct edda_store_stored stored = {0};
+    struct edda_chunks chunks = cut(f, job);
+    int error =
+        ask(f, EDDA_BACKEND_PUT_CHUNKS, token, &put, &chunks, EDDA_BODY_STORE_STORED, &stored);
+    if (error) {
+        fail_msg("put_chunks: %s %s", edda_error_name(error), f->text);
+    }
+    return stored;
+}
+
+int fail_job(struct fixture *f, const struct edda_claimed *job, uint64_t token,
+             enum edda_job_event event) {
+    struct edda_failure failure = {
+        .lease = {job->job, token}, .event = event, .reason = EDDA_TEXT("because")};
+    struct edda_failed failed;
+    assert_int_equal(ask(f, EDDA_BACKEND_FAIL, 0, &failure, NULL, EDDA_BODY_NONE, &failed), 0);
+    return failed.stale ? 0 : failed.dead ? 2 : 1;
+}
+
+uint64_t renew_job(struct fixture *f, const struct edda_claimed *job, uint64_t token) {
+    struct edda_lease lease = {job->job, token};
+    struct edda_leases leases = {&lease, 1};
+    struct edda_store_count count;
+    assert_int_equal(ask(f, EDDA_BACKEND_RENEW, 0, &leases, NULL, EDDA_BODY_STORE_COUNT, &count),
+                     0);
+    return count.count;
+}
+
+size_t process_all(struct fixture *f) {
+    size_t done = 0;
+    for (;;) {
+        struct edda_claims claims = claim_jobs(f, 16);
+        if (claims.count == 0) {
+            return done;
+        }
+        for (size_t i = 0; i < claims.count; i++) {
+            assert_false(commit_job(f, &claims.items[i], claims.items[i].token).stale);
+            done++;
+        }
+    }
+}
+
+struct edda_store_status full_status_of(struct fixture *f, const struct edda_uuid *memo) {
+    struct edda_store_select select = select_memo(f, memo);
+    struct edda_store_status status = {0};
+    assert_int_equal(ask(f, EDDA_BACKEND_STATUS, 0, &select, NULL, EDDA_BODY_STORE_STATUS, &status),
+                     0);
+    return status;
+}
+
+const char *status_of(struct fixture *f, const struct edda_uuid *memo) {
+    struct edda_store_status status = full_status_of(f, memo);
+    return edda_arena_text(&f->arena, status.status).data;
+}
+
+int get_memo(struct fixture *f, const struct edda_uuid *memo, struct edda_store_memo *ret_memo) {
+    struct edda_store_select select = select_memo(f, memo);
+    return ask(f, EDDA_BACKEND_GET, 0, &select, NULL, EDDA_BODY_STORE_MEMO, ret_memo);
+}
+
+struct edda_hits search_filtered(struct fixture *f, const char *query,
+                                 struct edda_store_filter *filters, size_t count) {
+    struct edda_store_search arguments = {
+        .query = edda_text_of(query), .limit = 50, .filters = {filters, count}};
+    float vector[DIMENSION];
+    vector_of(arguments.query, vector);
+    struct edda_embeddings embeddings = {.model = EDDA_TEXT("test-4"),
+                                         .dimension = DIMENSION,
+                                         .count = 1,
+                                         .vectors = {(const uint8_t *)vector, sizeof(vector)}};
+    struct edda_hits hits = {0};
+    int error = ask(f, EDDA_BACKEND_SEARCH, 0, &arguments, &embeddings, EDDA_BODY_HITS, &hits);
+    assert_int_equal(error, 0);
+    return hits;
+}
+
+struct edda_hits search(struct fixture *f, const char *query) {
+    return search_filtered(f, query, NULL, 0);
+}
+
+/* ---- beside the store ---- */
+
+static sqlite3 *open_beside(struct fixture *f) {
+    char path[128];
+    sqlite3 *handle = NULL;
+    snprintf(path, sizeof(path), "%s/edda.db", f->directory);
+    assert_int_equal(sqlite3_open(path, &handle), SQLITE_OK);
+    sqlite3_busy_timeout(handle, 5000);
+    return handle;
+}
+
+int64_t sql_integer(struct fixture *f, const char *sql) {
+    sqlite3 *handle = open_beside(f);
+    sqlite3_stmt *query = NULL;
+    if (sqlite3_prepare_v2(handle, sql, -1, &query, NULL) != SQLITE_OK) {
+        fail_msg("%s: %s", sql, sqlite3_errmsg(handle));
+    }
+    assert_int_equal(sqlite3_step(query), SQLITE_ROW);
+    int64_t value = sqlite3_column_int64(query, 0);
+    sqlite3_finalize(query);
+    sqlite3_close(handle);
+    return value;
+}
+
+void sql_run(struct fixture *f, const char *sql) {
+    sqlite3 *handle = open_beside(f);
+    if (sqlite3_exec(handle, sql, NULL, NULL, NULL) != SQLITE_OK) {
+        fail_msg("%s: %s", sql, sqlite3_errmsg(handle));
+    }
+    sqlite3_close(handle);
+}
+
+void let_time_pass(struct fixture *f) {
+    sql_run(f, "UPDATE job SET run_at_ms = 0 WHERE state = 0;"
+               "UPDATE job SET lease_until_ms = 1 WHERE state = 1");
+}
+
+void check_tables(struct fixture *f) {
+    static const char *const must_be_zero[] = {
+        /* G1: an accepted memo is complete, or has an open job, or is dead and says why. */
+        "SELECT count(*) FROM memo m JOIN version v ON v.id = m.latest_version WHERE m.deleted_ms "
+        "= 0"
+        " AND NOT (v.state = 1 OR (v.state = 2 AND v.error IS NOT NULL) OR (v.state = 0 AND EXISTS"
+        " (SELECT 1 FROM job j WHERE j.id >> 12 = v.id AND j.state IN (0, 1))))",
+        "SELECT count(*) FROM memo m WHERE m.latest_version = 0"
+        " OR NOT EXISTS (SELECT 1 FROM version v WHERE v.id = m.latest_version)",
+        /* The counter is what it counts. */
+        "SELECT count(*) FROM version v WHERE v.state IN (0, 1, 2) AND v.open_jobs <>"
+        " (SELECT count(*) FROM job j WHERE j.id >> 12 = v.id AND j.state <> 2)",
+        "SELECT count(*) FROM version v WHERE v.state = 1 AND v.open_jobs <> 0",
+        /* G2: chunks exactly once, each with its vector and terms. */
+        "SELECT count(*) FROM version v WHERE v.state IN (0, 1, 2) AND v.chunks <>"
+        " (SELECT count(*) FROM chunk c WHERE c.id >> 22 = v.id)",
+        "SELECT count(*) FROM chunk c LEFT JOIN chunk_index i ON i.id = c.id"
+        " WHERE i.id IS NULL OR i.vector IS NULL OR length(i.vector) <> 16",
+        "SELECT count(*) FROM part p WHERE p.chunks <>"
+        " (SELECT count(*) FROM chunk c WHERE c.id >> 10 = p.id)",
+        /* G8: a job that is not done has brought nothing in, one that is done has no lease. */
+        "SELECT count(*) FROM job j WHERE j.state <> 2 AND EXISTS"
+        " (SELECT 1 FROM chunk c WHERE c.id >> 10 = j.id)",
+        "SELECT count(*) FROM job WHERE state <> 1 AND lease_until_ms <> 0",
+        /* Readers see only what is complete; projects count right. */
+        "SELECT count(*) FROM memo m JOIN version v ON v.id = m.current_version"
+        " WHERE m.deleted_ms = 0 AND v.state <> 1",
+        "SELECT count(*) FROM project p WHERE p.memos <>"
+        " (SELECT count(*) FROM memo m WHERE m.project = p.id AND m.deleted_ms = 0)",
+        "SELECT count(*) FROM project p WHERE p.chunks <> (SELECT coalesce(sum(v.chunks), 0) FROM "
+        "memo m"
+        " JOIN version v ON v.id = m.current_version WHERE m.project = p.id AND m.deleted_ms = 0)",
+    };
+    for (size_t i = 0; i < sizeof(must_be_zero) / sizeof(must_be_zero[0]); i++) {
+        int64_t count = sql_integer(f, must_be_zero[i]);
+        if (count) {
+            fail_msg("%lld rows: %s", (long long)count, must_be_zero[i]);
+        }
+    }
+    assert_int_equal(sql_integer(f, "SELECT count(*) FROM pragma_integrity_check() WHERE"
+                                    " integrity_check <> 'ok'"),
+                     0);
+}

@@ -1,0 +1,102 @@
+/* tests/actors/store/fixture.h: a store in a fresh directory, asked one thing after the other.
+ *
+ *   struct fixture *f = fixture_new();
+ *   struct edda_uuid memo = accept_text(f, "Title", "Some text.");
+ *   process_all(f);                              // claims and commits every job
+ *   assert_string_equal(status_of(f, &memo), "processed");
+ *   fixture_free(&f);
+ *
+ * Every ask runs the store's loop until the answer is there. Results are copied into the fixture
+ * and live until it is freed. Threads: the test's one. */
+#ifndef EDDA_TESTS_STORE_FIXTURE_H
+#define EDDA_TESTS_STORE_FIXTURE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "actors/store/backend.h"
+#include "actors/store/sqlite/sqlite.h"
+#include "proto/body.h"
+#include "proto/uuid.h"
+
+#define PROJECT   "p"
+#define DIMENSION 4
+
+struct fixture {
+    char directory[64];
+    edda_loop_t *loop;
+    edda_backend_t *backend;
+    struct edda_arena arena;
+    int64_t lease_ms;
+    size_t index_bytes;
+    unsigned ready; /* how often the store said that jobs are ready */
+    int error;      /* of the last ask */
+    char text[256]; /* its words */
+};
+
+struct fixture *fixture_new(void);
+void fixture_free(struct fixture **f_p);
+
+/* Closes the store, or opens it again over the same directory. */
+void fixture_close(struct fixture *f);
+void fixture_open(struct fixture *f);
+
+/* Asks and returns the error. type is the result's body type, EDDA_BODY_NONE for the store's own
+ * records; *ret_record (may be NULL) is a copy. */
+int ask(struct fixture *f, enum edda_backend_operation operation, uint64_t fence,
+        const void *arguments, const void *input, uint16_t type, void *ret_record);
+int ask_in(struct fixture *f, const char *project, enum edda_backend_operation operation,
+           uint64_t fence, const void *arguments, const void *input, uint16_t type,
+           void *ret_record);
+
+/* ---- in the words of tests; each fails the test when the store says no ---- */
+
+struct edda_uuid accept_text(struct fixture *f, const char *title, const char *text);
+struct edda_uuid accept_parts(struct fixture *f, const char *title, const char *const *texts,
+                              size_t count);
+int patch_text(struct fixture *f, const struct edda_uuid *memo, const char *text);
+int patch_title(struct fixture *f, const struct edda_uuid *memo, const char *title);
+int delete_memo(struct fixture *f, const struct edda_uuid *memo);
+
+/* Leases up to limit jobs; the copy lives until the fixture is freed. */
+struct edda_claims claim_jobs(struct fixture *f, uint32_t limit);
+
+/* Commits a claimed job by token: one chunk a paragraph, each with a vector. */
+struct edda_store_stored commit_job(struct fixture *f, const struct edda_claimed *job,
+                                    uint64_t token);
+/* 0 stale, 1 changed, 2 changed and dead. */
+int fail_job(struct fixture *f, const struct edda_claimed *job, uint64_t token,
+             enum edda_job_event event);
+uint64_t renew_job(struct fixture *f, const struct edda_claimed *job, uint64_t token);
+
+/* Claims and commits until nothing is claimable; returns how many jobs. */
+size_t process_all(struct fixture *f);
+
+const char *status_of(struct fixture *f, const struct edda_uuid *memo);
+struct edda_store_status full_status_of(struct fixture *f, const struct edda_uuid *memo);
+int get_memo(struct fixture *f, const struct edda_uuid *memo, struct edda_store_memo *ret_memo);
+struct edda_hits search(struct fixture *f, const char *query);
+struct edda_hits search_filtered(struct fixture *f, const char *query,
+                                 struct edda_store_filter *filters, size_t count);
+
+/* The vector that commit_job gives every chunk of text. */
+void vector_of(struct edda_text text, float ret_vector[DIMENSION]);
+
+/* ---- beside the store, through a connection of its own ---- */
+
+int64_t sql_integer(struct fixture *f, const char *sql);
+void sql_run(struct fixture *f, const char *sql);
+
+/* Makes back-offs and leases over. */
+void let_time_pass(struct fixture *f);
+
+struct edda_store_select select_memo(struct fixture *f, const struct edda_uuid *memo);
+
+/* What must hold of the tables at any time: G1, G2, G8 of the design. */
+void check_tables(struct fixture *f);
+
+#endif
