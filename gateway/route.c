@@ -29,7 +29,8 @@ static bool match(const char *pattern, struct edda_text path, struct edda_text *
             return false;
         }
     }
-    return at == path.size || (at + 1 == path.size && path.data[at] == '/');
+    bool slash = at + 1 == path.size && path.data[at] == '/' && at > 0 && path.data[at - 1] != '/';
+    return at == path.size || slash;
 }
 
 const struct edda_route *edda_route_find(enum edda_method method, struct edda_text path,

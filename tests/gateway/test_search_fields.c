@@ -1,0 +1,158 @@
+/* tests/gateway/test_search_fields.c: coercions of limit and query, refusals of filters. */
+#include <stdio.h>
+
+#include "gateway/search_fields.h"
+#include "tests/proto/cmocka.h"
+
+static struct edda_arena arena;
+static struct edda_search_fields fields;
+static json_t *json;
+
+static int start(void **state) {
+    (void)state;
+    edda_arena_init(&arena, (size_t)1 << 20);
+    json = NULL;
+    return 0;
+}
+
+static int stop(void **state) {
+    (void)state;
+    json_decref(json);
+    edda_arena_done(&arena);
+    return 0;
+}
+
+static void expect(const char *text, const char *wanted) {
+    const char *message = NULL;
+    json_decref(json);
+    json = NULL;
+    if (text) {
+        struct edda_bytes bytes = {(const uint8_t *)text, strlen(text)};
+        assert_int_equal(edda_read_json(bytes, &json, &message), 0);
+    }
+    int error = edda_search_check(json, &arena, &fields, &message);
+    if (wanted) {
+        assert_int_equal(error, EDDA_E_INVALID);
+        assert_string_equal(message, wanted);
+    } else if (error) {
+        fail_msg("%s: %s", text, message);
+    }
+}
+
+static void a_query_is_required(void **state) {
+    (void)state;
+    expect(NULL, "Query is required");
+    expect("{}", "Query is required");
+    expect("[]", "Query is required");
+    expect("{\"query\":\"\"}", "Query is required");
+    expect("{\"query\":null}", "Query is required");
+    expect("{\"query\":[\"a\"]}", "Query is required");
+    expect("{\"query\":5}", NULL);
+    assert_true(edda_text_is(fields.query, "5"));
+    assert_int_equal(fields.limit, 10);
+}
+
+static void expect_limit(const char *value, uint32_t limit, const char *wanted) {
+    char text[128];
+    (void)snprintf(text, sizeof text, "{\"query\":\"q\",\"limit\":%s}", value);
+    expect(text, wanted);
+    if (!wanted) {
+        assert_int_equal(fields.limit, limit);
+    }
+}
+
+static void limits_are_coerced_and_bounded(void **state) {
+    (void)state;
+    expect_limit("0", 10, NULL);
+    expect_limit("null", 10, NULL);
+    expect_limit("\"\"", 10, NULL);
+    expect_limit("\"2\"", 2, NULL);
+    expect_limit("1.5", 2, NULL);
+    expect_limit("0.2", 1, NULL);
+    expect_limit("50", 50, NULL);
+    expect_limit("51", 0, "Limit must be less than or equal to 50");
+    expect_limit("1e300", 0, "Limit must be less than or equal to 50");
+    expect_limit("\"51\"", 0, "Limit must be less than or equal to 50");
+    expect_limit("-1", 0, "Limit must be greater than or equal to 1");
+    expect_limit("\"abc\"", 0, "Limit must be a number");
+    expect_limit("\"2x\"", 0, "Limit must be a number");
+    expect_limit("[]", 0, "Limit must be a number");
+    expect_limit("true", 0, "Limit must be a number");
+}
+
+static void expect_filter(const char *filter, const char *wanted) {
+    char text[512];
+    char message[256];
+    (void)snprintf(text, sizeof text, "{\"query\":\"q\",\"filters\":[%s]}", filter);
+    (void)snprintf(message, sizeof message, "Invalid filter: %s", wanted ? wanted : "");
+    expect(text, wanted ? message : NULL);
+}
+
+#define FILTER(field, operator, value, type)                                                       \
+    "{\"field\":\"" field "\",\"operator\":\"" operator "\",\"value\":" value                      \
+    ",\"filter_type\":\"" type "\"}"
+
+static void filters_are_refused_in_the_contracts_words(void **state) {
+    static const char missing[] = "Filter must have field, operator, value, and filter_type";
+    (void)state;
+    expect("{\"query\":\"q\",\"filters\":{}}", "Filters must be a list");
+    expect("{\"query\":\"q\",\"filters\":\"x\"}", "Filters must be a list");
+    expect("{\"query\":\"q\",\"filters\":null}", NULL);
+    expect_filter("{}", missing);
+    expect_filter("7", missing);
+    expect_filter("{\"field\":\"title\",\"operator\":\"eq\",\"filter_type\":\"native_field\"}",
+                  missing);
+    expect_filter(FILTER("title", "like", "\"x\"", "native_field"),
+                  "Invalid operator. Must be one of: eq, neq, contains, startswith, endswith, in, "
+                  "not_in");
+    expect_filter(FILTER("title", "eq", "\"x\"", "field"),
+                  "Invalid filter type. Must be one of: native_field, custom_metadata, scope");
+    expect_filter(FILTER("uuid", "eq", "\"x\"", "native_field"),
+                  "Invalid field for native_field filter. Must be one of: title, source, "
+                  "client_reference_id, tags");
+    expect_filter(FILTER("title", "in", "\"x\"", "native_field"),
+                  "Value must be a list for in or not_in operators");
+    expect_filter(FILTER("tags", "eq", "\"x\"", "native_field"),
+                  "Value must be a list for tags filter");
+    expect_filter(FILTER("tags", "in", "[1]", "native_field"),
+                  "Value must be a list of strings for tags filter");
+    expect_filter(FILTER("tags", "eq", "[\"x\"]", "native_field"),
+                  "Operator must be in or not_in for tags filter");
+}
+
+static void values_are_compared_as_text(void **state) {
+    (void)state;
+    expect_filter(FILTER("level", "eq", "7", "custom_metadata"), NULL);
+    assert_int_equal(fields.filters.count, 1);
+    assert_true(edda_text_is(fields.filters.items[0].values.items[0], "7"));
+    expect_filter(FILTER("level", "eq", "7.0", "custom_metadata"), NULL);
+    assert_true(edda_text_is(fields.filters.items[0].values.items[0], "7"));
+    expect_filter(FILTER("level", "eq", "0.1", "custom_metadata"), NULL);
+    assert_true(edda_text_is(fields.filters.items[0].values.items[0], "0.1"));
+    expect_filter(FILTER("ok", "eq", "true", "scope"), NULL);
+    assert_true(edda_text_is(fields.filters.items[0].values.items[0], "true"));
+    expect_filter(FILTER("level", "in", "[7,\"a\"]", "custom_metadata"), NULL);
+    assert_int_equal(fields.filters.items[0].values.count, 2);
+    assert_true(edda_text_is(fields.filters.items[0].values.items[1], "a"));
+    expect_filter(FILTER("tags", "not_in", "[]", "native_field"), NULL);
+    assert_int_equal(fields.filters.items[0].values.count, 0);
+}
+
+static void comparing_with_null_finds_nothing(void **state) {
+    (void)state;
+    expect_filter(FILTER("level", "eq", "null", "custom_metadata"), NULL);
+    assert_true(fields.nothing);
+    expect_filter(FILTER("level", "eq", "1", "custom_metadata"), NULL);
+    assert_false(fields.nothing);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_query_is_required, start, stop),
+        cmocka_unit_test_setup_teardown(limits_are_coerced_and_bounded, start, stop),
+        cmocka_unit_test_setup_teardown(filters_are_refused_in_the_contracts_words, start, stop),
+        cmocka_unit_test_setup_teardown(values_are_compared_as_text, start, stop),
+        cmocka_unit_test_setup_teardown(comparing_with_null_finds_nothing, start, stop),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
