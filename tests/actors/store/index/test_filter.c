@@ -1,4 +1,4 @@
-#include "build.h"
+#include "tests/actors/store/index/build.h"
 
 #include "proto/filter.h"
 
@@ -23,7 +23,8 @@ static bool passes_one(const struct edda_memo_attributes *attributes, const char
     return passes(attributes, type, field, operator_name, (struct edda_texts){&text, 1});
 }
 
-#define VIEW(literal) {(literal), sizeof(literal) - 1}
+#define VIEW(literal)                                                                              \
+    { (literal), sizeof(literal) - 1 }
 
 static const struct edda_memo_attributes memo = {
     .title = VIEW("Ärger im Büro 100%"),
@@ -144,8 +145,8 @@ static void unreadable_metadata_has_no_keys(void **state) {
 
 static const char *check(const char *field, const char *operator_name, const char *type,
                          enum edda_filter_shape shape) {
-    struct edda_store_filter filter = {edda_text_of(field), edda_text_of(operator_name),
-                                       edda_text_of(type), {0}};
+    struct edda_store_filter filter = {
+        edda_text_of(field), edda_text_of(operator_name), edda_text_of(type), {0}};
     return edda_filter_check_shape(&filter, shape);
 }
 
@@ -181,8 +182,8 @@ static void refusals_use_the_contracts_words(void **state) {
 static void a_message_with_two_values_for_eq_is_refused(void **state) {
     (void)state;
     struct edda_text values[2] = {EDDA_TEXT("a"), EDDA_TEXT("b")};
-    struct edda_store_filter filter = {EDDA_TEXT("title"), EDDA_TEXT("eq"), EDDA_TEXT(NATIVE),
-                                       {values, 2}};
+    struct edda_store_filter filter = {
+        EDDA_TEXT("title"), EDDA_TEXT("eq"), EDDA_TEXT(NATIVE), {values, 2}};
     edda_filter_t *compiled;
     assert_non_null(edda_filter_check(&filter));
     assert_int_equal(edda_filter_new(&(struct edda_store_filters){&filter, 1}, &compiled),

@@ -1,4 +1,4 @@
-#include "build.h"
+#include "tests/actors/store/index/build.h"
 
 #include "actors/store/index/grams.h"
 
@@ -130,8 +130,8 @@ static void rescoring_lifts_the_chunk_that_spells_alike(void **state) {
     struct edda_index_result result = build_search(&build, index, "ship dampfschiff", NULL);
     assert_int_equal(result.count, 2);
     for (size_t i = 0; i < 2; i++) {
-        fetched[i] = (struct edda_index_text){.text =
-                                                  edda_text_of(texts[result.items[i].memo - 1])};
+        fetched[i] =
+            (struct edda_index_text){.text = edda_text_of(texts[result.items[i].memo - 1])};
     }
     assert_int_equal(edda_index_rescore(index, build.scratch, fetched, 10, &result), 0);
     assert_int_equal(result.count, 2);
@@ -144,8 +144,8 @@ static void rescoring_lifts_the_chunk_that_spells_alike(void **state) {
 static void candidates_that_are_gone_are_left_out(void **state) {
     (void)state;
     struct build build;
-    struct edda_index_text fetched[3] = {{.text = EDDA_TEXT("marble")}, {0},
-                                         {.text = EDDA_TEXT("marble")}};
+    struct edda_index_text fetched[3] = {
+        {.text = EDDA_TEXT("marble")}, {0}, {.text = EDDA_TEXT("marble")}};
     build_init(&build, 3);
     edda_index_t *index = edda_index_new(NULL);
     for (uint64_t memo = 1; memo <= 3; memo++) {

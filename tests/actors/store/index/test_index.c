@@ -1,7 +1,7 @@
-#include "build.h"
+#include "tests/actors/store/index/build.h"
 
 #define CHUNKS 600
-#define MEMOS 150
+#define MEMOS  150
 
 static void assert_same(const struct edda_index_hit *expected, size_t expected_count,
                         const struct edda_index_result *result) {
@@ -143,8 +143,8 @@ static void filters_and_expiry_are_applied_before_the_cut(void **state) {
         assert_int_equal(edda_index_publish(index, memo, &attributes, 0), 0);
     }
     struct edda_text value = EDDA_TEXT("wanted");
-    struct edda_store_filter filter = {EDDA_TEXT("source"), EDDA_TEXT("eq"),
-                                       EDDA_TEXT("native_field"), {&value, 1}};
+    struct edda_store_filter filter = {
+        EDDA_TEXT("source"), EDDA_TEXT("eq"), EDDA_TEXT("native_field"), {&value, 1}};
     edda_filter_t *compiled;
     assert_int_equal(edda_filter_new(&(struct edda_store_filters){&filter, 1}, &compiled), 0);
     struct build_chunk asked = build_chunk(&build, 1);
@@ -271,8 +271,7 @@ static void a_ninth_model_is_refused(void **state) {
             .dimension = 2,
             .vector = {(const uint8_t *)chunk.vector, 8},
         };
-        assert_int_equal(edda_index_add(index, 1, &item),
-                         i < EDDA_INDEX_MODELS ? 0 : EDDA_E_LIMIT);
+        assert_int_equal(edda_index_add(index, 1, &item), i < EDDA_INDEX_MODELS ? 0 : EDDA_E_LIMIT);
     }
     edda_index_destroy(&index);
     build_done(&build);

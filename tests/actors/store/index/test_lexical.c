@@ -1,4 +1,4 @@
-#include "build.h"
+#include "tests/actors/store/index/build.h"
 
 #include <math.h>
 

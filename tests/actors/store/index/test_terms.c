@@ -1,4 +1,4 @@
-#include "build.h"
+#include "tests/actors/store/index/build.h"
 
 static void a_vector_holds_each_word_with_its_count(void **state) {
     (void)state;
@@ -83,9 +83,9 @@ static void bytes_that_are_no_vector_are_refused(void **state) {
     (void)state;
     assert_int_equal(READ("\x01\x02\x05\x00"), 0);
     assert_int_equal(READ(""), EDDA_E_MALFORMED);
-    assert_int_equal(READ("\x02\x02\x05\x00"), EDDA_E_MALFORMED);         /* format */
-    assert_int_equal(READ("\x01\x02\x05\x01"), EDDA_E_MALFORMED);         /* a term is missing */
-    assert_int_equal(READ("\x01\x02\x05\x00\x00"), EDDA_E_MALFORMED);     /* a byte is left */
+    assert_int_equal(READ("\x02\x02\x05\x00"), EDDA_E_MALFORMED);     /* format */
+    assert_int_equal(READ("\x01\x02\x05\x01"), EDDA_E_MALFORMED);     /* a term is missing */
+    assert_int_equal(READ("\x01\x02\x05\x00\x00"), EDDA_E_MALFORMED); /* a byte is left */
     assert_int_equal(READ("\x01\x02\x05\x01\x04"), 0);
     assert_int_equal(READ("\x01\x02\x05\x02\x04\x00"), EDDA_E_MALFORMED); /* the same hash twice */
     assert_int_equal(READ("\x01\x02\x05\x02\x00\x02"), 0);                /* hash 0 may be first */
@@ -93,7 +93,7 @@ static void bytes_that_are_no_vector_are_refused(void **state) {
     assert_int_equal(READ("\x01\x02\x05\x01\x05\x02"), 0);
     assert_int_equal(READ("\x01\x02\x05\x01\xff\xff\xff\xff\x1f\x02"), 0); /* the last hash */
     assert_int_equal(READ("\x01\x02\x05\x01\xff\xff\xff\xff\x3f\x02"), EDDA_E_MALFORMED);
-    assert_int_equal(READ("\x01\x02\xff\xff\x03\x00"), 0);                 /* 65535 tokens */
+    assert_int_equal(READ("\x01\x02\xff\xff\x03\x00"), 0); /* 65535 tokens */
     assert_int_equal(READ("\x01\x02\x80\x80\x04\x00"), EDDA_E_MALFORMED);
     assert_int_equal(READ("\x01\x02\x80\x80\x80\x80\x80\x80\x00"), EDDA_E_MALFORMED);
 }

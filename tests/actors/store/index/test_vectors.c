@@ -1,12 +1,12 @@
-#include "build.h"
+#include "tests/actors/store/index/build.h"
 
 #include "actors/store/index/vectors.h"
 
 #include <math.h>
 
-#define ROWS 3000
+#define ROWS      3000
 #define DIMENSION 100
-#define WANTED 25
+#define WANTED    25
 
 static bool admit_all(void *context, uint32_t slot) {
     (void)context;
@@ -98,8 +98,7 @@ static void every_kernel_multiplies_to_the_same_bits(void **state) {
         fill_random(&build, query, 200);
         for (size_t i = 0; i < 200; i++) {
             float small = build_random(&build, 2) ? 1.0f : 1e-5f; /* denormal halves too */
-            halves[i] =
-                edda_half_from_float(small * (float)build_random(&build, 1001) / 1000.0f);
+            halves[i] = edda_half_from_float(small * (float)build_random(&build, 1001) / 1000.0f);
         }
         float expected = kernels[0].multiply(query, halves, dimension);
         for (size_t k = 1; k < kernel_count; k++) {
@@ -188,20 +187,17 @@ static void zero_and_infinite_rows_never_match(void **state) {
     assert_int_equal(edda_vectors_add(&vectors, 2, view(values, 4)), 0);
     values[1] = -3;
     assert_int_equal(edda_vectors_add(&vectors, 3, view(values, 4)), 1);
-    assert_int_equal(edda_vectors_search(&vectors, &scratch, view(values, 4), 5, admit_all, NULL,
-                                         &count),
-                     0);
+    assert_int_equal(
+        edda_vectors_search(&vectors, &scratch, view(values, 4), 5, admit_all, NULL, &count), 0);
     assert_int_equal(count, 1);
     assert_int_equal(scratch.heap[0].slot, 3);
     values[1] = 3; /* the opposite: cosine -1 is no match */
-    assert_int_equal(edda_vectors_search(&vectors, &scratch, view(values, 4), 5, admit_all, NULL,
-                                         &count),
-                     0);
+    assert_int_equal(
+        edda_vectors_search(&vectors, &scratch, view(values, 4), 5, admit_all, NULL, &count), 0);
     assert_int_equal(count, 0);
     values[1] = 0;
-    assert_int_equal(edda_vectors_search(&vectors, &scratch, view(values, 4), 5, admit_all, NULL,
-                                         &count),
-                     0);
+    assert_int_equal(
+        edda_vectors_search(&vectors, &scratch, view(values, 4), 5, admit_all, NULL, &count), 0);
     assert_int_equal(count, 0);
     edda_vectors_scratch_done(&scratch);
     edda_vectors_done(&vectors);

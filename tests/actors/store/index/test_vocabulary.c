@@ -1,4 +1,4 @@
-#include "build.h"
+#include "tests/actors/store/index/build.h"
 
 #include "actors/store/index/vocabulary.h"
 
@@ -72,8 +72,7 @@ static size_t find_near(struct words *words, const char *text,
                         struct edda_expansion found[EDDA_EXPANSIONS]) {
     size_t count;
     assert_int_equal(edda_vocabulary_neighbours(&words->vocabulary, &words->lexical,
-                                                &words->scratch, edda_text_of(text), found,
-                                                &count),
+                                                &words->scratch, edda_text_of(text), found, &count),
                      0);
     return count;
 }
