@@ -78,7 +78,7 @@ def memo(edda, options):
                                    "reference_id": "one-row"})
     if status != 201:
         raise SystemExit(f"POST memo answered {status} {answer}")
-    load.wait_processed(edda)
+    load.wait_processed(edda, 1)
     header("One row of SQLite over HTTP, 64 connections", GOALS["memo"])
     path = f"/api/v1/memo/{answer['memo_uuid']}"
     results = alternate([("edda GET /api/v1/memo/{id}", edda, path, None)], options.rounds,
@@ -99,15 +99,17 @@ def ingest(edda, options):
           f"p99 {median(runs, 'p99_ms'):.1f} ms, failures {failures}")
 
 
+def count_chunks(edda):
+    return service.call(edda, "GET", "/api/v1/pipeline")[1]["store"]["chunks"]
+
+
 def search(edda, options):
-    _, statistics_before = service.call(edda, "GET", "/api/v1/pipeline")
-    chunks = statistics_before["chunks"]
+    chunks = count_chunks(edda)
     number = 1000000
     while chunks < 10000:
         load.ingest(edda, 500, 32, first=number)
         number += 500
-        _, now = service.call(edda, "GET", "/api/v1/pipeline")
-        chunks = now["chunks"]
+        chunks = count_chunks(edda)
     script = load.search_script()
     try:
         for connections in (1, 16, 64):
