@@ -12,6 +12,14 @@
 
 #include "proto/limits.h"
 
+#if defined(__SANITIZE_THREAD__)
+/* libzmq is not built with ThreadSanitizer, which therefore cannot see what orders its threads. */
+const char *__tsan_default_suppressions(void);
+const char *__tsan_default_suppressions(void) {
+    return "called_from_lib:libzmq.so\nrace:libzmq.so\n";
+}
+#endif
+
 #define MAX_IPC_PATH  107
 #define MAX_ENDPOINTS 8
 #define LINGER_MS     2000

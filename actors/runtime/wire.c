@@ -13,10 +13,6 @@
 static char order;
 #define ORDER_RELEASE() __tsan_release(&order)
 #define ORDER_ACQUIRE() __tsan_acquire(&order)
-const char *__tsan_default_suppressions(void);
-const char *__tsan_default_suppressions(void) {
-    return "called_from_lib:libzmq.so\nrace:libzmq.so\n";
-}
 #else
 #define ORDER_RELEASE() ((void)0)
 #define ORDER_ACQUIRE() ((void)0)
