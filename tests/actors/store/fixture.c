@@ -211,8 +211,7 @@ void vector_of(struct edda_text text, float ret_vector[DIMENSION]) {
     }
 }
 
-/* One chunk a paragraph. */
-static struct edda_chunks cut(struct fixture *f, const struct edda_claimed *job) {
+struct edda_chunks chunks_of(struct fixture *f, const struct edda_claimed *job) {
     struct edda_chunk *items = edda_arena_take(&f->arena, 1024 * sizeof(*items));
     float *vectors = edda_arena_take(&f->arena, 1024 * DIMENSION * sizeof(*vectors));
     struct edda_chunks chunks = {.chunks = {items, 0},
@@ -244,7 +243,7 @@ struct edda_store_stored commit_job(struct fixture *f, const struct edda_claimed
                                     uint64_t token) {
     struct edda_store_put_chunks put = {job->job, job->memo, job->version, job->part};
     struct edda_store_stored stored = {0};
-    struct edda_chunks chunks = cut(f, job);
+    struct edda_chunks chunks = chunks_of(f, job);
     int error =
         ask(f, EDDA_BACKEND_PUT_CHUNKS, token, &put, &chunks, EDDA_BODY_STORE_STORED, &stored);
     if (error) {
@@ -367,8 +366,8 @@ void check_tables(struct fixture *f) {
         "= 0"
         " AND NOT (v.state = 1 OR (v.state = 2 AND v.error IS NOT NULL) OR (v.state = 0 AND EXISTS"
         " (SELECT 1 FROM job j WHERE j.id >> 12 = v.id AND j.state IN (0, 1))))",
-        "SELECT count(*) FROM memo m WHERE m.latest_version = 0"
-        " OR NOT EXISTS (SELECT 1 FROM version v WHERE v.id = m.latest_version)",
+        "SELECT count(*) FROM memo m WHERE m.deleted_ms = 0"
+        " AND NOT EXISTS (SELECT 1 FROM version v WHERE v.id = m.latest_version)",
         /* The counter is what it counts. */
         "SELECT count(*) FROM version v WHERE v.state IN (0, 1, 2) AND v.open_jobs <>"
         " (SELECT count(*) FROM job j WHERE j.id >> 12 = v.id AND j.state <> 2)",

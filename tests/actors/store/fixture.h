@@ -65,7 +65,10 @@ int delete_memo(struct fixture *f, const struct edda_uuid *memo);
 /* Leases up to limit jobs; the copy lives until the fixture is freed. */
 struct edda_claims claim_jobs(struct fixture *f, uint32_t limit);
 
-/* Commits a claimed job by token: one chunk a paragraph, each with a vector. */
+/* One chunk a paragraph, each with a vector. */
+struct edda_chunks chunks_of(struct fixture *f, const struct edda_claimed *job);
+
+/* Commits a claimed job by token. */
 struct edda_store_stored commit_job(struct fixture *f, const struct edda_claimed *job,
                                     uint64_t token);
 /* 0 stale, 1 changed, 2 changed and dead. */
