@@ -8,7 +8,7 @@
 #include "proto/types.h"
 
 #define EDDA_LIKENESS_TRIGRAMS 30
-#define EDDA_LIKENESS_MIN 0.5f
+#define EDDA_LIKENESS_MIN      0.5f
 
 struct edda_likeness {
     uint64_t signature;

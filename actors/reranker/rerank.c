@@ -6,20 +6,21 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define WORDS_MAX 64
-#define PLACES 256 /* of the query's words by hash */
-#define WINDOW_WORDS 30
-#define KNOWN_WORDS 4096 /* likeness remembered within one run, by stem */
+#define WORDS_MAX        64
+#define PLACES           256 /* of the query's words by hash */
+#define WINDOW_WORDS     30
+#define KNOWN_WORDS      4096 /* likeness remembered within one run, by stem */
 #define LIKE_LETTERS_MIN 4
 
-#define WEIGHT_PRIOR 1.0
-#define WEIGHT_PROXIMITY 0.5
-#define WEIGHT_WINDOW 0.1
-#define WEIGHT_TITLE 0.5
-#define WEIGHT_EARLY 0.15
-#define WEIGHT_LIKENESS 0.3
+#define WEIGHT_PRIOR     1.0
+#define WEIGHT_PROXIMITY 0.4
+#define WEIGHT_WINDOW    0.15
+#define WEIGHT_TITLE     0.4
+#define WEIGHT_EARLY     0.1
+#define WEIGHT_LIKENESS  0.25
 #define WEIGHT_SUM                                                                                 \
-    (WEIGHT_PRIOR + WEIGHT_PROXIMITY + WEIGHT_WINDOW + WEIGHT_TITLE + WEIGHT_EARLY + WEIGHT_LIKENESS)
+    (WEIGHT_PRIOR + WEIGHT_PROXIMITY + WEIGHT_WINDOW + WEIGHT_TITLE + WEIGHT_EARLY +               \
+     WEIGHT_LIKENESS)
 
 struct query_word {
     uint64_t hash;
@@ -45,9 +46,9 @@ struct known_word {
 struct passage {
     size_t first_match;
     size_t match_count;
-    uint32_t words;              /* tokens read */
-    uint64_t title_words;        /* bits of query words in title or heading */
-    float likeness[WORDS_MAX];   /* best per query word */
+    uint32_t words;            /* tokens read */
+    uint64_t title_words;      /* bits of query words in title or heading */
+    float likeness[WORDS_MAX]; /* best per query word */
 };
 
 struct edda_reranker {
@@ -369,13 +370,13 @@ static double score_passage(const edda_reranker_t *self, const struct passage *p
         title += passage->title_words >> word & 1 ? idf : 0;
         like += idf * (double)passage->likeness[word];
     }
-    double score = WEIGHT_PRIOR * prior + WEIGHT_TITLE * title / total +
-                   WEIGHT_LIKENESS * like / total;
+    double score =
+        WEIGHT_PRIOR * prior + WEIGHT_TITLE * title / total + WEIGHT_LIKENESS * like / total;
     if (passage->match_count) {
         score += WEIGHT_PROXIMITY * measure_proximity(self, matches, passage->match_count) +
                  WEIGHT_WINDOW * measure_window(self, matches, passage->match_count, total) +
-                 WEIGHT_EARLY * measure_early(self, matches, passage->match_count, passage->words,
-                                              total);
+                 WEIGHT_EARLY *
+                     measure_early(self, matches, passage->match_count, passage->words, total);
     }
     return score / WEIGHT_SUM;
 }

@@ -1,14 +1,18 @@
-/* actors/reranker/rerank.h: the built-in reranker "lexical-1": how well a passage answers a query, by words.
+/* actors/reranker/rerank.h: the built-in reranker "lexical-1": how well a passage answers a query,
+ * by words.
  *
  * score = sum of weight * feature / sum of weights, each feature 0..1, words weighted by their idf:
  *   first stage 1.0  the score the passage came with
- *   proximity    .6  adjacent pairs of query words that stand near each other
- *   window       .8  the best 30 words in a row: the share of the query they hold
- *   title        .6  the share of the query in title and heading
- *   early        .3  how early the query's words first occur
- *   likeness     .8  the share of the query found at least as a word of similar spelling (trigram Dice)
- * Stopwords of the query count only when it has nothing else. Without statistics of the collection
- * (terms NULL) document frequencies come from the passages themselves.
+ *   proximity    .4  adjacent pairs of query words that stand near each other
+ *   window       .15 the best 30 words in a row: the share of the query they hold
+ *   title        .4  the share of the query in title and heading
+ *   early        .1  how early the query's words first occur
+ *   likeness     .25 the share of the query found at least as a word of similar spelling (trigram
+ * Dice) Stopwords of the query count only when it has nothing else. Without statistics of the
+ * collection (terms NULL) document frequencies come from the passages themselves.
+ *
+ * The query's language, or when it does not say that of the first passage, is used for all
+ * passages.
  *
  * A reranker belongs to one thread and remembers words from passage to passage, never results.
  * Limits: the first 64 distinct words of a query, 65,535 words of a passage.

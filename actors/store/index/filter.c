@@ -153,8 +153,15 @@ int edda_attributes_pack(const struct edda_memo_attributes *attributes,
 
 /* ---- filters ---- */
 
-enum comparison { COMPARE_EQ, COMPARE_NEQ, COMPARE_CONTAINS, COMPARE_STARTS, COMPARE_ENDS,
-                  COMPARE_IN, COMPARE_NOT_IN };
+enum comparison {
+    COMPARE_EQ,
+    COMPARE_NEQ,
+    COMPARE_CONTAINS,
+    COMPARE_STARTS,
+    COMPARE_ENDS,
+    COMPARE_IN,
+    COMPARE_NOT_IN
+};
 
 struct condition {
     enum comparison comparison;
@@ -322,8 +329,8 @@ static bool has_within_folded(struct edda_text text, struct edda_text part) {
     }
     size_t size;
     char *folded = fold_text(text, &size);
-    bool found = folded ? has_within((struct edda_text){folded, size}, part)
-                        : has_within(text, part);
+    bool found =
+        folded ? has_within((struct edda_text){folded, size}, part) : has_within(text, part);
     free(folded);
     return found;
 }
@@ -353,8 +360,8 @@ static bool holds(const struct condition *condition, struct edda_text value) {
                (wanted.size == 0 || memcmp(value.data, wanted.data, wanted.size) == 0);
     case COMPARE_ENDS:
         return value.size >= wanted.size &&
-               (wanted.size == 0 || memcmp(value.data + value.size - wanted.size, wanted.data,
-                                           wanted.size) == 0);
+               (wanted.size == 0 ||
+                memcmp(value.data + value.size - wanted.size, wanted.data, wanted.size) == 0);
     }
     return false;
 }

@@ -1,18 +1,19 @@
 /* actors/store/index/filter.h: what a search filter means for a memo.
  *
  * A memo's filterable attributes are packed once, when the memo is published; a request's filters
- * are compiled once; then each memo costs some ten nanoseconds a condition. All conditions must hold.
+ * are compiled once; then each memo costs some ten nanoseconds a condition. All conditions must
+ * hold.
  *
  * Meaning (SQL's, as in the contract; "null" = the memo has no such field):
  *   eq, neq, in, not_in      exact, case-sensitive; neq and not_in drop nulls
  *   contains                 case-insensitive (Unicode case folding)
  *   startswith, endswith     case-sensitive; % and _ are plain letters
  *   tags in / not_in         has at least one of / has none of these; no tags passes not_in
- *   custom_metadata, scope   top-level key of the JSON object; a string by its characters, any other
- *                            value by its JSON text (7, 7.5, true, [1,2]); JSON null is null
+ *   custom_metadata, scope   top-level key of the JSON object; a string by its characters, any
+ * other value by its JSON text (7, 7.5, true, [1,2]); JSON null is null
  *
- * Numbers are text: 7 and 7.0 differ. A real number's text is the shortest that reads back the same.
- * Threads: compiled filters and packed attributes are read-only after their making. */
+ * Numbers are text: 7 and 7.0 differ. A real number's text is the shortest that reads back the
+ * same. Threads: compiled filters and packed attributes are read-only after their making. */
 #ifndef EDDA_ACTORS_STORE_INDEX_FILTER_H
 #define EDDA_ACTORS_STORE_INDEX_FILTER_H
 
@@ -24,9 +25,9 @@ struct edda_memo_attributes {
     struct edda_text source;       /* or absent */
     struct edda_text reference_id; /* or absent */
     struct edda_texts tags;
-    struct edda_text metadata;     /* JSON object as text; absent or unreadable: no keys */
-    struct edda_text scopes;       /* the same */
-    int64_t expires_wall_ms;       /* 0: never */
+    struct edda_text metadata; /* JSON object as text; absent or unreadable: no keys */
+    struct edda_text scopes;   /* the same */
+    int64_t expires_wall_ms;   /* 0: never */
 };
 
 /* Packed attributes: one block of memory, freed with free(). */

@@ -9,7 +9,7 @@ bool edda_fusion_is_builtin(struct edda_text model) {
 struct edda_fusion_weights edda_fusion_without_vector(struct edda_fusion_weights weights) {
     float rest = weights.words + weights.grams;
     if (rest <= 0) {
-        return (struct edda_fusion_weights){.words = 0.7f, .grams = 0.3f};
+        return (struct edda_fusion_weights){.words = 0.65f, .grams = 0.35f};
     }
     return (struct edda_fusion_weights){.words = weights.words / rest,
                                         .grams = weights.grams / rest};

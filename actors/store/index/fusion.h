@@ -1,17 +1,19 @@
 /* actors/store/index/fusion.h: how the legs become one score.
  *
  * Each leg's best scores are stretched to 0..1 (min-max) and added with weights. The low end is the
- * last score of a full leg, else 0, so that what only just made the cut weighs nothing; a chunk a leg
- * did not find has 0 there. Weights depend on where the vectors come from: those of our hash models
- * know spelling, which words and grams know better; a real model knows meaning.
- * Pure. Source: measurements in README.md. */
+ * last score of a full leg, else 0, so that what only just made the cut weighs nothing; a chunk a
+ * leg did not find has 0 there. Weights depend on where the vectors come from: those of our hash
+ * models know spelling, which words and grams know better; a real model knows meaning. Pure.
+ * Source: measurements in README.md. */
 #ifndef EDDA_ACTORS_STORE_INDEX_FUSION_H
 #define EDDA_ACTORS_STORE_INDEX_FUSION_H
 
 #include "actors/store/index/index.h"
 
-#define EDDA_FUSION_BUILTIN ((struct edda_fusion_weights){.words = .67f, .grams = .28f, .vector = .05f})
-#define EDDA_FUSION_MODEL ((struct edda_fusion_weights){.words = .35f, .grams = .15f, .vector = .5f})
+#define EDDA_FUSION_BUILTIN                                                                        \
+    ((struct edda_fusion_weights){.words = .60f, .grams = .35f, .vector = .05f})
+#define EDDA_FUSION_MODEL                                                                          \
+    ((struct edda_fusion_weights){.words = .35f, .grams = .15f, .vector = .5f})
 
 /* Whether a model's vectors are made by our own hash embedder. */
 bool edda_fusion_is_builtin(struct edda_text model);

@@ -1,16 +1,17 @@
 /* actors/store/index/gram_scan.h: the character 4-grams of running text, one pass, no tokens made.
  *
- * A text becomes one stream of folded code points in which everything between words is a single '_':
+ * A text becomes one stream of folded code points in which everything between words is a single
+ * '_':
  * "_the_cat_". Every four in a row are looked at; a gram is one whose inner two are no '_', so that
  * it lies in one framed word. Han and Kana give each code point and each pair, the other unspaced
- * scripts threes and fours. Folding is that of actors/text code point by code point; accents written
- * as marks of their own (U+0300..U+036F) are dropped. Keys are 32-bit hashes, the same for queries
- * and texts; they live in memory only.
+ * scripts threes and fours. Folding is that of actors/text code point by code point; accents
+ * written as marks of their own (U+0300..U+036F) are dropped. Keys are 32-bit hashes, the same for
+ * queries and texts; they live in memory only.
  *
  * Most text is ASCII, and there nothing depends on where words end: a block of bytes is folded
- * sixteen at a time and every four in a row of the result are looked up. A second '_' in a row does no
- * harm, as no gram has two. The length in grams is the letters less the words.
- * Threads: a folder belongs to one thread. */
+ * sixteen at a time and every four in a row of the result are looked up. A second '_' in a row does
+ * no harm, as no gram has two. The length in grams is the letters less the words. Threads: a folder
+ * belongs to one thread. */
 #ifndef EDDA_ACTORS_STORE_INDEX_GRAM_SCAN_H
 #define EDDA_ACTORS_STORE_INDEX_GRAM_SCAN_H
 
@@ -19,10 +20,10 @@
 
 #include <endian.h>
 
-#define EDDA_GRAM_POINTS 4
-#define EDDA_FOLDER_POINTS 65536
+#define EDDA_GRAM_POINTS        4
+#define EDDA_FOLDER_POINTS      65536
 #define EDDA_FOLDER_CLASS_SHIFT 24
-#define EDDA_FOLDER_SECOND 0x80000000u /* it folds to two code points or more */
+#define EDDA_FOLDER_SECOND      0x80000000u /* it folds to two code points or more */
 
 /* What is known of the code points below 65536: class << 24 | folded; 0: not asked yet. */
 struct edda_folder {
@@ -80,9 +81,10 @@ struct edda_gram_stream {
 /* Called (inlined) with the key of every window; whole: it is a gram of one word. */
 typedef void (*edda_gram_emit_fn)(void *context, bool whole, uint32_t key);
 
-static inline __attribute__((always_inline)) void
-edda_gram_push(struct edda_gram_stream *stream, uint32_t point, edda_gram_emit_fn emit,
-               void *context) {
+static inline __attribute__((always_inline)) void edda_gram_push(struct edda_gram_stream *stream,
+                                                                 uint32_t point,
+                                                                 edda_gram_emit_fn emit,
+                                                                 void *context) {
     bool gap = point == '_';
     if (gap && (stream->window & 0xFFFF) == '_') {
         return;
@@ -109,9 +111,9 @@ edda_gram_push_unspaced(struct edda_gram_stream *stream, uint32_t point, unsigne
 }
 
 /* Everything beyond ASCII. */
-static inline __attribute__((always_inline)) void edda_gram_push_other(struct edda_folder *folder,
-                                        struct edda_gram_stream *stream, uint32_t point,
-                                        edda_gram_emit_fn emit, void *context) {
+static inline __attribute__((always_inline)) void
+edda_gram_push_other(struct edda_folder *folder, struct edda_gram_stream *stream, uint32_t point,
+                     edda_gram_emit_fn emit, void *context) {
     uint32_t entry = edda_folder_find(folder, point);
     uint32_t kind = entry >> EDDA_FOLDER_CLASS_SHIFT & 0x7F;
     uint32_t folded = entry & 0xFFFF;
@@ -137,7 +139,7 @@ static inline __attribute__((always_inline)) void edda_gram_push_other(struct ed
     }
 }
 
-#define EDDA_GRAM_BLOCK 512
+#define EDDA_GRAM_BLOCK   512
 #define EDDA_GRAM_RUN_MIN 16 /* bytes of ASCII from where on blocks pay */
 
 /* Where the ASCII that begins at `at` ends. */
@@ -203,9 +205,10 @@ edda_gram_push_run(struct edda_gram_stream *stream, const char *from, const char
 }
 
 /* Looks at every gram of text; returns how many there are, repeated ones counted. */
-static inline __attribute__((always_inline)) uint32_t
-edda_gram_scan(struct edda_folder *folder, struct edda_text text, edda_gram_emit_fn emit,
-               void *context) {
+static inline __attribute__((always_inline)) uint32_t edda_gram_scan(struct edda_folder *folder,
+                                                                     struct edda_text text,
+                                                                     edda_gram_emit_fn emit,
+                                                                     void *context) {
     struct edda_gram_stream stream = {.window = '_'};
     const char *at = text.data;
     const char *end = at + text.size;

@@ -2,8 +2,8 @@
  *
  * Nothing is kept of the chunks' grams but their document frequencies in a sample of the project;
  * a query's candidates are read when they are scored. It finds what stems miss: parts of compounds,
- * inflections, misspellings. k1 and b as for words, lengths in grams, stopwords of the query left out.
- * Threads: a query belongs to one thread; the sample is read by many, changed alone. */
+ * inflections, misspellings. k1 and b as for words, lengths in grams, stopwords of the query left
+ * out. Threads: a query belongs to one thread; the sample is read by many, changed alone. */
 #ifndef EDDA_ACTORS_STORE_INDEX_GRAMS_H
 #define EDDA_ACTORS_STORE_INDEX_GRAMS_H
 
@@ -12,7 +12,7 @@
 #include "actors/store/index/memory.h"
 
 #define EDDA_GRAMS_PLACES 2048 /* of a query's table, by key >> 21; half may be taken */
-#define EDDA_GRAMS_MAX 1024    /* distinct grams of a query that are used */
+#define EDDA_GRAMS_MAX    1024 /* distinct grams of a query that are used */
 
 struct edda_sampled {
     uint64_t order; /* hash(uuid): the smallest belong to the sample */
@@ -28,7 +28,7 @@ struct edda_gram_sample {
     size_t chunk_count;
     uint64_t total_length;
     size_t item_bytes;
-    struct edda_map df;    /* gram -> sampled chunks that hold it */
+    struct edda_map df;     /* gram -> sampled chunks that hold it */
     size_t size_when_fresh; /* visible chunks of the project then */
 };
 
@@ -53,8 +53,8 @@ struct edda_gram_query {
     uint8_t filter[4096]; /* by key >> 20: not 0 when such a key may be in the table */
     uint16_t places[EDDA_GRAMS_PLACES]; /* gram number + 1 */
     uint32_t keys[EDDA_GRAMS_MAX];
-    uint16_t weights[EDDA_GRAMS_MAX];   /* times in the query */
-    uint32_t counts[EDDA_GRAMS_MAX];    /* of the text being scored */
+    uint16_t weights[EDDA_GRAMS_MAX]; /* times in the query */
+    uint32_t counts[EDDA_GRAMS_MAX];  /* of the text being scored */
     float idf[EDDA_GRAMS_MAX];
     uint16_t touched[EDDA_GRAMS_MAX];
     size_t touched_count;

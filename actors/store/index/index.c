@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-#define SLOTS_MAX 0x7FFFFFFFu
+#define SLOTS_MAX         0x7FFFFFFFu
 #define SPARSE_CHUNKS_MIN 256
 
 static struct edda_fusion_weights pick_weights(struct edda_fusion_weights given,
@@ -134,8 +134,7 @@ static void take_attributes(edda_index_t *self, struct edda_index_memo *memo,
 static int find_model(edda_index_t *self, struct edda_text model, uint32_t dimension,
                       struct edda_vectors **ret_model) {
     for (size_t i = 0; i < self->model_count; i++) {
-        if (self->models[i].dimension == dimension &&
-            edda_text_is(model, self->models[i].model)) {
+        if (self->models[i].dimension == dimension && edda_text_is(model, self->models[i].model)) {
             *ret_model = &self->models[i];
             return 0;
         }
@@ -182,8 +181,7 @@ int edda_index_add(edda_index_t *self, uint64_t memo, const struct edda_index_ch
         return error;
     }
     /* From here a slot may exist: it is dead until the last line gives it to the memo. */
-    self->slots[slot] =
-        (struct edda_index_slot){chunk->uuid, EDDA_INDEX_NONE, EDDA_INDEX_NONE};
+    self->slots[slot] = (struct edda_index_slot){chunk->uuid, EDDA_INDEX_NONE, EDDA_INDEX_NONE};
     error = edda_lexical_add(&self->lexical, chunk->terms);
     if (!error) {
         error = add_vector(self, slot, chunk);

@@ -1,8 +1,9 @@
-/* actors/store/index/index.h: the search index of one project, in memory, the same for every backend.
+/* actors/store/index/index.h: the search index of one project, in memory, the same for every
+ * backend.
  *
  * It holds, for every chunk: its postings, its vector, its memo; for every memo: its filterable
- * attributes; for the project: the vocabulary and a sample of character 4-grams. It knows no SQL and
- * no text of chunks: the database holds the truth, the index is replayed from it.
+ * attributes; for the project: the vocabulary and a sample of character 4-grams. It knows no SQL
+ * and no text of chunks: the database holds the truth, the index is replayed from it.
  *
  * A memo *version* is named by a key the backend chooses (a row id: never used twice).
  *
@@ -15,26 +16,24 @@
  * equal those of a fresh index built from the visible chunks alone.
  *
  * How a backend uses it:
- *   put_chunks   edda_terms_make off-line for each chunk; store terms.vector in the chunk's row, and
- *                those terms.items that edda_index_has_term does not know in table term(hash, text),
- *                ignoring duplicates. After the commit: edda_index_put_term for them, and
- *                edda_index_add for each chunk (or add all at the version's end).
- *   complete     when the version became current, after its commit: edda_index_publish(new, old).
- *   delete       after the commit: edda_index_remove. Changed tags, metadata, source, expiry:
- *                edda_index_set_attributes. A changed title is in every term vector: make them anew
- *                under a new memo key and publish.
- *   load         put_term for each row of term; add each chunk of current versions, publish each memo.
- *   search       edda_index_search gives at most EDDA_INDEX_CANDIDATES chunks; fetch their texts;
- *                edda_index_rescore orders them. Both under one read lock or two.
- *   now and then edda_index_sample_due -> sample_wanted -> fetch texts -> sample_make (no lock) ->
- *                sample_update; edda_index_compact when edda_index_is_sparse.
+ *   put_chunks   edda_terms_make off-line for each chunk; store terms.vector in the chunk's row,
+ * and those terms.items that edda_index_has_term does not know in table term(hash, text), ignoring
+ * duplicates. After the commit: edda_index_put_term for them, and edda_index_add for each chunk (or
+ * add all at the version's end). complete     when the version became current, after its commit:
+ * edda_index_publish(new, old). delete       after the commit: edda_index_remove. Changed tags,
+ * metadata, source, expiry: edda_index_set_attributes. A changed title is in every term vector:
+ * make them anew under a new memo key and publish. load         put_term for each row of term; add
+ * each chunk of current versions, publish each memo. search       edda_index_search gives at most
+ * EDDA_INDEX_CANDIDATES chunks; fetch their texts; edda_index_rescore orders them. Both under one
+ * read lock or two. now and then edda_index_sample_due -> sample_wanted -> fetch texts ->
+ * sample_make (no lock) -> sample_update; edda_index_compact when edda_index_is_sparse.
  *
  * Threads: the index takes no lock. Functions with a const index may run at once; every other needs
  * the index alone. A scratch and an analyser belong to one thread.
  * Limits: 2^31 chunks, EDDA_INDEX_MODELS vector models, 65535 tokens counted a chunk.
- * Costs (one core, optimised, 10,000 chunks): see README.md. Compaction rewrites everything at about
- * 0.4 us a live chunk-term list entry of 84 terms a chunk: 100,000 chunks in some 50 ms.
- * Ties everywhere: the smaller chunk uuid first. */
+ * Costs (one core, optimised, 10,000 chunks): see README.md. Compaction rewrites everything at
+ * about 0.4 us a live chunk-term list entry of 84 terms a chunk: 100,000 chunks in some 50 ms. Ties
+ * everywhere: the smaller chunk uuid first. */
 #ifndef EDDA_ACTORS_STORE_INDEX_INDEX_H
 #define EDDA_ACTORS_STORE_INDEX_INDEX_H
 
@@ -43,10 +42,10 @@
 #include "actors/text/text.h"
 #include "proto/body_stage.h"
 
-#define EDDA_INDEX_CANDIDATES 100 /* chunks whose text is wanted for rescoring */
-#define EDDA_INDEX_LEG 100        /* best chunks of each leg */
-#define EDDA_INDEX_SAMPLE 1000    /* chunks in the sample of 4-grams */
-#define EDDA_INDEX_MODELS 8
+#define EDDA_INDEX_CANDIDATES 100  /* chunks whose text is wanted for rescoring */
+#define EDDA_INDEX_LEG        100  /* best chunks of each leg */
+#define EDDA_INDEX_SAMPLE     1000 /* chunks in the sample of 4-grams */
+#define EDDA_INDEX_MODELS     8
 
 /* Weights of the three legs, each min-max normalised to 0..1. */
 struct edda_fusion_weights {
@@ -85,23 +84,23 @@ int edda_index_put_term(edda_index_t *self, uint32_t hash, struct edda_text text
 
 struct edda_index_chunk {
     struct edda_uuid uuid;
-    struct edda_bytes terms;    /* edda_terms.vector */
-    struct edda_text model;     /* of vector; absent: the chunk has none */
+    struct edda_bytes terms; /* edda_terms.vector */
+    struct edda_text model;  /* of vector; absent: the chunk has none */
     uint32_t dimension;
-    struct edda_floats vector;  /* dimension values; any length (it is normalised here); all zero, or
-                                   not finite: no vector */
+    struct edda_floats vector; /* dimension values; any length (it is normalised here); all zero, or
+                                  not finite: no vector */
 };
 
 /* Adds a hidden chunk to a memo version; the first call makes the version known. Everything is
- * copied. EDDA_E_MALFORMED: the term vector, or the vector's size, is not right; EDDA_E_CONFLICT: the
- * version is already visible; EDDA_E_LIMIT: too many models or chunks; EDDA_E_MEMORY. On error
+ * copied. EDDA_E_MALFORMED: the term vector, or the vector's size, is not right; EDDA_E_CONFLICT:
+ * the version is already visible; EDDA_E_LIMIT: too many models or chunks; EDDA_E_MEMORY. On error
  * the index is as before. */
 int edda_index_add(edda_index_t *self, uint64_t memo,
                    const struct edda_index_chunk *chunk) EDDA_MUST_CHECK;
 
-/* Makes a version visible and, in the same step, removes the version `replaces` (0: none; not known:
- * ignored). A version without chunks is allowed. Publishing a visible version sets its attributes.
- * EDDA_E_MEMORY, EDDA_E_LIMIT (attributes): nothing changed. */
+/* Makes a version visible and, in the same step, removes the version `replaces` (0: none; not
+ * known: ignored). A version without chunks is allowed. Publishing a visible version sets its
+ * attributes. EDDA_E_MEMORY, EDDA_E_LIMIT (attributes): nothing changed. */
 int edda_index_publish(edda_index_t *self, uint64_t memo,
                        const struct edda_memo_attributes *attributes,
                        uint64_t replaces) EDDA_MUST_CHECK;
@@ -133,7 +132,8 @@ struct edda_index_grams {
 /* The sample is older than 20 % growth (or loss) of the visible chunks. */
 bool edda_index_sample_due(const edda_index_t *self);
 
-/* Chunks that belong in the sample and are not in it; at most EDDA_INDEX_SAMPLE; returns how many. */
+/* Chunks that belong in the sample and are not in it; at most EDDA_INDEX_SAMPLE; returns how many.
+ */
 size_t edda_index_sample_wanted(const edda_index_t *self,
                                 struct edda_uuid ret_chunks[EDDA_INDEX_SAMPLE]);
 
@@ -164,7 +164,7 @@ void edda_index_scratch_destroy(edda_index_scratch_t **self_p);
 
 struct edda_index_query {
     struct edda_text text;
-    struct edda_text model;    /* of vector; absent: words only */
+    struct edda_text model; /* of vector; absent: words only */
     uint32_t dimension;
     struct edda_floats vector;
     const edda_filter_t *filter; /* NULL: every memo */
@@ -189,8 +189,8 @@ struct edda_index_result {
     bool vector_degraded; /* a vector was given but the index holds none of its model */
 };
 
-/* The candidates of a query: best of both legs by their fused score, filters applied before any cut.
- * A query without words and without a usable vector finds nothing. EDDA_E_MEMORY. */
+/* The candidates of a query: best of both legs by their fused score, filters applied before any
+ * cut. A query without words and without a usable vector finds nothing. EDDA_E_MEMORY. */
 int edda_index_search(const edda_index_t *self, edda_index_scratch_t *scratch,
                       const struct edda_index_query *query,
                       struct edda_index_result *ret_result) EDDA_MUST_CHECK;

@@ -118,8 +118,8 @@ int edda_lexical_add(struct edda_lexical *self, struct edda_bytes terms) {
         error = EDDA_GROW(self->languages, self->languages_capacity, self->slot_count + 1);
     }
     if (!error) {
-        error = EDDA_GROW(self->forward, self->forward_capacity,
-                          self->forward_bytes + 5 * (count + 1));
+        error =
+            EDDA_GROW(self->forward, self->forward_capacity, self->forward_bytes + 5 * (count + 1));
     }
     if (!error) {
         error = edda_terms_open(&reader, terms);

@@ -2,9 +2,9 @@
  *
  * A slot is a chunk's number in this index. A term's postings are (gap to the previous slot << 1 |
  * (tf > 1)) as a varint, then a byte tf when it is more than one; they only grow at their end, so
- * slots are added in ascending order. forward holds each slot's term ids, so that counting a chunk in
- * (or out) needs no text. Postings of chunks that are not counted stay until rebuild and are skipped
- * by whoever reads the accumulators.
+ * slots are added in ascending order. forward holds each slot's term ids, so that counting a chunk
+ * in (or out) needs no text. Postings of chunks that are not counted stay until rebuild and are
+ * skipped by whoever reads the accumulators.
  *
  * Invariants: df(term) = counted slots that hold it; documents, total_length over counted slots.
  * BM25: k1 1.2, b 0.75, idf = ln(1 + (N - df + .5) / (df + .5)). */
@@ -15,7 +15,7 @@
 #include "actors/store/index/terms.h"
 
 #define EDDA_BM25_K1 1.2f
-#define EDDA_BM25_B 0.75f
+#define EDDA_BM25_B  0.75f
 
 #define EDDA_POSTINGS_INSIDE 8
 
@@ -25,8 +25,8 @@ struct edda_postings {
     uint32_t held;      /* postings stored, counted or not */
     uint32_t last_slot; /* of the last posting */
     uint32_t bytes;
-    uint32_t capacity;  /* of data; 0: the bytes are inside */
-    uint32_t word;      /* its number in the vocabulary, or EDDA_MAP_NONE */
+    uint32_t capacity; /* of data; 0: the bytes are inside */
+    uint32_t word;     /* its number in the vocabulary, or EDDA_MAP_NONE */
     union {
         uint8_t *data;
         uint8_t inside[EDDA_POSTINGS_INSIDE];
@@ -38,7 +38,7 @@ struct edda_lexical {
     size_t terms_capacity;
     size_t term_count;
     struct edda_map ids; /* hash -> term */
-    uint64_t *places; /* by slot: where its terms begin in forward */
+    uint64_t *places;    /* by slot: where its terms begin in forward */
     size_t places_capacity;
     uint16_t *lengths; /* by slot: tokens */
     size_t lengths_capacity;

@@ -80,8 +80,7 @@ size_t edda_index_sample_wanted(const edda_index_t *self,
 }
 
 int edda_index_sample_make(edda_index_scratch_t *scratch, const struct edda_uuid *chunk,
-                           const struct edda_index_text *text,
-                           struct edda_index_grams *ret_grams) {
+                           const struct edda_index_text *text, struct edda_index_grams *ret_grams) {
     *ret_grams = (struct edda_index_grams){.uuid = *chunk};
     return edda_grams_collect(&scratch->folder, text, ret_grams);
 }

@@ -1,4 +1,5 @@
-/* actors/store/index/search.c: the two legs of a query and their fusion, before and after the texts. */
+/* actors/store/index/search.c: the two legs of a query and their fusion, before and after the
+ * texts. */
 #include "actors/store/index/index.h"
 #include "actors/store/index/state.h"
 #include "actors/store/index/words.h"

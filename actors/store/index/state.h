@@ -1,4 +1,5 @@
-/* actors/store/index/state.h: what an index and a scratch hold, private to index.c, sample.c, search.c. */
+/* actors/store/index/state.h: what an index and a scratch hold, private to index.c, sample.c,
+ * search.c. */
 #ifndef EDDA_ACTORS_STORE_INDEX_STATE_H
 #define EDDA_ACTORS_STORE_INDEX_STATE_H
 
@@ -18,7 +19,8 @@ struct edda_index_slot {
     uint32_t next; /* slot of the same memo, or NONE */
 };
 
-/* A memo version. A free place when attributes is NULL and first_slot NONE and key is not in keys. */
+/* A memo version. A free place when attributes is NULL and first_slot NONE and key is not in keys.
+ */
 struct edda_index_memo {
     uint64_t key;
     struct edda_attributes *attributes; /* owned; NULL while hidden */
@@ -53,7 +55,7 @@ struct edda_index {
 
 /* One word of a query. */
 struct edda_query_term {
-    uint64_t hash; /* of the stem, all 64 bits */
+    uint64_t hash;         /* of the stem, all 64 bits */
     struct edda_text text; /* the stem; borrowed from the analyser */
     uint32_t term;         /* in the lexical index, or NONE */
     uint32_t df;

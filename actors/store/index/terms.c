@@ -5,10 +5,10 @@
 
 #include <stdlib.h>
 
-#define TERMS_FORMAT 1u
+#define TERMS_FORMAT     1u
 #define TERMS_LENGTH_MAX 65535u
-#define TERMS_TF_MAX 255u
-#define TITLE_WEIGHT 2u
+#define TERMS_TF_MAX     255u
+#define TITLE_WEIGHT     2u
 
 struct counted_term {
     uint32_t hash;
@@ -157,8 +157,8 @@ static int list_texts(struct edda_terms *terms) {
     for (size_t i = 0; i < memory->counted_count; i++) {
         const struct counted_term *term = &memory->counted[i];
         if (term->text_at != NO_TEXT) {
-            memory->items[terms->count++] = (struct edda_term){
-                term->hash, {memory->texts + term->text_at, term->text_bytes}};
+            memory->items[terms->count++] =
+                (struct edda_term){term->hash, {memory->texts + term->text_at, term->text_bytes}};
         }
     }
     terms->items = memory->items;
@@ -221,8 +221,9 @@ int edda_terms_open(struct edda_terms_reader *reader, struct edda_bytes blob) {
     *reader = (struct edda_terms_reader){.at = blob.data, .first = true};
     reader->end = blob.size ? blob.data + blob.size : blob.data;
     if (take_number(reader, 7, &format) || format != TERMS_FORMAT ||
-        take_number(reader, 7, &language) || take_number(reader, 16, &length) || take_number(reader, 17, &count) ||
-        count > EDDA_TERMS_MAX || count > (size_t)(reader->end - reader->at)) {
+        take_number(reader, 7, &language) || take_number(reader, 16, &length) ||
+        take_number(reader, 17, &count) || count > EDDA_TERMS_MAX ||
+        count > (size_t)(reader->end - reader->at)) {
         return EDDA_E_MALFORMED;
     }
     reader->language = language < EDDA_LANGUAGE_COUNT ? (uint32_t)language : EDDA_LANGUAGE_AUTO;

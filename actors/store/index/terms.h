@@ -1,22 +1,24 @@
-/* actors/store/index/terms.h: a chunk's term vector: what the lexical index needs to know of its text.
+/* actors/store/index/terms.h: a chunk's term vector: what the lexical index needs to know of its
+ * text.
  *
  * Made once, when the chunk is put; stored by the backend in the chunk's row; replayed to load an
  * index without reading any text. The bytes:
  *   varint 1 (format) · byte language · varint length · varint count ·
  *   count times: varint (gap << 1 | (tf > 1)) [· byte tf, when tf > 1], gap to the previous hash
  * Hashes are the low 32 bits of the stems' hashes, strictly ascending. length is the number of
- * tokens, the title counted twice, stopwords not counted. language is enum edda_language, as used. About 350 bytes a chunk of 900 characters.
+ * tokens, the title counted twice, stopwords not counted. language is enum edda_language, as used.
+ * About 350 bytes a chunk of 900 characters.
  *
- * The hashes' texts are kept apart, once a project (table `term`), because only expansion needs them:
- * words of 3 to 32 letters without a digit.
- * Threads: none of its own. Limits: EDDA_TERMS_MAX distinct terms a chunk. */
+ * The hashes' texts are kept apart, once a project (table `term`), because only expansion needs
+ * them: words of 3 to 32 letters without a digit. Threads: none of its own. Limits: EDDA_TERMS_MAX
+ * distinct terms a chunk. */
 #ifndef EDDA_ACTORS_STORE_INDEX_TERMS_H
 #define EDDA_ACTORS_STORE_INDEX_TERMS_H
 
 #include "actors/text/text.h"
 #include "proto/buffer.h"
 
-#define EDDA_TERMS_MAX 65536
+#define EDDA_TERMS_MAX        65536
 #define EDDA_TERM_LETTERS_MIN 3 /* of a term whose text is kept */
 #define EDDA_TERM_LETTERS_MAX 32
 
@@ -27,8 +29,8 @@ struct edda_term {
 
 /* Reused from chunk to chunk. */
 struct edda_terms {
-    struct edda_buffer vector;      /* the blob */
-    const struct edda_term *items;  /* distinct terms that have a text, ascending by hash */
+    struct edda_buffer vector;     /* the blob */
+    const struct edda_term *items; /* distinct terms that have a text, ascending by hash */
     size_t count;
     struct edda_terms_memory *memory; /* owned, private */
 };

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define ALIGNMENT 64
+#define ALIGNMENT  64
 #define SCAN_BLOCK 256
 
 int edda_vectors_init(struct edda_vectors *self, struct edda_text model, uint32_t dimension) {
@@ -24,8 +24,8 @@ void edda_vectors_done(struct edda_vectors *self) {
 }
 
 size_t edda_vectors_bytes(const struct edda_vectors *self) {
-    return self->row_capacity * (self->stride + 2 * (size_t)self->dimension + sizeof(float) +
-                                 sizeof(uint32_t));
+    return self->row_capacity *
+           (self->stride + 2 * (size_t)self->dimension + sizeof(float) + sizeof(uint32_t));
 }
 
 void edda_vectors_scratch_done(struct edda_vectors_scratch *scratch) {
@@ -249,9 +249,8 @@ int edda_vectors_search(const struct edda_vectors *self, struct edda_vectors_scr
     size_t kept = 0;
     for (size_t i = 0; i < held; i++) {
         uint32_t row = heap[i].slot;
-        float score = kernel->multiply(scratch->floats,
-                                       self->halves + (size_t)row * self->dimension,
-                                       self->dimension);
+        float score = kernel->multiply(
+            scratch->floats, self->halves + (size_t)row * self->dimension, self->dimension);
         if (score > 0) {
             heap[kept++] = (struct edda_scored){score, self->slots[row]};
         }

@@ -1,8 +1,8 @@
 /* actors/store/index/vectors.h: the vectors of one model, searched exactly.
  *
- * Each row is normalised and kept twice: as int8 (scale = largest value / 127) for one fast pass over
- * all rows, and as float16 to score the best 4 x k of that pass again. The fast pass uses the best
- * instructions the processor has, chosen when the program starts; all give the same integers.
+ * Each row is normalised and kept twice: as int8 (scale = largest value / 127) for one fast pass
+ * over all rows, and as float16 to score the best 4 x k of that pass again. The fast pass uses the
+ * best instructions the processor has, chosen when the program starts; all give the same integers.
  * Rows only grow at the end; rows of dead slots are skipped by the caller's test until rebuild.
  * Threads: readers at once; add and rebuild alone. Limit: EDDA_MAX_DIMENSION. */
 #ifndef EDDA_ACTORS_STORE_INDEX_VECTORS_H
@@ -56,8 +56,9 @@ struct edda_vectors_scratch {
 
 void edda_vectors_scratch_done(struct edda_vectors_scratch *scratch);
 
-/* At most k * EDDA_VECTOR_AGAIN rows of cosine > 0 that pass the test, the k best surely among them, in
- * no order: scratch->heap[0..*ret_count). A zero or non-finite query finds none. EDDA_E_MEMORY. */
+/* At most k * EDDA_VECTOR_AGAIN rows of cosine > 0 that pass the test, the k best surely among
+ * them, in no order: scratch->heap[0..*ret_count). A zero or non-finite query finds none.
+ * EDDA_E_MEMORY. */
 int edda_vectors_search(const struct edda_vectors *self, struct edda_vectors_scratch *scratch,
                         struct edda_floats query, size_t k, edda_vectors_test_fn test,
                         void *context, size_t *ret_count) EDDA_MUST_CHECK;
@@ -67,8 +68,8 @@ int edda_vectors_search(const struct edda_vectors *self, struct edda_vectors_scr
 typedef void (*edda_vectors_scan_fn)(const int8_t *rows, size_t stride, size_t count,
                                      const int8_t *query, int32_t *ret_products);
 
-/* The product of a query with one row of float16; eight sums side by side, added up in a fixed order,
- * so that every kernel gives the same bits. */
+/* The product of a query with one row of float16; eight sums side by side, added up in a fixed
+ * order, so that every kernel gives the same bits. */
 typedef float (*edda_vectors_multiply_fn)(const float *query, const uint16_t *halves,
                                           uint32_t dimension);
 

@@ -3,9 +3,9 @@
 
 #include <stdlib.h>
 
-#define LETTERS_MAX EDDA_TERM_LETTERS_MAX
+#define LETTERS_MAX    EDDA_TERM_LETTERS_MAX
 #define PREFIX_LETTERS 4
-#define DICE_MIN 0.5f
+#define DICE_MIN       0.5f
 
 /* A word's code points and the distinct trigrams of "<word>". */
 struct spelled {
@@ -119,8 +119,7 @@ static int append_word(struct edda_vocabulary *self, struct edda_map *map, uint6
 int edda_vocabulary_put(struct edda_vocabulary *self, struct edda_lexical *lexical, uint32_t term,
                         struct edda_text text) {
     struct spelled word;
-    if (text.size > UINT8_MAX || !spell_word(text, &word) ||
-        word.length < EDDA_TERM_LETTERS_MIN) {
+    if (text.size > UINT8_MAX || !spell_word(text, &word) || word.length < EDDA_TERM_LETTERS_MIN) {
         return 0;
     }
     if (self->texts_bytes > UINT32_MAX - text.size || self->word_count >= UINT32_MAX - 1) {
@@ -299,8 +298,7 @@ static float compare_words(const struct edda_vocabulary *self, const struct spel
     }
     uint32_t points[LETTERS_MAX];
     size_t length = decode_word(word_text(self, other), points);
-    unsigned distance =
-        edda_vocabulary_distance(word->points, word->length, points, length, limit);
+    unsigned distance = edda_vocabulary_distance(word->points, word->length, points, length, limit);
     float near = 1.0f - (float)distance / (float)longer;
     return distance <= limit && near > best ? near : best;
 }

@@ -15,9 +15,9 @@
 
 #include "actors/store/index/lexical.h"
 
-#define EDDA_EXPANSIONS 5
+#define EDDA_EXPANSIONS           5
 #define EDDA_EXPANDED_LETTERS_MIN 4
-#define EDDA_VARIANT_WEIGHT 0.7f
+#define EDDA_VARIANT_WEIGHT       0.7f
 
 struct edda_word_list {
     uint32_t *items; /* owned */

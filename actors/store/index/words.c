@@ -3,8 +3,8 @@
 
 #include <stdlib.h>
 
-#define QUERY_TERMS_MAX 512   /* distinct words of a query that are scored, the rarest first */
-#define QUERY_EXPANDED_MAX 64 /* of which so many are widened */
+#define QUERY_TERMS_MAX    512 /* distinct words of a query that are scored, the rarest first */
+#define QUERY_EXPANDED_MAX 64  /* of which so many are widened */
 
 static int compare_hashes(const void *left, const void *right) {
     uint32_t a = (uint32_t)((const struct edda_query_term *)left)->hash;
@@ -114,8 +114,8 @@ static int score_term(const edda_index_t *self, edda_index_scratch_t *scratch,
     size_t count = 0;
     float cap = edda_lexical_idf(lexical, term->df);
     if (expand && term->df > 0) {
-        found_count = edda_vocabulary_variants(&self->vocabulary, lexical, term->term, term->text,
-                                               found);
+        found_count =
+            edda_vocabulary_variants(&self->vocabulary, lexical, term->term, term->text, found);
     } else if (expand) {
         int error = edda_vocabulary_neighbours(&self->vocabulary, lexical, &scratch->vocabulary,
                                                term->text, found, &found_count);

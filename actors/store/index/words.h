@@ -1,10 +1,12 @@
-/* actors/store/index/words.h: the lexical leg: a query's words, their expansions, their sums by chunk.
+/* actors/store/index/words.h: the lexical leg: a query's words, their expansions, their sums by
+ * chunk.
  *
- * Works on the scratch: read fills query_terms and the gram query, score adds every word's BM25 into
- * scores (zeroed by the caller) and says in `terms` what the collection knows of each word.
- * A word and its expansions are a group: a chunk gets the best of weight * tf part * idf, where no
- * idf counts more than the query word's own (or, when the word does not occur, than the lowest of its
- * expansions). Sums are made in the order of (df, hash), so that equal collections give equal bits. */
+ * Works on the scratch: read fills query_terms and the gram query, score adds every word's BM25
+ * into scores (zeroed by the caller) and says in `terms` what the collection knows of each word. A
+ * word and its expansions are a group: a chunk gets the best of weight * tf part * idf, where no
+ * idf counts more than the query word's own (or, when the word does not occur, than the lowest of
+ * its expansions). Sums are made in the order of (df, hash), so that equal collections give equal
+ * bits. */
 #ifndef EDDA_ACTORS_STORE_INDEX_WORDS_H
 #define EDDA_ACTORS_STORE_INDEX_WORDS_H
 

@@ -34,9 +34,8 @@ static void take_ready(void *context, const char *name, const char *detail) {
 
 static void start(struct stage *stage) {
     static const char *const urls[] = {URL};
-    *stage = (struct stage){.zmq_context = zmq_ctx_new(),
-                            .loop = edda_loop_new("test"),
-                            .config = edda_config_new()};
+    *stage = (struct stage){
+        .zmq_context = zmq_ctx_new(), .loop = edda_loop_new("test"), .config = edda_config_new()};
     stage->fake = fake_broker_new(stage->loop, stage->zmq_context, URL);
     edda_arena_init(&stage->arena, 16u << 20);
     edda_buffer_init(&stage->bytes, EDDA_MAX_FRAME_BYTES);
@@ -92,9 +91,8 @@ static void documents_are_ordered_on_the_loop_and_in_the_pool(void **state) {
             .query = EDDA_TEXT("storm in winter"), .top_k = 3, .documents = {documents, 8}};
         const struct edda_wire *done =
             work(&stage, "rerank.texts", EDDA_BODY_RERANK_ARGUMENTS, &arguments, EDDA_DONE);
-        assert_int_equal(edda_body_decode(EDDA_BODY_HITS, done->message.bodies[0], &stage.arena,
-                                          &hits),
-                         0);
+        assert_int_equal(
+            edda_body_decode(EDDA_BODY_HITS, done->message.bodies[0], &stage.arena, &hits), 0);
         assert_int_equal(hits.hits.count, 3);
         assert_int_equal(hits.hits.items[0].number, 2);
         for (size_t i = 0; i < 8; i++) {
@@ -112,8 +110,7 @@ static void no_hits_give_no_hits(void **state) {
     start(&stage);
     const struct edda_wire *done =
         work(&stage, "rerank", EDDA_BODY_RERANK_ARGUMENTS, &arguments, EDDA_DONE);
-    assert_int_equal(edda_body_decode(EDDA_BODY_HITS, done->message.bodies[0], &stage.arena,
-                                      &hits),
+    assert_int_equal(edda_body_decode(EDDA_BODY_HITS, done->message.bodies[0], &stage.arena, &hits),
                      0);
     assert_int_equal(hits.hits.count, 0);
     stop(&stage);

@@ -37,9 +37,8 @@ static uint32_t best_of(void **state, const char *query, const struct edda_reran
                         size_t count) {
     struct fixture *fixture = *state;
     struct edda_rerank_order order[8];
-    assert_int_equal(edda_reranker_run(fixture->reranker, edda_text_of(query), passages, count,
-                                       NULL, order),
-                     0);
+    assert_int_equal(
+        edda_reranker_run(fixture->reranker, edda_text_of(query), passages, count, NULL, order), 0);
     for (size_t i = 0; i < count; i++) {
         assert_true(order[i].score >= 0 && order[i].score <= 1);
         assert_true(i == 0 || order[i - 1].score >= order[i].score);
@@ -49,8 +48,10 @@ static uint32_t best_of(void **state, const char *query, const struct edda_reran
 
 static void query_words_side_by_side_beat_scattered_ones(void **state) {
     const struct edda_rerank_passage passages[] = {
-        passage(NULL, "A heart of gold, and many words about the mail, then an attack on a town.", .5),
-        passage(NULL, "A town of gold, and many words about the mail, then a heart attack on it.", .5),
+        passage(NULL, "A heart of gold, and many words about the mail, then an attack on a town.",
+                .5),
+        passage(NULL, "A town of gold, and many words about the mail, then a heart attack on it.",
+                .5),
     };
     assert_int_equal(best_of(state, "heart attack", passages, 2), 1);
 }
@@ -98,9 +99,8 @@ static void ties_keep_the_callers_order(void **state) {
     };
     struct fixture *fixture = *state;
     struct edda_rerank_order order[3];
-    assert_int_equal(edda_reranker_run(fixture->reranker, EDDA_TEXT("text"), passages, 3, NULL,
-                                       order),
-                     0);
+    assert_int_equal(
+        edda_reranker_run(fixture->reranker, EDDA_TEXT("text"), passages, 3, NULL, order), 0);
     for (uint32_t i = 0; i < 3; i++) {
         assert_int_equal(order[i].passage, i);
     }

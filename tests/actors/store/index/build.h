@@ -1,4 +1,5 @@
-/* tests/actors/store/index/build.h: small collections of random words, and an index built of them. */
+/* tests/actors/store/index/build.h: small collections of random words, and an index built of them.
+ */
 #ifndef EDDA_TESTS_INDEX_BUILD_H
 #define EDDA_TESTS_INDEX_BUILD_H
 
@@ -12,7 +13,7 @@
 #include <cmocka.h>
 
 #define BUILD_DIMENSION 32
-#define BUILD_MODEL EDDA_TEXT("test-32")
+#define BUILD_MODEL     EDDA_TEXT("test-32")
 
 struct build_chunk {
     struct edda_uuid uuid;
@@ -86,9 +87,8 @@ static inline int build_add(struct build *build, edda_index_t *index,
                                 (struct edda_text){0}, edda_text_of(chunk->text));
     assert_int_equal(error, 0);
     for (size_t i = 0; i < build->terms.count; i++) {
-        assert_int_equal(edda_index_put_term(index, build->terms.items[i].hash,
-                                             build->terms.items[i].text),
-                         0);
+        assert_int_equal(
+            edda_index_put_term(index, build->terms.items[i].hash, build->terms.items[i].text), 0);
     }
     struct edda_index_chunk item = {
         .uuid = chunk->uuid,
