@@ -13,6 +13,9 @@
 static void on_ready(void *context) {
     struct fixture *f = context;
     f->ready++;
+    if (f->pump) {
+        f->pump_wake(f->pump);
+    }
 }
 
 void fixture_open(struct fixture *f) {

@@ -33,7 +33,9 @@ struct fixture {
     struct edda_arena arena;
     int64_t lease_ms;
     size_t index_bytes;
-    unsigned ready; /* how often the store said that jobs are ready */
+    unsigned ready;         /* how often the store said that jobs are ready */
+    edda_task_fn pump_wake; /* told too, with pump, when there is one */
+    void *pump;
     int error;      /* of the last ask */
     char text[256]; /* its words */
 };
