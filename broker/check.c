@@ -47,6 +47,7 @@ static void check_service(const struct edda_service *service) {
         queued += count;
     }
     EDDA_ASSERT(queued == service->queue.count);
+    EDDA_ASSERT(!service->held || service->queue.solo_count > 0);
 }
 
 void edda_core_check(const edda_core_t *self) {

@@ -125,8 +125,7 @@ static void send_record(struct rig *self, uint32_t peer, struct edda_message *me
     edda_buffer_done(&buffer);
 }
 
-/* Sends message with a fresh handle for every body of a type. */
-static void send_message(struct rig *self, uint32_t peer, const struct edda_message *message) {
+void rig_send(struct rig *self, uint32_t peer, const struct edda_message *message) {
     void *bodies[EDDA_MAX_BODIES] = {NULL};
     for (uint8_t i = 0; i < message->envelope.body_count; i++) {
         if (message->envelope.bodies[i].type != EDDA_BODY_NONE) {
@@ -251,7 +250,7 @@ struct edda_uuid rig_req_with(struct rig *self, uint32_t client,
     if (request->no_arguments) {
         envelope->route[0].arguments = EDDA_NO_ARGUMENTS;
     }
-    send_message(self, client, &message);
+    rig_send(self, client, &message);
     return envelope->id;
 }
 
@@ -274,7 +273,7 @@ void rig_done(struct rig *self, uint32_t worker, const struct edda_uuid *id, uin
     struct edda_message message = about(EDDA_DONE, id, step, attempt);
     message.envelope.body_count = 1;
     message.envelope.bodies[0] = (struct edda_body_descriptor){type, 1, type ? 100 : 0};
-    send_message(self, worker, &message);
+    rig_send(self, worker, &message);
 }
 
 void rig_fail(struct rig *self, uint32_t worker, const struct edda_uuid *id, uint8_t step,
@@ -282,13 +281,13 @@ void rig_fail(struct rig *self, uint32_t worker, const struct edda_uuid *id, uin
     struct edda_message message = about(EDDA_FAIL, id, step, attempt);
     message.envelope.error =
         (struct edda_wire_error){code, (uint8_t)blame, 7, EDDA_TEXT("it did not work")};
-    send_message(self, worker, &message);
+    rig_send(self, worker, &message);
 }
 
 void rig_about(struct rig *self, uint32_t peer, enum edda_command command,
                const struct edda_uuid *id, uint8_t step, uint8_t attempt) {
     struct edda_message message = about(command, id, step, attempt);
-    send_message(self, peer, &message);
+    rig_send(self, peer, &message);
 }
 
 void rig_part(struct rig *self, uint32_t worker, const struct edda_uuid *id, uint8_t attempt,
@@ -297,12 +296,12 @@ void rig_part(struct rig *self, uint32_t worker, const struct edda_uuid *id, uin
     message.envelope.sequence = sequence;
     message.envelope.body_count = 1;
     message.envelope.bodies[0] = (struct edda_body_descriptor){EDDA_BODY_EMPTY, 1, 10};
-    send_message(self, worker, &message);
+    rig_send(self, worker, &message);
 }
 
 void rig_command(struct rig *self, uint32_t peer, enum edda_command command) {
     struct edda_message message = {.command = (uint8_t)command};
-    send_message(self, peer, &message);
+    rig_send(self, peer, &message);
 }
 
 void rig_credit(struct rig *self, uint32_t peer, const struct edda_uuid *id, uint64_t messages,

@@ -87,6 +87,9 @@ void rig_ping(struct rig *self, uint32_t peer, enum edda_command command, uint64
               uint64_t messages, uint64_t bytes);
 void rig_lose(struct rig *self, uint32_t peer, enum edda_event_kind kind);
 
+/* Any message, with a fresh handle for every body of a type; message->bodies are its bytes. */
+void rig_send(struct rig *self, uint32_t peer, const struct edda_message *message);
+
 /* What the last step did. */
 const struct edda_action *rig_sent(const struct rig *self, uint32_t peer,
                                    enum edda_command command);
