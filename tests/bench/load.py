@@ -30,6 +30,8 @@ def wrk(service, path, connections, seconds, script=None):
     output = subprocess.run(command + [f"http://127.0.0.1:{service.port}{path}"], check=True,
                             capture_output=True, text=True).stdout
     spent = service.cpu_seconds() - before
+    if not re.search(r"99%\s+[\d.]+[a-z]+\n", output):
+        raise SystemExit(f"wrk measured nothing:\n{output}")
     requests = int(re.search(r"(\d+) requests in", output).group(1))
     errors = 0
     bad = re.search(r"Non-2xx or 3xx responses: (\d+)", output)
