@@ -18,7 +18,7 @@ static const char *const texts[EDDA_SQL_COUNT] = {
 
 /* The page size must be set before anything else is written. FULL: a commit is on the disk when it
  * returns. Freed text need not be overwritten (Debian's default does). */
-static const char write_settings[] = "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL;"
+static const char write_settings[] = "PRAGMA page_size = 4096; PRAGMA journal_mode = WAL;"
                                      "PRAGMA synchronous = FULL; PRAGMA secure_delete = OFF;"
                                      "PRAGMA foreign_keys = OFF; PRAGMA cache_size = -8192;"
                                      "PRAGMA journal_size_limit = 67108864;"
@@ -216,4 +216,16 @@ int edda_column_copy(sqlite3_stmt *query, int column, struct edda_arena *arena,
     struct edda_text text = edda_column_text(query, column);
     *ret_text = edda_arena_text(arena, text);
     return text.data && !ret_text->data ? EDDA_E_MEMORY : 0;
+}
+
+int edda_database_begin_read(edda_database_t *self) {
+    return edda_query_run(self, EDDA_SQL_READ_BEGIN, NO_VALUES, NULL);
+}
+
+int edda_database_end_read(edda_database_t *self) {
+    int error = edda_query_run(self, EDDA_SQL_COMMIT, NO_VALUES, NULL);
+    if (!sqlite3_get_autocommit(self->handle)) {
+        sqlite3_exec(self->handle, "ROLLBACK", NULL, NULL, NULL);
+    }
+    return error;
 }

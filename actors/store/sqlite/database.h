@@ -36,6 +36,10 @@ const char *edda_database_reason(const edda_database_t *self);
 /* The code for SQLite's; keeps the words. 0 for OK, ROW and DONE. */
 int edda_database_error(edda_database_t *self, int sqlite_code);
 
+/* One snapshot for all queries between. The end never leaves a transaction open. */
+int edda_database_begin_read(edda_database_t *self) EDDA_MUST_CHECK;
+int edda_database_end_read(edda_database_t *self) EDDA_MUST_CHECK;
+
 /* ---- values ---- */
 
 struct edda_value {

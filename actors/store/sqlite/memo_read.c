@@ -237,12 +237,12 @@ static int read_page(struct edda_reader *reader, struct edda_sqlite_call *call) 
 }
 
 int edda_get_read(struct edda_reader *reader, struct edda_sqlite_call *call) {
-    int error = edda_query_run(reader->database, EDDA_SQL_READ_BEGIN, NO_VALUES, NULL);
+    int error = edda_database_begin_read(reader->database);
     if (error) {
         return error;
     }
     error = read_page(reader, call);
-    int ended = edda_query_run(reader->database, EDDA_SQL_COMMIT, NO_VALUES, NULL);
+    int ended = edda_database_end_read(reader->database);
     return error ? error : ended;
 }
 

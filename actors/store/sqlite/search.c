@@ -194,10 +194,10 @@ static int search_shelf(struct search *search, struct edda_shelf *shelf) {
     if (error) {
         return error;
     }
-    error = edda_query_run(database, EDDA_SQL_READ_BEGIN, NO_VALUES, NULL);
+    error = edda_database_begin_read(database);
     if (!error) {
         error = order(search, shelf);
-        int ended = edda_query_run(database, EDDA_SQL_COMMIT, NO_VALUES, NULL);
+        int ended = edda_database_end_read(database);
         error = error ? error : ended;
     }
     return error;
