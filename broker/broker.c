@@ -13,12 +13,12 @@
 #include "broker/routes.h"
 #include "proto/body.h"
 
-#define TICK_MS 50
-#define GAUGES_MS 1000
-#define MAX_URLS 8
-#define LINGER_MS 2000
+#define TICK_MS      50
+#define GAUGES_MS    1000
+#define MAX_URLS     8
+#define LINGER_MS    2000
 #define RECORD_BYTES (64 * 1024)
-#define MAX_LOST 64
+#define MAX_LOST     64
 
 struct slot {
     zmq_msg_t frame; /* first: the handle is its address */
@@ -92,17 +92,17 @@ static int send_message(struct edda_broker *self, const struct edda_route *route
         return send_record(self, route, action);
     }
     zmq_msg_t *bodies[2] = {action->bodies[0], action->bodies[1]};
-    return edda_wire_send(self->sockets[route->side], route->id, route->id_size,
-                          &action->message, bodies, action->message.envelope.body_count);
+    return edda_wire_send(self->sockets[route->side], route->id, route->id_size, &action->message,
+                          bodies, action->message.envelope.body_count);
 }
 
 static void note_lost(struct edda_broker *self, uint32_t number, const struct edda_route *route,
                       int error) {
     /* When the list is full the peer is met again at its next message or ping. */
     if (self->lost_count < MAX_LOST) {
-        self->lost[self->lost_count++] = (struct lost){
-            number, route->generation,
-            error == EDDA_E_AGAIN ? EDDA_EVENT_FULL : EDDA_EVENT_UNREACHABLE};
+        self->lost[self->lost_count++] =
+            (struct lost){number, route->generation,
+                          error == EDDA_E_AGAIN ? EDDA_EVENT_FULL : EDDA_EVENT_UNREACHABLE};
     }
 }
 
@@ -279,16 +279,15 @@ static int bind_sockets(struct edda_broker *self, const struct edda_broker_optio
                                    options->allow_plain_tcp, &self->sockets[EDDA_SIDE_BACK]);
     return error ? error
                  : edda_socket_router(options->zmq_context, options->urls, options->url_count,
-                                      options->allow_plain_tcp,
-                                      &self->sockets[EDDA_SIDE_FRONT]);
+                                      options->allow_plain_tcp, &self->sockets[EDDA_SIDE_FRONT]);
 }
 
 static int watch_sockets(struct edda_broker *self) {
     /* In the order they are read: finish work before admitting more. */
-    self->watches[EDDA_SIDE_BACK] = edda_loop_socket(
-        self->loop, self->sockets[EDDA_SIDE_BACK], read_back, self, "broker_back");
-    self->watches[EDDA_SIDE_FRONT] = edda_loop_socket(
-        self->loop, self->sockets[EDDA_SIDE_FRONT], read_front, self, "broker_front");
+    self->watches[EDDA_SIDE_BACK] =
+        edda_loop_socket(self->loop, self->sockets[EDDA_SIDE_BACK], read_back, self, "broker_back");
+    self->watches[EDDA_SIDE_FRONT] = edda_loop_socket(self->loop, self->sockets[EDDA_SIDE_FRONT],
+                                                      read_front, self, "broker_front");
     if (!self->watches[EDDA_SIDE_BACK] || !self->watches[EDDA_SIDE_FRONT]) {
         return EDDA_E_MEMORY;
     }

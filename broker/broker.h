@@ -1,6 +1,6 @@
 /* broker/broker.h: the thin loop around the core: two ROUTERs, a tick, a drain.
  *
- *   clients --REQ--> front ROUTER (URL) | core | back ROUTER (URL's back endpoint) <--DONE-- workers
+ *   clients --REQ--> front ROUTER (URL) | core | back ROUTER (URL.back) <--DONE-- workers
  *
  * The back is read first: finish work before admitting more. Frames are moved and shared, never
  * copied. Everything that decides is in core.h.
@@ -18,9 +18,9 @@ struct edda_broker_options {
     void *zmq_context;
     const char *const *urls; /* at least one; both endpoints of each are bound */
     size_t url_count;
-    bool allow_plain_tcp;    /* beyond loopback */
-    uint32_t ping_ms;        /* 0: EDDA_PING_MS */
-    uint32_t liveness;       /* 0: EDDA_LIVENESS */
+    bool allow_plain_tcp; /* beyond loopback */
+    uint32_t ping_ms;     /* 0: EDDA_PING_MS */
+    uint32_t liveness;    /* 0: EDDA_LIVENESS */
 };
 
 /* Binds and serves from the loop's next turn. Registers itself with the loop's drain: DRAIN to all

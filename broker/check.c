@@ -37,8 +37,8 @@ static void check_service(const struct edda_service *service) {
         for (struct edda_link *link = edda_list_first(&band->flows); link;
              link = edda_list_after(&band->flows, link)) {
             const struct edda_flow *flow = EDDA_ITEM(link, struct edda_flow, link);
-            const struct edda_link *first = edda_list_first(
-                flow->begun.count > 0 ? &flow->begun : &flow->fresh);
+            const struct edda_link *first =
+                edda_list_first(flow->begun.count > 0 ? &flow->begun : &flow->fresh);
             EDDA_ASSERT(first);
             count += flow->begun.count + flow->fresh.count;
             EDDA_ASSERT(!edda_pick_worker(service, EDDA_ITEM(first, struct edda_pending, link)));

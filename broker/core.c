@@ -78,8 +78,7 @@ static void receive_credit(struct edda_core *core, struct edda_peer *peer,
     if (result != 0) {
         edda_peers_gone(core, peer, EDDA_LOSS_FAULT, EDDA_E_MALFORMED, EDDA_E_MALFORMED);
     } else if (peer->side == EDDA_SIDE_FRONT) {
-        edda_request_stream_credit(core, peer, &message->envelope.id, grant.messages,
-                                   grant.bytes);
+        edda_request_stream_credit(core, peer, &message->envelope.id, grant.messages, grant.bytes);
     } else if (edda_credit_grant(&peer->credit, grant.messages, grant.bytes)) {
         edda_service_touch_all_of(core, peer);
     }
@@ -122,7 +121,7 @@ static void receive_from_peer(struct edda_core *core, struct edda_peer *peer,
     case EDDA_RESP:
     case EDDA_WORK:
     case EDDA_RESET:
-        EDDA_ASSERT(!"not allowed from peers, or handled before");
+        EDDA_ASSERT(false && "not allowed from peers, or handled before");
         break;
     }
 }
@@ -172,7 +171,7 @@ static void lose_peer(struct edda_core *core, uint32_t number, bool full) {
 }
 
 static void sweep_requests(struct edda_core *core, uint32_t *budget) {
-    for (uint32_t slot = 0; slot < core->slot_high && *budget > 0; slot++) {
+    for (uint32_t slot = 0; slot<core->slot_high && * budget> 0; slot++) {
         if (core->due_ms[slot] <= core->now_ms) {
             --*budget;
             edda_flow_overdue(core, edda_pending_at(core, slot));
@@ -188,10 +187,9 @@ static void fail_unserved(struct edda_core *core, uint32_t *budget) {
             core->now_ms - service->gone_ms < patience_ms) {
             continue;
         }
-        for (uint32_t slot = 0; slot < core->slot_high && *budget > 0; slot++) {
+        for (uint32_t slot = 0; slot<core->slot_high && * budget> 0; slot++) {
             struct edda_pending *pending = edda_pending_at(core, slot);
-            if (pending->state == EDDA_PENDING_QUEUED &&
-                edda_pending_service(pending) == service) {
+            if (pending->state == EDDA_PENDING_QUEUED && edda_pending_service(pending) == service) {
                 --*budget;
                 edda_flow_unserved(core, pending);
             }

@@ -2,15 +2,15 @@
  *
  *   messages, ticks, drain --> edda_core_step --> SEND, RELEASE, FORGET, NOTE, DRAINED
  *
- * No socket, clock, log or transport lives here, so that a seed replays a run. The state tables are 1
- * and 3 of proto/README.md. What always holds is asserted after every step:
- *   admitted == ended + queued + running                            (conservation, G6)
- *   sent <= granted for every worker, in messages and body bytes    (G7)
- * and by edda_core_check, which counts lists: nothing a worker could take is left waiting (G10).
+ * No socket, clock, log or transport lives here, so that a seed replays a run. The state tables are
+ * 1 and 3 of proto/README.md. What always holds, asserted after every step or by edda_core_check:
+ * - admitted == ended + queued + running (conservation, G6)
+ * - sent <= granted for every worker, in messages and body bytes (G7)
+ * - nothing a worker could take is left waiting (G10)
  *
- * Bodies are opaque handles. A handle given with an event is borrowed for the step; the core takes it
- * by nulling its place in event->bodies and then owns it until a RELEASE action. Handles in a SEND
- * are borrowed: the loop shares the bytes and must do so before it obeys a later RELEASE.
+ * Bodies are opaque handles. A handle given with an event is borrowed for the step; the core takes
+ * it by nulling its place in event->bodies and then owns it until a RELEASE action. Handles in a
+ * SEND are borrowed: the loop shares the bytes and must do so before it obeys a later RELEASE.
  * Credit, queue and pending limits count body bytes, not envelopes.
  *
  * Peers are numbers below EDDA_CORE_PEERS that the loop gives to connections. A number is the
@@ -23,10 +23,10 @@
 #include "proto/body_peer.h"
 #include "proto/message.h"
 
-#define EDDA_CORE_PEERS (EDDA_MAX_PEERS + 1) /* one spare number, to tell the last comer no */
-#define EDDA_CORE_SERVICES 64                /* distinct service names in a broker's life */
-#define EDDA_CORE_OPS 1024                   /* distinct op names in a broker's life */
-#define EDDA_CORE_TICK_BUDGET 512            /* requests one TICK may end; the next does the rest */
+#define EDDA_CORE_PEERS       (EDDA_MAX_PEERS + 1) /* one spare number, to tell the last comer no */
+#define EDDA_CORE_SERVICES    64                   /* distinct service names in a broker's life */
+#define EDDA_CORE_OPS         1024                 /* distinct op names in a broker's life */
+#define EDDA_CORE_TICK_BUDGET 512 /* requests one TICK may end; the next does the rest */
 
 typedef struct edda_core edda_core_t;
 

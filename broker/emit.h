@@ -1,6 +1,6 @@
 /* broker/emit.h: the actions a step makes, one function per kind.
  *
- * A returned action is valid until the next call here; its message is zeroed but for the command. */
+ * A returned action is valid until the next call here; its message is zero but for the command. */
 #ifndef EDDA_BROKER_EMIT_H
 #define EDDA_BROKER_EMIT_H
 

@@ -1,7 +1,7 @@
 /* broker/ended.h: terminal replies kept for requesters that ask again.
  *
- * A ring: at most EDDA_ENDED_RING replies, EDDA_ENDED_RING_BYTES, EDDA_ENDED_KEEP_MS; the oldest goes
- * first. A reply that left the ring is forgotten: the same id is then a new request. */
+ * A ring: at most EDDA_ENDED_RING replies, EDDA_ENDED_RING_BYTES, EDDA_ENDED_KEEP_MS; the oldest
+ * goes first. A reply that left the ring is forgotten: the same id is then a new request. */
 #ifndef EDDA_BROKER_ENDED_H
 #define EDDA_BROKER_ENDED_H
 
@@ -16,7 +16,7 @@ void edda_ended_teardown(struct edda_core *core);
 const struct edda_ended *edda_ended_find(const struct edda_core *core, const struct edda_uuid *id,
                                          const struct edda_uuid *node);
 
-/* Keeps how the pending ended; a RESP's body (its input now) moves to the ring. error NULL: RESP. */
+/* Keeps how the pending ended; a RESP's body (its input) moves to the ring. error NULL: RESP. */
 void edda_ended_keep(struct edda_core *core, struct edda_pending *pending,
                      const struct edda_wire_error *error);
 

@@ -1,8 +1,8 @@
 /* broker/flow.c: state table 3 from the first QUEUED to ENDED. */
 #include "broker/flow.h"
 
-#include "broker/ended.h"
 #include "broker/emit.h"
+#include "broker/ended.h"
 #include "broker/ingress.h"
 #include "broker/pending.h"
 #include "broker/pick.h"
@@ -89,8 +89,7 @@ static void skip_step(struct edda_core *core, struct edda_pending *pending) {
     edda_flow_advance(core, pending);
 }
 
-void edda_flow_enter(struct edda_core *core, struct edda_pending *pending,
-                     enum edda_place place) {
+void edda_flow_enter(struct edda_core *core, struct edda_pending *pending, enum edda_place place) {
     struct edda_pending_step *step = edda_pending_step(pending);
     if (!step->op->service) {
         /* It may have come since. */

@@ -9,8 +9,8 @@
 #include "broker/peers.h"
 #include "broker/queue.h"
 
-/* Queues the step that is due, dispatching at once where nothing waits before it. A step that may be
- * skipped and has no worker is skipped. The pending is RUNNING (detached) or FREE. */
+/* Queues the step that is due, dispatching at once where nothing waits before it. A step that may
+ * be skipped and has no worker is skipped. The pending is RUNNING (detached) or FREE. */
 void edda_flow_enter(struct edda_core *core, struct edda_pending *pending, enum edda_place place);
 
 /* The step is over and its output is in pending->input: on to the next, or RESP. Detached. */

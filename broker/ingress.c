@@ -50,9 +50,9 @@ void edda_ingress_settle(struct edda_core *core, struct edda_pending *pending) {
 static uint64_t window_messages(const struct edda_peer *peer, const struct edda_service *service) {
     const struct edda_queue *queue = &service->queue;
     uint64_t window = peer->pump ? EDDA_CLIENT_WINDOW / 2 : EDDA_CLIENT_WINDOW;
-    uint64_t room = EDDA_MAX_QUEUE_MESSAGES - (queue->count < EDDA_MAX_QUEUE_MESSAGES
-                                                   ? queue->count
-                                                   : EDDA_MAX_QUEUE_MESSAGES);
+    uint64_t room =
+        EDDA_MAX_QUEUE_MESSAGES -
+        (queue->count < EDDA_MAX_QUEUE_MESSAGES ? queue->count : EDDA_MAX_QUEUE_MESSAGES);
     if (peer->pump) {
         uint64_t bulk = queue->bands[EDDA_BAND_BULK].count;
         uint64_t half = EDDA_MAX_QUEUE_MESSAGES / 2;
@@ -89,8 +89,7 @@ void edda_ingress_grant(struct edda_core *core, struct edda_peer *peer,
     struct edda_account *account = account_of(peer, service);
     uint64_t window = window_messages(peer, service);
     uint64_t messages = account->received - account->open + window;
-    uint64_t bytes =
-        account->received_bytes - account->open_bytes + window_bytes(peer, service);
+    uint64_t bytes = account->received_bytes - account->open_bytes + window_bytes(peer, service);
     uint64_t raise = messages > account->told ? messages - account->told : 0;
     uint64_t raise_bytes = bytes > account->told_bytes ? bytes - account->told_bytes : 0;
     bool worth = all ? raise > 0 || (raise_bytes > 0 && account->told > 0)

@@ -1,10 +1,11 @@
 /* broker/ingress.h: credit for clients: how many requests each may have open per first service.
  *
- * Cumulative grant = requests ended + window. The window is EDDA_CLIENT_WINDOW (half for pumps), and
- * no more than the room left in the service's queue (half of it for pumps): a full queue stops new
- * grants, and back-pressure reaches whoever makes the work. A grant is never taken back, so beyond
- * what was told lies admission's FAIL(busy). Small raises wait for the next tick, to save messages.
- * Accounts belong to a session; a request sent again by its client's next session moves there. */
+ * Cumulative grant = requests ended + window. The window is EDDA_CLIENT_WINDOW (half for pumps),
+ * and no more than the room left in the service's queue (half of it for pumps): a full queue stops
+ * new grants, and back-pressure reaches whoever makes the work. A grant is never taken back, so
+ * beyond what was told lies admission's FAIL(busy). Small raises wait for the next tick, to save
+ * messages. Accounts belong to a session; a request sent again by its client's next session moves
+ * there. */
 #ifndef EDDA_BROKER_INGRESS_H
 #define EDDA_BROKER_INGRESS_H
 

@@ -64,8 +64,8 @@ static void refuse(struct edda_core *core, uint32_t number, int code) {
 }
 
 static bool role_fits(struct edda_text role, enum edda_side side) {
-    bool client = edda_text_is(role, "gateway") || edda_text_is(role, "pump") ||
-                  edda_text_is(role, "cli");
+    bool client =
+        edda_text_is(role, "gateway") || edda_text_is(role, "pump") || edda_text_is(role, "cli");
     return side == EDDA_SIDE_FRONT ? client : edda_text_is(role, "worker");
 }
 
@@ -186,8 +186,7 @@ static void admit(struct edda_core *core, const struct edda_event *event,
                   const struct edda_hello *hello) {
     struct edda_peer *same = edda_peers_find(core, event->peer);
     if (same) {
-        if (edda_uuid_equal(&same->node, &hello->node) &&
-            same->incarnation == hello->incarnation) {
+        if (edda_uuid_equal(&same->node, &hello->node) && same->incarnation == hello->incarnation) {
             send_welcome(core, same); /* a repeated HELLO */
         } else {
             edda_peers_gone(core, same, EDDA_LOSS_FAULT, EDDA_E_MALFORMED, EDDA_E_MALFORMED);

@@ -1,4 +1,4 @@
-/* broker/peers.h: connections: HELLO to GONE, liveness, and the clients behind them (state table 1). */
+/* broker/peers.h: connections from HELLO to GONE, and the clients behind them (state table 1). */
 #ifndef EDDA_BROKER_PEERS_H
 #define EDDA_BROKER_PEERS_H
 
@@ -23,8 +23,8 @@ struct edda_peer *edda_peers_find(const struct edda_core *core, uint32_t number)
 /* HELLO from any number, joined or not. */
 void edda_peers_hello(struct edda_core *core, const struct edda_event *event);
 
-/* Ends the session: its work is released, its number forgotten. code: the RESET to send first, or 0.
- * reason: for the note. */
+/* Ends the session: its work is released, its number forgotten. code: the RESET to send first, or
+ * 0. reason: for the note. */
 void edda_peers_gone(struct edda_core *core, struct edda_peer *peer, enum edda_loss loss,
                      int reset_code, int reason);
 

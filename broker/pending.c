@@ -3,8 +3,8 @@
 
 #include "broker/emit.h"
 
-#define SLAB_RECORDS 64
-#define SLABS (EDDA_MAX_PENDING / SLAB_RECORDS)
+#define SLAB_RECORDS   64
+#define SLABS          (EDDA_MAX_PENDING / SLAB_RECORDS)
 #define TABLE_CAPACITY (2 * EDDA_MAX_PENDING)
 
 int edda_pending_setup(struct edda_core *core) {
@@ -169,8 +169,8 @@ void edda_pending_free(struct edda_core *core, struct edda_pending *pending) {
     core->free_slots[core->free_count++] = pending->slot;
 }
 
-void edda_pending_hold(struct edda_core *core, struct edda_pending *pending,
-                       struct edda_body *body, const struct edda_event *event, size_t index) {
+void edda_pending_hold(struct edda_core *core, struct edda_pending *pending, struct edda_body *body,
+                       const struct edda_event *event, size_t index) {
     const struct edda_body_descriptor *descriptor = &event->message->envelope.bodies[index];
     *body = (struct edda_body){event->bodies[index], descriptor->bytes, descriptor->type,
                                descriptor->version};

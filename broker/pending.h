@@ -27,8 +27,8 @@ void edda_pending_due(struct edda_core *core, struct edda_pending *pending);
 void edda_pending_free(struct edda_core *core, struct edda_pending *pending);
 
 /* Takes the body of event at index into the pending's accounts, or releases one. */
-void edda_pending_hold(struct edda_core *core, struct edda_pending *pending,
-                       struct edda_body *body, const struct edda_event *event, size_t index);
+void edda_pending_hold(struct edda_core *core, struct edda_pending *pending, struct edda_body *body,
+                       const struct edda_event *event, size_t index);
 void edda_pending_drop(struct edda_core *core, struct edda_pending *pending,
                        struct edda_body *body);
 

@@ -1,10 +1,10 @@
 /* broker/pick.h: which queued step goes to which worker, now.
  *
- * A worker may take a step when it is live, offers the service, has credit for its bytes, is not the
- * one to avoid (unless it is the only live one), runs no solo job and is not kept for another's; of a
- * window over 2 the last slot is only for the interactive band. A solo step wants a worker with
- * nothing in flight; one is kept empty for it, so that others cannot starve it. Among those: lowest
- * in flight / window, then fastest by moving average, then longest unused. */
+ * A worker may take a step when it is live, offers the service, has credit for its bytes, is not
+ * the one to avoid (unless it is the only live one), runs no solo job and is not kept for
+ * another's; of a window over 2 the last slot is only for the interactive band. A solo step wants a
+ * worker with nothing in flight; one is kept empty for it, so that others cannot starve it. Among
+ * those: lowest in flight / window, then fastest by moving average, then longest unused. */
 #ifndef EDDA_BROKER_PICK_H
 #define EDDA_BROKER_PICK_H
 

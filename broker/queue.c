@@ -44,8 +44,8 @@ static struct edda_flow *find_flow(const struct edda_core *core, const struct ed
 
 static struct edda_flow *make_flow(struct edda_core *core, struct edda_service *service,
                                    uint8_t band, struct edda_text project, uint32_t hash) {
-    uint32_t slot = core->free_flow_count > 0 ? core->free_flows[--core->free_flow_count]
-                                              : core->flow_high++;
+    uint32_t slot =
+        core->free_flow_count > 0 ? core->free_flows[--core->free_flow_count] : core->flow_high++;
     EDDA_ASSERT(slot < EDDA_FLOWS);
     struct edda_flow *flow = &core->flows[slot];
     memset(flow, 0, offsetof(struct edda_flow, project));
@@ -164,9 +164,9 @@ void edda_queue_order(const struct edda_queue *queue, int64_t now_ms,
         uint8_t place = i;
         while (place > 0) {
             uint8_t other = ret_bands[place - 1];
-            bool sooner = ranks[i] < ranks[other] ||
-                          (ranks[i] == ranks[other] && band->count &&
-                           band->since_ms < queue->bands[other].since_ms);
+            bool sooner =
+                ranks[i] < ranks[other] || (ranks[i] == ranks[other] && band->count &&
+                                            band->since_ms < queue->bands[other].since_ms);
             if (!sooner) {
                 break;
             }

@@ -1,8 +1,8 @@
 /* broker/queue.h: what waits for one service: three bands, fair between projects inside each.
  *
- * A band is served by how long it has waited: every EDDA_AGING_MS counts as one band higher, so bulk
- * moves even when interactive work never ends. Inside a band projects take turns by deficit round
- * robin in bytes; inside a project begun work (later steps, returned work) goes before fresh.
+ * A band is served by how long it has waited: every EDDA_AGING_MS counts as one band higher, so
+ * bulk moves even when interactive work never ends. Inside a band projects take turns by deficit
+ * round robin in bytes; inside a project begun work (later steps, returned work) goes before fresh.
  * Jobs with avoid or solo wait in the band's special list, because who may take them depends on the
  * worker: they must neither be passed over by all nor hold up the rest.
  * Over EDDA_MAX_PROJECTS_TRACKED waiting projects, the later ones share one turn. */
@@ -27,7 +27,8 @@ void edda_queue_push(struct edda_core *core, struct edda_pending *pending, enum 
 void edda_queue_remove(struct edda_core *core, struct edda_pending *pending);
 
 /* The bands in the order they should be tried now; empty ones last. */
-void edda_queue_order(const struct edda_queue *queue, int64_t now_ms, uint8_t ret_bands[EDDA_BANDS]);
+void edda_queue_order(const struct edda_queue *queue, int64_t now_ms,
+                      uint8_t ret_bands[EDDA_BANDS]);
 
 /* The next of a band's flows by fairness, special ones not included; NULL when there is none. Stays
  * the same until it is removed. */

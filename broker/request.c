@@ -1,8 +1,8 @@
 /* broker/request.c: admission. */
 #include "broker/request.h"
 
-#include "broker/ended.h"
 #include "broker/emit.h"
+#include "broker/ended.h"
 #include "broker/flow.h"
 #include "broker/ingress.h"
 #include "broker/pending.h"
@@ -10,8 +10,8 @@
 #include "broker/status.h"
 
 #define RETRY_NO_SERVICE_MS 2000
-#define RETRY_BUSY_MIN_MS 1000
-#define RETRY_BUSY_MAX_MS 30000
+#define RETRY_BUSY_MIN_MS   1000
+#define RETRY_BUSY_MAX_MS   30000
 
 /* What admission found out before anything is kept. */
 struct plan {
@@ -37,8 +37,7 @@ static void refuse(struct edda_core *core, struct edda_peer *peer, const struct 
 
 static void answer_status(struct edda_core *core, struct edda_peer *peer,
                           const struct edda_uuid *id) {
-    struct edda_action *action =
-        edda_emit_record(core, peer, EDDA_RESP, EDDA_BODY_BROKER_STATUS);
+    struct edda_action *action = edda_emit_record(core, peer, EDDA_RESP, EDDA_BODY_BROKER_STATUS);
     action->message.envelope.id = *id;
     edda_status_fill(core, &action->record.status);
 }
@@ -48,8 +47,8 @@ static bool is_status(const struct edda_envelope *envelope) {
 }
 
 /* True when the id is known: counted, and answered if it has ended. */
-static bool is_repeated(struct edda_core *core, struct edda_peer *peer,
-                        const struct edda_uuid *id, const struct plan *plan) {
+static bool is_repeated(struct edda_core *core, struct edda_peer *peer, const struct edda_uuid *id,
+                        const struct plan *plan) {
     struct edda_pending *pending = edda_pending_find(core, id);
     if (pending) {
         if (pending->client != peer->client) {
@@ -200,8 +199,7 @@ static void admit(struct edda_core *core, struct edda_peer *peer, const struct e
             .on_error = step->on_error,
         };
         if (step->arguments != EDDA_NO_ARGUMENTS) {
-            edda_pending_hold(core, pending, &pending->steps[i].arguments, event,
-                              step->arguments);
+            edda_pending_hold(core, pending, &pending->steps[i].arguments, event, step->arguments);
         }
     }
     core->counters.admitted++;
@@ -228,8 +226,8 @@ void edda_request_receive(struct edda_core *core, struct edda_peer *peer,
         edda_ingress_received(peer, plan.first, plan.bytes);
     }
     if (!is_repeated(core, peer, &envelope->id, &plan)) {
-        int result = shares_bodies(envelope) ? EDDA_E_INVALID
-                                             : examine(core, peer, event->message, &plan);
+        int result =
+            shares_bodies(envelope) ? EDDA_E_INVALID : examine(core, peer, event->message, &plan);
         if (result == 0) {
             admit(core, peer, event, &plan);
         } else {

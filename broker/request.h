@@ -1,4 +1,4 @@
-/* broker/request.h: REQ: who may ask, what is refused, and why (the first rows of state table 3). */
+/* broker/request.h: REQ: who may ask, what is refused and why (first rows of state table 3). */
 #ifndef EDDA_BROKER_REQUEST_H
 #define EDDA_BROKER_REQUEST_H
 

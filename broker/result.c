@@ -112,6 +112,6 @@ void edda_result_receive(struct edda_core *core, struct edda_peer *worker,
         receive_progress(core, pending);
         break;
     default:
-        EDDA_ASSERT(!"a result is one of five commands");
+        EDDA_ASSERT(false && "a result is one of five commands");
     }
 }

@@ -15,18 +15,18 @@
 #include "proto/credit.h"
 #include "proto/op.h"
 
-#define EDDA_BANDS 3            /* priorities 0..2, 3..6, 7..9 */
-#define EDDA_BAND_BULK 2
-#define EDDA_AGING_MS 250       /* a band that waited this long counts as one band higher */
-#define EDDA_QUANTUM_BYTES 4096 /* deficit round robin; also the least a message costs */
-#define EDDA_DEATHS 2           /* workers one request may cost */
-#define EDDA_DEFAULT_BUDGET_MS 30000
+#define EDDA_BANDS                3 /* priorities 0..2, 3..6, 7..9 */
+#define EDDA_BAND_BULK            2
+#define EDDA_AGING_MS             250  /* a band that waited this long counts as one band higher */
+#define EDDA_QUANTUM_BYTES        4096 /* deficit round robin; also the least a message costs */
+#define EDDA_DEATHS               2    /* workers one request may cost */
+#define EDDA_DEFAULT_BUDGET_MS    30000
 #define EDDA_ENDED_OVERHEAD_BYTES 256 /* what a kept reply costs beside its body */
-#define EDDA_RATE_MARKS 13
-#define EDDA_RATE_MARK_MS 5000
-#define EDDA_CLIENTS (2 * EDDA_MAX_PEERS)
-#define EDDA_FLOWS (EDDA_MAX_PROJECTS_TRACKED + EDDA_CORE_SERVICES * EDDA_BANDS)
-#define EDDA_PENDING_TEXT (EDDA_MAX_NAME + 55 + EDDA_MAX_TRACESTATE + EDDA_MAX_IDEMPOTENCY)
+#define EDDA_RATE_MARKS           13
+#define EDDA_RATE_MARK_MS         5000
+#define EDDA_CLIENTS              (2 * EDDA_MAX_PEERS)
+#define EDDA_FLOWS                (EDDA_MAX_PROJECTS_TRACKED + EDDA_CORE_SERVICES * EDDA_BANDS)
+#define EDDA_PENDING_TEXT         (EDDA_MAX_NAME + 55 + EDDA_MAX_TRACESTATE + EDDA_MAX_IDEMPOTENCY)
 
 enum edda_pending_state {
     EDDA_PENDING_FREE,
@@ -37,7 +37,7 @@ enum edda_pending_state {
 struct edda_op_entry {
     char name[EDDA_MAX_NAME];
     size_t name_size;
-    const struct edda_op *known; /* NULL: types unchecked */
+    const struct edda_op *known;  /* NULL: types unchecked */
     struct edda_service *service; /* NULL until some worker offered it */
 };
 
@@ -71,23 +71,23 @@ struct edda_pending {
     bool delivered;  /* a PART went to the client: never run again */
     bool solo;       /* run with nothing beside it */
     bool avoids;
-    bool begun;      /* in its flow's begun list */
+    bool begun; /* in its flow's begun list */
     uint16_t flags;
     struct edda_uuid avoid; /* node of the last failed worker */
     int64_t deadline_ms;
     int64_t step_deadline_ms; /* RUNNING */
     int64_t since_ms;         /* when queued, or sent */
     struct edda_client *client;
-    struct edda_peer *worker;    /* RUNNING */
-    struct edda_flow *flow;      /* QUEUED and not special */
-    struct edda_link link;       /* flow or special list, or worker's running */
+    struct edda_peer *worker; /* RUNNING */
+    struct edda_flow *flow;   /* QUEUED and not special */
+    struct edda_link link;    /* flow or special list, or worker's running */
     struct edda_link client_link;
-    uint64_t session;            /* client session that is charged; 0 none */
-    uint64_t request_bytes;      /* what it is charged */
-    uint64_t held_bytes;         /* bodies held now */
-    uint32_t queued_bytes;       /* as counted by the queue */
-    struct edda_credit stream;   /* client's grant of PARTs, and what was forwarded */
-    uint32_t sequence;           /* of the next PART */
+    uint64_t session;          /* client session that is charged; 0 none */
+    uint64_t request_bytes;    /* what it is charged */
+    uint64_t held_bytes;       /* bodies held now */
+    uint32_t queued_bytes;     /* as counted by the queue */
+    struct edda_credit stream; /* client's grant of PARTs, and what was forwarded */
+    uint32_t sequence;         /* of the next PART */
     uint64_t fence;
     struct edda_body input;
     struct edda_text project;
@@ -134,8 +134,8 @@ struct edda_service {
     struct edda_peer **workers; /* owned array */
     uint32_t worker_count;
     uint32_t worker_capacity;
-    uint32_t ready_count;    /* workers not draining */
-    struct edda_peer *held;  /* kept empty for a queued solo job */
+    uint32_t ready_count;   /* workers not draining */
+    struct edda_peer *held; /* kept empty for a queued solo job */
     struct edda_queue queue;
     uint32_t running;
     int64_t gone_ms; /* when the last ready worker went */
@@ -204,7 +204,7 @@ struct edda_ended {
     struct edda_uuid node;
     int64_t at_ms;
     uint32_t hash;
-    struct edda_body body;      /* RESP */
+    struct edda_body body;        /* RESP */
     struct edda_wire_error error; /* code 0: RESP; text.data is owned */
     struct edda_op_entry *skipped[EDDA_MAX_ROUTE];
     uint8_t skipped_count;

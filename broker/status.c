@@ -7,8 +7,8 @@ static double rate_of(const struct edda_service *service, int64_t now_ms) {
     if (service->mark_count == 0) {
         return 0;
     }
-    uint32_t oldest = (service->mark_next + EDDA_RATE_MARKS - service->mark_count) %
-                      EDDA_RATE_MARKS;
+    uint32_t oldest =
+        (service->mark_next + EDDA_RATE_MARKS - service->mark_count) % EDDA_RATE_MARKS;
     int64_t elapsed_ms = now_ms - service->marks[oldest].at_ms;
     uint64_t done = service->done - service->marks[oldest].done;
     return elapsed_ms <= 0 ? 0 : (double)done * 1000 / (double)elapsed_ms;

@@ -8,7 +8,7 @@
 #include "proto/uuid.h"
 
 #define HANDLE_MAGIC 0x1eda0b0du
-#define LARGE_BYTES ((uint64_t)1 << 40)
+#define LARGE_BYTES  ((uint64_t)1 << 40)
 
 struct rig *rig_new(void) {
     struct rig *self = calloc(1, sizeof(*self));
@@ -107,11 +107,9 @@ static void send_record(struct rig *self, uint32_t peer, struct edda_message *me
     assert_int_equal(edda_body_encode(type, record, &buffer), 0);
     /* Not NULL when empty, so that it differs from an absent body. */
     const uint8_t nothing = 0;
-    message->bodies[0] =
-        (struct edda_bytes){buffer.data ? buffer.data : &nothing, buffer.size};
+    message->bodies[0] = (struct edda_bytes){buffer.data ? buffer.data : &nothing, buffer.size};
     message->envelope.body_count = 1;
-    message->envelope.bodies[0] =
-        (struct edda_body_descriptor){type, 1, (uint32_t)buffer.size};
+    message->envelope.bodies[0] = (struct edda_body_descriptor){type, 1, (uint32_t)buffer.size};
     void *bodies[EDDA_MAX_BODIES] = {NULL};
     const struct edda_event event = {
         .kind = EDDA_EVENT_MESSAGE,
@@ -225,8 +223,8 @@ static const char *parse_step(const char *at, struct edda_envelope *envelope, ui
         at += strcspn(at, ")") + 1;
     }
     const struct edda_op *op = edda_op_find(step->op);
-    envelope->bodies[envelope->route_count++] = (struct edda_body_descriptor){
-        op ? op->arguments : EDDA_BODY_EMPTY, 1, bytes};
+    envelope->bodies[envelope->route_count++] =
+        (struct edda_body_descriptor){op ? op->arguments : EDDA_BODY_EMPTY, 1, bytes};
     envelope->body_count = envelope->route_count;
     return at;
 }

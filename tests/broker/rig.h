@@ -1,7 +1,7 @@
-/* tests/broker/rig.h: the core on a bench: events made in memory, actions looked at, bodies counted.
+/* tests/broker/rig.h: the core on a bench: events made in memory, actions and bodies counted.
  *
  * Peers are numbers the rig gives out. Body handles are live objects of the rig's own; freeing one
- * twice, sending a freed one or leaking one fails the test. After every step edda_core_check runs. */
+ * twice, sending a freed one or leaking one fails the test. edda_core_check runs after steps. */
 #ifndef EDDA_TESTS_BROKER_RIG_H
 #define EDDA_TESTS_BROKER_RIG_H
 
@@ -21,11 +21,11 @@ struct rig {
     int64_t now_ms;
     size_t live; /* handles not released */
     uint64_t ids;
-    bool known[RIG_PEERS];  /* numbers in use */
+    bool known[RIG_PEERS]; /* numbers in use */
     enum edda_side side[RIG_PEERS];
     uint64_t granted[RIG_PEERS]; /* messages a worker granted */
-    size_t drained;         /* DRAINED actions seen */
-    bool unchecked;         /* skip edda_core_check after each step: it is linear */
+    size_t drained;              /* DRAINED actions seen */
+    bool unchecked;              /* skip edda_core_check after each step: it is linear */
 };
 
 struct rig *rig_new(void);
@@ -58,16 +58,15 @@ struct rig_request {
     uint8_t retries;
     uint32_t ttl_ms; /* 0: really zero */
     uint16_t flags;
-    uint32_t bytes;        /* of each argument body */
-    uint16_t wrong_type;   /* of the first argument body, when not 0 */
-    bool no_arguments;     /* of the first step */
-    struct edda_uuid id;   /* nil: new */
+    uint32_t bytes;      /* of each argument body */
+    uint16_t wrong_type; /* of the first argument body, when not 0 */
+    bool no_arguments;   /* of the first step */
+    struct edda_uuid id; /* nil: new */
 };
 
 /* retries 2, ttl 5 s. */
 struct edda_uuid rig_req(struct rig *self, uint32_t client, const char *route);
-struct edda_uuid rig_req_with(struct rig *self, uint32_t client,
-                              const struct rig_request *request);
+struct edda_uuid rig_req_with(struct rig *self, uint32_t client, const struct rig_request *request);
 
 /* A command about a request; step and attempt as in the WORK last seen for it are the caller's. */
 void rig_done(struct rig *self, uint32_t worker, const struct edda_uuid *id, uint8_t step,
@@ -93,9 +92,10 @@ void rig_send(struct rig *self, uint32_t peer, const struct edda_message *messag
 /* What the last step did. */
 const struct edda_action *rig_sent(const struct rig *self, uint32_t peer,
                                    enum edda_command command);
-size_t rig_count(const struct rig *self, enum edda_command command); /* to anybody */
+size_t rig_count(const struct rig *self, enum edda_command command);       /* to anybody */
 uint32_t rig_work_for(const struct rig *self, const struct edda_uuid *id); /* or UINT32_MAX */
-int rig_fail_code(const struct rig *self, uint32_t client, const struct edda_uuid *id); /* 0: none */
+int rig_fail_code(const struct rig *self, uint32_t client,
+                  const struct edda_uuid *id); /* 0: none */
 bool rig_forgot(const struct rig *self, uint32_t peer);
 int rig_reset_code(const struct rig *self, uint32_t peer); /* 0: none */
 

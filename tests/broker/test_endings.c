@@ -1,7 +1,8 @@
-/* tests/broker/test_endings.c: state table 3, the rows of timers, CANCEL, gone clients, late results. */
+/* tests/broker/test_endings.c: state table 3, the rows of timers, CANCEL, gone clients, late
+ * results. */
 #include "tests/broker/rig.h"
 
-#define LARGE ((uint64_t)1 << 40)
+#define LARGE       ((uint64_t)1 << 40)
 #define PATIENCE_MS (EDDA_PING_MS * EDDA_LIVENESS)
 
 static void a_step_over_its_budget_is_retried_elsewhere(void **state) {
@@ -177,8 +178,7 @@ static void the_credit_of_a_new_session_starts_anew(void **state) {
     struct edda_uuid id = rig_req(rig, client, "embed");
     rig_lose(rig, client, EDDA_EVENT_UNREACHABLE);
     uint32_t again = come_back(rig, client);
-    assert_int_equal(rig_sent(rig, again, EDDA_CREDIT)->record.credit.messages,
-                     EDDA_CLIENT_WINDOW);
+    assert_int_equal(rig_sent(rig, again, EDDA_CREDIT)->record.credit.messages, EDDA_CLIENT_WINDOW);
     const struct rig_request resend = {.route = "embed", .ttl_ms = 4000, .id = id};
     (void)rig_req_with(rig, again, &resend);
     rig_tick(rig, 10);

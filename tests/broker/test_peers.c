@@ -66,9 +66,10 @@ static void a_message_of_another_major_is_reset(void **state) {
     (void)state;
     struct rig *rig = rig_new();
     uint32_t peer = rig_stranger(rig, EDDA_SIDE_BACK);
-    const struct edda_event event = {
-        .kind = EDDA_EVENT_MALFORMED, .peer = peer, .side = EDDA_SIDE_BACK,
-        .error = EDDA_E_VERSION};
+    const struct edda_event event = {.kind = EDDA_EVENT_MALFORMED,
+                                     .peer = peer,
+                                     .side = EDDA_SIDE_BACK,
+                                     .error = EDDA_E_VERSION};
     rig_step(rig, &event);
     assert_int_equal(rig_reset_code(rig, peer), EDDA_E_VERSION);
     assert_true(rig_forgot(rig, peer));
@@ -85,8 +86,10 @@ static void a_malformed_hello_is_reset(void **state) {
     message.envelope.bodies[0] = (struct edda_body_descriptor){EDDA_BODY_HELLO, 1, 2};
     message.bodies[0] = (struct edda_bytes){rubbish, sizeof(rubbish)};
     void *bodies[EDDA_MAX_BODIES] = {NULL};
-    const struct edda_event event = {.kind = EDDA_EVENT_MESSAGE, .peer = peer,
-                                     .side = EDDA_SIDE_BACK, .message = &message,
+    const struct edda_event event = {.kind = EDDA_EVENT_MESSAGE,
+                                     .peer = peer,
+                                     .side = EDDA_SIDE_BACK,
+                                     .message = &message,
                                      .bodies = bodies};
     rig_step(rig, &event);
     assert_int_equal(rig_reset_code(rig, peer), EDDA_E_MALFORMED);
@@ -138,8 +141,7 @@ static void the_same_incarnation_on_a_new_connection_is_not_a_death(void **state
     rig_hello(rig, again, "worker", "embed", rig_node(rig, older), 1, 2);
     rig_credit(rig, again, NULL, 2, LARGE);
     assert_int_equal(rig_work_for(rig, &id), again);
-    const struct edda_envelope *work =
-        &rig_sent(rig, again, EDDA_WORK)->message.envelope;
+    const struct edda_envelope *work = &rig_sent(rig, again, EDDA_WORK)->message.envelope;
     assert_int_equal(work->attempt, 1);
     assert_int_equal(work->flags & EDDA_FLAG_SOLO, 0);
     rig_free(&rig);

@@ -12,8 +12,10 @@ struct wish {
 };
 
 static struct edda_uuid ask(struct rig *rig, uint32_t client, struct wish wish) {
-    const struct rig_request request = {.route = "embed", .ttl_ms = 600000,
-                                        .project = wish.project, .priority = wish.priority,
+    const struct rig_request request = {.route = "embed",
+                                        .ttl_ms = 600000,
+                                        .project = wish.project,
+                                        .priority = wish.priority,
                                         .bytes = wish.bytes};
     return rig_req_with(rig, client, &request);
 }
@@ -150,8 +152,8 @@ static void many_projects_share_the_last_turn(void **state) {
             client = rig_client(rig, "gateway");
         }
         (void)snprintf(project, sizeof(project), "p%u", i);
-        const struct rig_request request = {.route = routes[i >= 3000], .ttl_ms = 600000,
-                                            .project = project};
+        const struct rig_request request = {
+            .route = routes[i >= 3000], .ttl_ms = 600000, .project = project};
         struct edda_uuid id = rig_req_with(rig, client, &request);
         assert_int_equal(rig_fail_code(rig, client, &id), 0);
         asked++;

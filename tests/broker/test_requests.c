@@ -9,8 +9,12 @@ static void a_request_is_queued_and_dispatched(void **state) {
     struct rig *rig = rig_new();
     uint32_t worker = rig_worker_without_credit(rig, "embed", 1);
     uint32_t client = rig_client(rig, "gateway");
-    const struct rig_request request = {.route = "embed", .project = "home", .retries = 1,
-                                        .ttl_ms = 5000, .priority = 1, .bytes = 50};
+    const struct rig_request request = {.route = "embed",
+                                        .project = "home",
+                                        .retries = 1,
+                                        .ttl_ms = 5000,
+                                        .priority = 1,
+                                        .bytes = 50};
     struct edda_uuid id = rig_req_with(rig, client, &request);
     assert_int_equal(rig_status(rig).queued, 1);
     assert_int_equal(rig_status(rig).pending_bytes, 50);
@@ -106,8 +110,8 @@ static void credit_is_also_counted_in_bytes(void **state) {
     struct rig *rig = rig_new();
     (void)rig_worker_without_credit(rig, "embed", 1);
     uint32_t client = rig_client(rig, "pump");
-    const struct rig_request request = {.route = "embed", .ttl_ms = 5000,
-                                        .bytes = EDDA_CLIENT_WINDOW_BYTES / 32};
+    const struct rig_request request = {
+        .route = "embed", .ttl_ms = 5000, .bytes = EDDA_CLIENT_WINDOW_BYTES / 32};
     for (int i = 0; i < 16; i++) {
         (void)rig_req_with(rig, client, &request);
     }
@@ -120,8 +124,8 @@ static void credit_is_also_counted_in_bytes(void **state) {
 /* Fills the queue of "embed" with requests of priority from as many clients as it takes. */
 static uint32_t fill_queue(struct rig *rig, uint8_t priority, uint32_t count) {
     uint32_t client = rig_client(rig, "gateway");
-    const struct rig_request request = {.route = "embed", .ttl_ms = 5000, .priority = priority,
-                                        .bytes = 1};
+    const struct rig_request request = {
+        .route = "embed", .ttl_ms = 5000, .priority = priority, .bytes = 1};
     for (uint32_t i = 0; i < count; i++) {
         if (i % EDDA_CLIENT_WINDOW == 0) {
             client = rig_client(rig, "gateway");

@@ -7,7 +7,7 @@
 #include "tests/broker/world.h"
 #include "tests/proto/random.h"
 
-#define SEEDS 20
+#define SEEDS  20
 #define EVENTS 50000
 
 static size_t from_seed(void *context, size_t bound) {

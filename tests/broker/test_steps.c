@@ -70,8 +70,8 @@ static void an_output_of_another_type_ends_the_request(void **state) {
 
 /* A streaming request that runs on a worker, with credit for count parts. */
 static struct edda_uuid begin_stream(struct rig *rig, uint32_t client, uint64_t count) {
-    const struct rig_request request = {.route = "llm.answer", .ttl_ms = 60000, .retries = 2,
-                                        .flags = EDDA_FLAG_STREAMING};
+    const struct rig_request request = {
+        .route = "llm.answer", .ttl_ms = 60000, .retries = 2, .flags = EDDA_FLAG_STREAMING};
     struct edda_uuid id = rig_req_with(rig, client, &request);
     rig_credit(rig, client, &id, count, LARGE);
     return id;
@@ -346,8 +346,7 @@ static void a_solo_job_is_not_starved_by_a_stream_of_others(void **state) {
     uint32_t worker = rig_worker(rig, "embed", 4);
     uint32_t client = rig_client(rig, "gateway");
     struct edda_uuid busy = rig_req(rig, client, "embed");
-    const struct rig_request request = {.route = "embed", .ttl_ms = 5000,
-                                        .flags = EDDA_FLAG_SOLO};
+    const struct rig_request request = {.route = "embed", .ttl_ms = 5000, .flags = EDDA_FLAG_SOLO};
     struct edda_uuid solo = rig_req_with(rig, client, &request);
     assert_int_equal(rig_work_for(rig, &solo), UINT32_MAX);
     struct edda_uuid next = rig_req(rig, client, "embed");
@@ -366,8 +365,7 @@ static void a_cancelled_solo_job_gives_its_worker_free(void **state) {
     uint32_t worker = rig_worker(rig, "embed", 4);
     uint32_t client = rig_client(rig, "gateway");
     (void)rig_req(rig, client, "embed");
-    const struct rig_request request = {.route = "embed", .ttl_ms = 5000,
-                                        .flags = EDDA_FLAG_SOLO};
+    const struct rig_request request = {.route = "embed", .ttl_ms = 5000, .flags = EDDA_FLAG_SOLO};
     struct edda_uuid solo = rig_req_with(rig, client, &request);
     struct edda_uuid next = rig_req(rig, client, "embed");
     rig_about(rig, client, EDDA_CANCEL, &solo, 0, 0);

@@ -1,13 +1,13 @@
 /* tests/broker/world.h: a small world around the core: clients, workers, and everything that can
  * happen to them, chosen by a source of numbers (a seed, or a fuzzer's input).
  *
- * Workers grant, work, fail, return, stream, repeat themselves, hang, die and come back; clients ask,
- * repeat, cancel, vanish and come back, sending again what was not answered. Messages from peers may
- * be lost only with their connection, as in ZeroMQ. What must hold is checked as it happens:
- *   a worker is never sent more than it granted; a client that keeps to its credit is never refused
- *   for it; no more terminal replies than requests sent; no WORK for an answered request;
- *   and after every 64th event all of edda_core_check. world_settle then lets everything end, and
- *   checks that every request of a client that stayed has its reply. */
+ * Workers grant, work, fail, return, stream, repeat themselves, hang, die and come back; clients
+ * ask, repeat, cancel, vanish and come back, sending again what was not answered. Messages from
+ * peers may be lost only with their connection, as in ZeroMQ. What must hold is checked as it
+ * happens: a worker is never sent more than it granted; a client that keeps to its credit is never
+ * refused for it; no more terminal replies than requests sent; no WORK for an answered request; and
+ * after every 64th event all of edda_core_check. world_settle then lets everything end, and checks
+ * that every request of a client that stayed has its reply. */
 #ifndef EDDA_TESTS_BROKER_WORLD_H
 #define EDDA_TESTS_BROKER_WORLD_H
 

@@ -38,7 +38,7 @@ static void take_terminal(struct world *self, struct client *client,
 }
 
 void world_tell_client(struct world *self, struct client *client,
-                        const struct edda_action *action) {
+                       const struct edda_action *action) {
     const struct edda_envelope *envelope = &action->message.envelope;
     switch (action->message.command) {
     case EDDA_RESP:
@@ -178,4 +178,3 @@ void world_step_client(struct world *self, size_t index) {
         lose_client(self, client);
     }
 }
-

@@ -4,14 +4,14 @@
 
 #include "tests/broker/world.h"
 
-#define CLIENTS 6
-#define WORKERS 9
-#define JOBS 16
-#define OPEN 48
+#define CLIENTS    6
+#define WORKERS    9
+#define JOBS       16
+#define OPEN       48
 #define REMEMBERED 65536 /* power of two: requests by number */
-#define NOBODY UINT32_MAX
-#define SERVICES 5
-#define LARGE ((uint64_t)1 << 40)
+#define NOBODY     UINT32_MAX
+#define SERVICES   5
+#define LARGE      ((uint64_t)1 << 40)
 
 struct job {
     struct edda_uuid id;
@@ -90,10 +90,8 @@ static inline struct asked *asked_of(struct world *self, const struct edda_uuid 
 /* After every step of the core: what it said reaches the peers. */
 void world_deliver(struct world *self);
 
-void world_tell_worker(struct world *self, struct worker *worker,
-                       const struct edda_action *action);
-void world_tell_client(struct world *self, struct client *client,
-                       const struct edda_action *action);
+void world_tell_worker(struct world *self, struct worker *worker, const struct edda_action *action);
+void world_tell_client(struct world *self, struct client *client, const struct edda_action *action);
 void world_connect_client(struct world *self, size_t index);
 void world_resend(struct world *self, struct client *client);
 void world_step_client(struct world *self, size_t index);

@@ -2,8 +2,8 @@
 #include "proto/op.h"
 #include "tests/broker/world_state.h"
 
-static const char *const offers[] = {"embed", "store", "embed,store", "rerank", "llm",
-                                     "own",   "own,llm"};
+static const char *const offers[] = {"embed", "store", "embed,store", "rerank",
+                                     "llm",   "own",   "own,llm"};
 #define COUNT(array) (sizeof(array) / sizeof(array[0]))
 
 static void take_work(struct world *self, struct worker *worker,
@@ -34,7 +34,7 @@ static void forget_job(struct worker *worker, size_t index) {
 }
 
 void world_tell_worker(struct world *self, struct worker *worker,
-                        const struct edda_action *action) {
+                       const struct edda_action *action) {
     const struct edda_envelope *envelope = &action->message.envelope;
     if (action->message.command == EDDA_WORK) {
         take_work(self, worker, envelope);
@@ -171,4 +171,3 @@ void world_step_worker(struct world *self, size_t index) {
         }
     }
 }
-

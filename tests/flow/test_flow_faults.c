@@ -1,4 +1,4 @@
-/* tests/flow/test_flow_faults.c: peers that die, hang, repeat themselves, come late or come back. */
+/* tests/flow/test_flow_faults.c: peers that die, hang, repeat, come late or come back. */
 #include "proto/body.h"
 #include "tests/harness/scenario.h"
 #include "tests/proto/cmocka.h"
@@ -198,8 +198,18 @@ static void rubbish_resets_its_sender_and_nobody_else(void **state) {
         {{{request, 8}, {bomb, 5}}, 2, EDDA_E_MALFORMED},
         {{{request, 8}, {empty_map, 1}}, 2, EDDA_E_MALFORMED},
         {{{request, 8}, {empty_map, 1}, {nothing, 1}}, 3, EDDA_E_MALFORMED},
-        {{{request, 8}, {empty_map, 1}, {nothing, 1}, {nothing, 1}, {nothing, 1}, {nothing, 1},
-          {nothing, 1}, {nothing, 1}, {nothing, 1}, {nothing, 1}, {nothing, 1}}, 11,
+        {{{request, 8},
+          {empty_map, 1},
+          {nothing, 1},
+          {nothing, 1},
+          {nothing, 1},
+          {nothing, 1},
+          {nothing, 1},
+          {nothing, 1},
+          {nothing, 1},
+          {nothing, 1},
+          {nothing, 1}},
+         11,
          EDDA_E_MALFORMED},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

@@ -1,4 +1,4 @@
-/* tests/flow/test_flow_steps.c: single steps and itineraries between fake peers and a real broker. */
+/* tests/flow/test_flow_steps.c: steps and itineraries between fake peers and a real broker. */
 #include "proto/body.h"
 #include "tests/harness/scenario.h"
 #include "tests/proto/cmocka.h"
@@ -119,8 +119,8 @@ static void an_ingested_part_is_chunked_embedded_and_stored(void **state) {
     edda_fake_t *chunker = scenario_worker(s, "chunk", 2);
     edda_fake_t *embedder = scenario_worker(s, "embed", 2);
     edda_fake_t *store = scenario_worker(s, "store", 2);
-    const struct fake_request request = {.route = ingest, .priority = 9, .ttl_ms = 60000,
-                                         .fence = 77, .project = "home"};
+    const struct fake_request request = {
+        .route = ingest, .priority = 9, .ttl_ms = 60000, .fence = 77, .project = "home"};
     struct edda_uuid id = send_req_with(pump, &request);
     struct fake_work work = expect_work(chunker, "chunk");
     assert_int_equal(work.fence, 77);
@@ -162,8 +162,8 @@ static void an_answer_is_streamed_with_credit(void **state) {
     edda_scenario_t *s = scenario_start("inproc");
     edda_fake_t *gateway = scenario_client(s, "gateway");
     edda_fake_t *llm = scenario_worker(s, "llm", 2);
-    const struct fake_request request = {.route = "llm.answer", .ttl_ms = 60000,
-                                         .flags = EDDA_FLAG_STREAMING};
+    const struct fake_request request = {
+        .route = "llm.answer", .ttl_ms = 60000, .flags = EDDA_FLAG_STREAMING};
     struct edda_uuid id = send_req_with(gateway, &request);
     struct fake_work work = expect_work(llm, "llm.answer");
     assert_int_equal(work.flags, EDDA_FLAG_STREAMING);

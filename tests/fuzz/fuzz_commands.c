@@ -1,7 +1,7 @@
 /* tests/fuzz/fuzz_commands.c: an input as a script of events for the broker's core.
  *
- * The first byte chooses the world. Even: whole messages of any command with any contents from a few
- * connections on both sides, joined or not; odd: the sane but unlucky peers of
+ * The first byte chooses the world. Even: whole messages of any command with any contents from a
+ * few connections on both sides, joined or not; odd: the sane but unlucky peers of
  * tests/broker/world.h. After every event all invariants of core.h are counted; at the end every
  * body must have been given back. */
 #include "tests/fuzz/fuzz.h"
@@ -12,16 +12,16 @@
 #include "tests/broker/world.h"
 
 #define CONNECTIONS 6
-#define IDS 5
+#define IDS         5
 #define MOST_EVENTS 512
 
-static const char *const ops[] = {"embed", "store.search", "rerank", "llm.answer", "own.a",
-                                  "store.ping", "broker.status", "nobody.does"};
+static const char *const ops[] = {"embed", "store.search", "rerank",        "llm.answer",
+                                  "own.a", "store.ping",   "broker.status", "nobody.does"};
 static const char *const roles[] = {"gateway", "pump", "worker", "king"};
 static const char *const offers[] = {"embed", "store,rerank", "llm,own", "embed,embed,store", ""};
-static const uint16_t types[] = {EDDA_BODY_NONE, EDDA_BODY_EMBED_ARGUMENTS, EDDA_BODY_EMBEDDINGS,
-                                 EDDA_BODY_STORE_SEARCH, EDDA_BODY_HITS,
-                                 EDDA_BODY_RERANK_ARGUMENTS, EDDA_BODY_EMPTY, EDDA_BODY_CREDIT};
+static const uint16_t types[] = {
+    EDDA_BODY_NONE, EDDA_BODY_EMBED_ARGUMENTS,  EDDA_BODY_EMBEDDINGS, EDDA_BODY_STORE_SEARCH,
+    EDDA_BODY_HITS, EDDA_BODY_RERANK_ARGUMENTS, EDDA_BODY_EMPTY,      EDDA_BODY_CREDIT};
 
 #define PICK(array, input) ((array)[fuzz_take((input), 1) % (sizeof(array) / sizeof((array)[0]))])
 
@@ -41,8 +41,8 @@ static void take_bodies(struct fuzz_input *input, struct edda_envelope *envelope
     envelope->body_count = (uint8_t)(fuzz_take(input, 1) % 4);
     for (uint8_t i = 0; i < envelope->body_count; i++) {
         uint16_t type = PICK(types, input);
-        envelope->bodies[i] = (struct edda_body_descriptor){
-            type, 1, type ? (uint32_t)fuzz_take(input, 1) * 4096 : 0};
+        envelope->bodies[i] =
+            (struct edda_body_descriptor){type, 1, type ? (uint32_t)fuzz_take(input, 1) * 4096 : 0};
     }
 }
 

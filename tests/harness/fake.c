@@ -7,7 +7,7 @@
 #include "tests/harness/state.h"
 #include "tests/proto/cmocka.h"
 
-#define MAX_FAKES 256
+#define MAX_FAKES    256
 #define WORKER_BYTES ((uint64_t)1 << 40)
 
 static void open_socket(edda_fake_t *fake) {

@@ -11,7 +11,7 @@
 #include "tests/harness/state.h"
 #include "tests/proto/cmocka.h"
 
-#define JOIN_MS 5000
+#define JOIN_MS   5000
 #define TCP_TRIES 20
 
 static int run_broker(edda_loop_t *loop, const struct edda_role *role) {
@@ -109,8 +109,7 @@ edda_scenario_t *scenario_start(const char *transport) {
 }
 
 static void remove_folder(const edda_scenario_t *self) {
-    static const char *const names[] = {"broker", "broker.back", "broker.lock",
-                                        "broker.back.lock"};
+    static const char *const names[] = {"broker", "broker.back", "broker.lock", "broker.back.lock"};
     char path[128];
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         snprintf(path, sizeof(path), "%s/%s", self->folder, names[i]);

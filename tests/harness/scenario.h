@@ -83,7 +83,8 @@ bool scenario_ended(edda_scenario_t *self, int64_t wait_ms);
 const char *scenario_url(const edda_scenario_t *self);
 void *scenario_context(const edda_scenario_t *self); /* ZeroMQ's, for inproc peers of your own */
 
-/* A worker that has said HELLO, was WELCOMEd and has granted its window. services: names with commas. */
+/* A worker that has said HELLO, was WELCOMEd and has granted its window. services: names with
+ * commas. */
 edda_fake_t *scenario_worker(edda_scenario_t *self, const char *services, uint32_t window);
 
 /* The same without any grant: send_credit does it. */

@@ -29,14 +29,14 @@ static const char *parse_step(const char *at, struct edda_envelope *envelope,
         step->budget_ms = (uint32_t)strtoul(at + 1, NULL, 10);
         at += strcspn(at, ")") + 1;
     }
-    int size = snprintf(text->arguments[index], sizeof(text->arguments[index]),
-                        "arguments of %.*s", (int)step->op.size, step->op.data);
+    int size = snprintf(text->arguments[index], sizeof(text->arguments[index]), "arguments of %.*s",
+                        (int)step->op.size, step->op.data);
     const struct edda_op *op = edda_op_find(step->op);
     step->arguments = index;
     text->bodies[index] =
         (struct edda_bytes){(const uint8_t *)text->arguments[index], (size_t)size};
-    envelope->bodies[index] = (struct edda_body_descriptor){
-        op ? op->arguments : EDDA_BODY_EMPTY, 1, (uint32_t)size};
+    envelope->bodies[index] =
+        (struct edda_body_descriptor){op ? op->arguments : EDDA_BODY_EMPTY, 1, (uint32_t)size};
     envelope->body_count = ++envelope->route_count;
     return at;
 }
@@ -91,8 +91,7 @@ static void send_output(edda_fake_t *worker, struct edda_message *message, uint1
                         const char *text) {
     const struct edda_bytes body = {(const uint8_t *)text, strlen(text)};
     message->envelope.body_count = 1;
-    message->envelope.bodies[0] =
-        (struct edda_body_descriptor){type, 1, (uint32_t)body.size};
+    message->envelope.bodies[0] = (struct edda_body_descriptor){type, 1, (uint32_t)body.size};
     fake_send(worker, message, &body, 1);
 }
 
@@ -108,8 +107,7 @@ void send_done(edda_fake_t *worker, const struct fake_work *work, const char *ou
     send_done_of_type(worker, work, op ? op->output : EDDA_BODY_EMPTY, output);
 }
 
-void send_fail(edda_fake_t *worker, const struct fake_work *work, int code,
-               enum edda_blame blame) {
+void send_fail(edda_fake_t *worker, const struct fake_work *work, int code, enum edda_blame blame) {
     struct edda_message message = about(EDDA_FAIL, work);
     message.envelope.error = (struct edda_wire_error){
         .code = code, .blame = (uint8_t)blame, .text = EDDA_TEXT("a fake failed")};
@@ -221,14 +219,13 @@ static struct fake_reply read_reply(struct inbox_item **item_p) {
         .type = edda_message_body_type(message, 0),
     };
     if (envelope->body_count > 0) {
-        cut_text(reply.body, sizeof(reply.body), message->bodies[0].data,
-                 message->bodies[0].size);
+        cut_text(reply.body, sizeof(reply.body), message->bodies[0].data, message->bodies[0].size);
     }
     size_t used = 0;
     for (uint8_t i = 0; i < envelope->degraded_count; i++) {
-        int size = snprintf(reply.degraded + used, sizeof(reply.degraded) - used, "%s%.*s",
-                            i ? " " : "", (int)envelope->degraded[i].size,
-                            envelope->degraded[i].data);
+        int size =
+            snprintf(reply.degraded + used, sizeof(reply.degraded) - used, "%s%.*s", i ? " " : "",
+                     (int)envelope->degraded[i].size, envelope->degraded[i].data);
         used += (size_t)size;
     }
     fake_free_item(item_p);

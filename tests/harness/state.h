@@ -8,8 +8,8 @@
 #include "proto/arena.h"
 #include "tests/harness/scenario.h"
 
-#define FAKE_CREDITS 16
-#define FAKE_NAME 32
+#define FAKE_CREDITS  16
+#define FAKE_NAME     32
 #define FAKE_SERVICES 128
 
 struct inbox_item {
@@ -51,7 +51,7 @@ struct edda_scenario {
     edda_loop_t *loop; /* the broker's, valid while `state` is SCENARIO_SERVES */
     _Atomic int state;
     edda_fake_t *fakes;
-    edda_fake_t *watcher; /* asks for status */
+    edda_fake_t *watcher;    /* asks for status */
     struct edda_arena arena; /* of the last status */
     struct edda_broker_status status;
 };
