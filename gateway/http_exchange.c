@@ -95,8 +95,11 @@ void complete_request(void *context, struct MHD_Connection *mhd, void **state,
         (void)MHD_destroy_post_processor(exchange->multipart);
         exchange->multipart = NULL;
     }
+    if (exchange->answered && !exchange->queued && !exchange->refused && !exchange->gone) {
+        send_past(exchange);
+    }
     if (exchange->begun) {
-        bool sent = how == MHD_REQUEST_TERMINATED_COMPLETED_OK || exchange->refused;
+        bool sent = how == MHD_REQUEST_TERMINATED_COMPLETED_OK || !exchange->queued;
         int status = sent && exchange->answered ? exchange->response.status : 0;
         exchange->gone = true;
         http->options.done(http->options.context, exchange, status);

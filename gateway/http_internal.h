@@ -4,8 +4,9 @@
  * between them. Every phase has one length of time for all, so that a look at the heads finds what
  * is over.
  *
- *   FRESH    accepted, no request yet            header_ms, then IDLE if no byte ever came
- *   IDLE     between two requests                idle_ms, then closed
+ *   FRESH    accepted, no request yet            header_ms, then QUIET if no byte ever came
+ *   IDLE     between two requests                half a second, then a look whether it is closed
+ *   QUIET    the same, still open                idle_ms, then closed
  *   HEADERS  the request line has come           header_ms, then 408
  *   BODY     the headers have come               body_ms, then 408
  *   RUNNING  all has come, the application works its own deadline; the client's hanging up is seen
@@ -23,6 +24,7 @@
 enum phase {
     PHASE_FRESH,
     PHASE_IDLE,
+    PHASE_QUIET,
     PHASE_HEADERS,
     PHASE_BODY,
     PHASE_RUNNING,
@@ -132,6 +134,10 @@ void discharge(struct edda_exchange *exchange);
 
 /* http_respond.c */
 enum MHD_Result queue_response(struct edda_exchange *exchange);
+
+/* For a connection libmicrohttpd has closed because the client had half-closed it, with the response
+ * ready: writes that into the socket before it goes. What it does not take at once is lost. */
+void send_past(struct edda_exchange *exchange);
 
 /* Sends a whole response past libmicrohttpd; the connection must be closed after it. */
 void send_raw(int fd, int status, const char *text, bool head_only, const char *more_headers);

@@ -9,22 +9,8 @@
 #define JSON_TYPE    "application/json; charset=utf-8"
 
 const char *reason_of(int status) {
-    switch (status) {
-    case 400:
-        return "Bad Request";
-    case 401:
-        return "Unauthorized";
-    case 404:
-        return "Not Found";
-    case 408:
-        return "Request Timeout";
-    case 413:
-        return "Content Too Large";
-    case 503:
-        return "Service Unavailable";
-    default:
-        return "Error";
-    }
+    const char *reason = MHD_get_reason_phrase_for((unsigned)status);
+    return reason ? reason : "Unknown";
 }
 
 void send_raw(int fd, int status, const char *text, bool head_only, const char *more_headers) {
@@ -41,10 +27,6 @@ void send_raw(int fd, int status, const char *text, bool head_only, const char *
         (void)send(fd, bytes, (size_t)size < sizeof bytes ? (size_t)size : sizeof bytes - 1,
                    MSG_NOSIGNAL | MSG_DONTWAIT);
     }
-}
-
-static void add_header(struct MHD_Response *response, const char *name, const char *value) {
-    (void)MHD_add_response_header(response, name, value);
 }
 
 /* Weak, and the same in every process: a fixed key is enough against accidents. */
@@ -106,36 +88,87 @@ static ssize_t pull_piece(void *context, uint64_t position, char *data, size_t s
     return (ssize_t)got;
 }
 
-static void add_headers(struct edda_exchange *exchange, struct MHD_Response *response, int status) {
+struct header {
+    const char *name;
+    const char *value;
+};
+
+#define MAX_HEADERS 12
+
+/* The response's headers; number holds Retry-After's text. */
+static size_t list_headers(const struct edda_exchange *exchange, int status,
+                           struct header headers[MAX_HEADERS], char number[16]) {
     const struct edda_http_response *wanted = &exchange->response;
-    char number[16];
+    size_t count = 0;
     if (status != 204 && status != 304) {
-        add_header(response, "Content-Type", wanted->content_type ? wanted->content_type : JSON_TYPE);
-        add_header(response, "X-Content-Type-Options", "nosniff");
+        headers[count++] = (struct header){
+            "Content-Type", wanted->content_type ? wanted->content_type : JSON_TYPE};
+        headers[count++] = (struct header){"X-Content-Type-Options", "nosniff"};
     }
-    add_header(response, "X-Request-Id", exchange->request_id);
-    add_header(response, "X-Trace-Id", exchange->trace_id);
+    headers[count++] = (struct header){"X-Request-Id", exchange->request_id};
+    headers[count++] = (struct header){"X-Trace-Id", exchange->trace_id};
     if (wanted->cache_control) {
-        add_header(response, "Cache-Control", wanted->cache_control);
+        headers[count++] = (struct header){"Cache-Control", wanted->cache_control};
     }
     if (wanted->etag) {
-        add_header(response, "ETag", wanted->etag);
+        headers[count++] = (struct header){"ETag", wanted->etag};
     }
     if (wanted->deny) {
-        add_header(response, "WWW-Authenticate", "Bearer");
+        headers[count++] = (struct header){"WWW-Authenticate", "Bearer"};
     }
     if (wanted->retry_after_s > 0) {
-        (void)snprintf(number, sizeof number, "%u", wanted->retry_after_s);
-        add_header(response, "Retry-After", number);
+        (void)snprintf(number, 16, "%u", wanted->retry_after_s);
+        headers[count++] = (struct header){"Retry-After", number};
     }
     if (exchange->http->stopping) {
-        add_header(response, "Connection", "close");
+        headers[count++] = (struct header){"Connection", "close"};
+    }
+    return count;
+}
+
+static void add_headers(struct edda_exchange *exchange, struct MHD_Response *response, int status) {
+    struct header headers[MAX_HEADERS];
+    char number[16];
+    size_t count = list_headers(exchange, status, headers, number);
+    for (size_t i = 0; i < count; i++) {
+        (void)MHD_add_response_header(response, headers[i].name, headers[i].value);
     }
 }
 
+static struct edda_bytes body_of(const struct edda_exchange *exchange) {
+    return exchange->static_body.data ? exchange->static_body : edda_buffer_bytes(&exchange->out);
+}
+
+void send_past(struct edda_exchange *exchange) {
+    int status = exchange->response.status;
+    struct edda_bytes body = body_of(exchange);
+    struct header headers[MAX_HEADERS];
+    struct edda_buffer bytes;
+    char number[16];
+    if (exchange->pull) {
+        return;
+    }
+    edda_buffer_init(&bytes, body.size + 4096);
+    (void)edda_buffer_printf(&bytes, "HTTP/1.1 %d %s\r\nContent-Length: %zu\r\n", status,
+                             reason_of(status), body.size);
+    size_t count = list_headers(exchange, status, headers, number);
+    for (size_t i = 0; i < count; i++) {
+        (void)edda_buffer_printf(&bytes, "%s: %s\r\n", headers[i].name, headers[i].value);
+    }
+    (void)edda_buffer_append_text(&bytes, "\r\n");
+    if (exchange->head.method != EDDA_METHOD_HEAD) {
+        (void)edda_buffer_append(&bytes, body.data, body.size);
+    }
+    int room = (int)(bytes.size < INT32_MAX / 4 ? bytes.size : INT32_MAX / 4);
+    (void)setsockopt(exchange->connection->fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
+    if (!bytes.error) {
+        (void)send(exchange->connection->fd, bytes.data, bytes.size, MSG_NOSIGNAL | MSG_DONTWAIT);
+    }
+    edda_buffer_done(&bytes);
+}
+
 enum MHD_Result queue_response(struct edda_exchange *exchange) {
-    struct edda_bytes body =
-        exchange->static_body.data ? exchange->static_body : edda_buffer_bytes(&exchange->out);
+    struct edda_bytes body = body_of(exchange);
     int status = exchange->response.status;
     char etag[24];
     if (exchange->response.tag && status == 200) {

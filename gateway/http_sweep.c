@@ -52,6 +52,31 @@ static bool has_sent(const struct connection *connection) {
     return info.tcpi_bytes_received > 0;
 }
 
+/* 0 of a peek is the end of the stream: closed, or half-closed by a client that still reads; the two
+ * cannot be told apart, and a client that waits this long after half-closing is rare. */
+static bool hung_up(const struct connection *connection) {
+    char byte;
+    ssize_t got = recv(connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR);
+}
+
+/* libmicrohttpd is told of an end of stream by an edge; when that comes together with the last bytes
+ * it reads those and never learns of the end. */
+static void sweep_ended(edda_http_t *http, enum phase phase) {
+    struct connection *list = &http->lists[phase];
+    int64_t now_ms = edda_loop_now(http->options.loop);
+    struct connection *next;
+    for (struct connection *at = list->next; at != list; at = next) {
+        next = at->next;
+        if (now_ms - at->since_ms < LAZY_MS) {
+            return;
+        }
+        if (hung_up(at)) {
+            cut_connection(at);
+        }
+    }
+}
+
 static void sweep_phase(edda_http_t *http, enum phase phase, int64_t limit_ms) {
     struct connection *list = &http->lists[phase];
     int64_t now_ms = edda_loop_now(http->options.loop);
@@ -62,7 +87,14 @@ static void sweep_phase(edda_http_t *http, enum phase phase, int64_t limit_ms) {
             if (has_sent(connection)) {
                 time_out(connection, "Headers took too long");
             } else {
-                move_connection(connection, PHASE_IDLE);
+                move_connection(connection, PHASE_QUIET);
+            }
+            break;
+        case PHASE_IDLE:
+            if (http->stopping || hung_up(connection)) {
+                cut_connection(connection);
+            } else {
+                move_connection(connection, PHASE_QUIET);
             }
             break;
         case PHASE_HEADERS:
@@ -75,14 +107,6 @@ static void sweep_phase(edda_http_t *http, enum phase phase, int64_t limit_ms) {
             cut_connection(connection);
         }
     }
-}
-
-/* 0 of a peek is the end of the stream: closed, or half-closed by a client that still reads; the two
- * cannot be told apart, and a client that waits this long after half-closing is rare. */
-static bool hung_up(const struct connection *connection) {
-    char byte;
-    ssize_t got = recv(connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    return got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR);
 }
 
 static void sweep_running(edda_http_t *http) {
@@ -114,10 +138,14 @@ void sweep_connections(void *context) {
 
     close_lingers(http, now_ms);
     sweep_phase(http, PHASE_FRESH, http->stopping ? 0 : options->header_ms);
-    sweep_phase(http, PHASE_IDLE, http->stopping ? 0 : options->idle_ms);
+    sweep_phase(http, PHASE_IDLE, http->stopping ? 0 : LAZY_MS);
+    sweep_phase(http, PHASE_QUIET, http->stopping ? 0 : options->idle_ms);
     sweep_phase(http, PHASE_HEADERS, options->header_ms);
     sweep_phase(http, PHASE_BODY, options->body_ms);
     sweep_phase(http, PHASE_SENDING, options->body_ms);
+    sweep_ended(http, PHASE_FRESH);
+    sweep_ended(http, PHASE_HEADERS);
+    sweep_ended(http, PHASE_BODY);
     sweep_running(http);
     edda_cell_set(http->buffered_cell, (int64_t)http->buffered);
 

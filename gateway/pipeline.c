@@ -42,7 +42,7 @@ static void write_stage(struct edda_buffer *out, const struct edda_service_statu
     EDDA_WRITE(out, "{\"name\":");
     edda_write_text(out, stage->name);
     EDDA_WRITE(out, ",\"model\":");
-    edda_write_text(out, stage->model);
+    edda_write_text(out, stage->model.size > 0 ? stage->model : (struct edda_text){0});
     write_number(out, "workers", stage->workers);
     write_number(out, "window", stage->window);
     write_number(out, "queued", stage->queued);

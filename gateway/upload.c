@@ -116,7 +116,7 @@ static void close_field(struct edda_visit *visit) {
             json_decref(value);
         }
     } else if (text.size > 0) {
-        value = json_loadb(text.data, text.size, 0, NULL);
+        value = json_loadb(text.data, text.size, JSON_DECODE_ANY, NULL);
         if (!value) {
             char message[64];
             (void)snprintf(message, sizeof message, "Invalid JSON in form field %s", upload->name);

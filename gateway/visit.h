@@ -27,7 +27,7 @@
 #include "proto/body_store.h"
 
 #define EDDA_UNKEYED_BODY_BYTES ((int64_t)100 * 1024)
-#define EDDA_BODY_ALLOWANCE     ((size_t)512 * 1024) /* JSON around the largest text */
+#define EDDA_BODY_ALLOWANCE     ((size_t)1024 * 1024 - 1) /* JSON around the largest text */
 #define EDDA_CALL_TTL_MS        10000u
 
 struct edda_visit;

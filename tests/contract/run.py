@@ -1,0 +1,35 @@
+#!/usr/bin/env python3
+"""The HTTP contract against a built binary: run.py --edda PATH [--only NAME] [-v].
+
+Each test file starts services of its own on free loopback ports and private temporary directories,
+and stops them. NAME is a file without test_ and .py, or unittest's module.Class.test."""
+
+import argparse
+import os
+import sys
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--edda", required=True, help="the binary")
+    parser.add_argument("--only", action="append", help="one file, class or test")
+    parser.add_argument("-v", "--verbose", action="store_true")
+    arguments = parser.parse_args()
+    sys.path.insert(0, HERE)
+    import service
+    service.binary = os.path.abspath(arguments.edda)
+    loader = unittest.TestLoader()
+    if arguments.only:
+        names = [name if name.startswith("test_") else "test_" + name for name in arguments.only]
+        suite = loader.loadTestsFromNames(names)
+    else:
+        suite = loader.discover(HERE)
+    runner = unittest.TextTestRunner(verbosity=2 if arguments.verbose else 1)
+    return 0 if runner.run(suite).wasSuccessful() else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
