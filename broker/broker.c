@@ -1,12 +1,14 @@
 /* broker/broker.c: frames to events, actions to frames.
  *
- * A body's handle is the zmq_msg_t at the start of a slot; slots come from a free list. */
+ * A body's handle is the zmq_msg_t at the start of a slot; slots come from a free list. What the core
+ * sends waits in an outbox of its side until the end of the turn's phase. */
 #include "broker/broker.h"
 
 #include <stdlib.h>
 
 #include "actors/runtime/clock.h"
 #include "actors/runtime/log.h"
+#include "actors/runtime/outbox.h"
 #include "actors/runtime/socket.h"
 #include "actors/runtime/wire.h"
 #include "broker/gauges.h"
@@ -37,6 +39,7 @@ struct edda_broker {
     edda_core_t *core;        /* owned */
     void *sockets[2];         /* owned; by enum edda_side */
     edda_watch_t *watches[2]; /* owned */
+    struct edda_outbox outboxes[2]; /* of the sockets; tags are made by make_tag */
     struct edda_timer tick;
     struct edda_actions actions;
     struct edda_wire wire;
@@ -69,8 +72,8 @@ static void give_slot(struct edda_broker *self, void *handle) {
     self->free_slots = slot;
 }
 
-static int send_record(struct edda_broker *self, const struct edda_route *route,
-                       struct edda_action *action) {
+static int make_record(struct edda_broker *self, const struct edda_route *route,
+                       struct edda_action *action, zmq_msg_t *frames) {
     edda_buffer_reset(&self->record);
     int error = edda_body_encode(action->record_type, &action->record, &self->record);
     if (error) {
@@ -82,36 +85,46 @@ static int send_record(struct edda_broker *self, const struct edda_route *route,
         .version = edda_body_schema(action->record_type)->version,
         .bytes = (uint32_t)body.size,
     };
-    return edda_wire_send_bytes(self->sockets[route->side], route->id, route->id_size,
-                                &action->message, &body, 1);
+    return edda_wire_make_bytes(frames, route->id, route->id_size, &action->message, &body, 1);
+}
+
+/* Which use of which number a message was for: the answer to it may come after the number's end. */
+static uint64_t make_tag(uint32_t number, const struct edda_route *route) {
+    return (uint64_t)route->generation << 32 | number;
 }
 
 static int send_message(struct edda_broker *self, const struct edda_route *route,
                         struct edda_action *action) {
-    if (action->record_type != 0) {
-        return send_record(self, route, action);
-    }
+    struct edda_outbox *outbox = &self->outboxes[route->side];
+    zmq_msg_t *frames = edda_outbox_room(outbox);
     zmq_msg_t *bodies[2] = {action->bodies[0], action->bodies[1]};
-    return edda_wire_send(self->sockets[route->side], route->id, route->id_size, &action->message,
-                          bodies, action->message.envelope.body_count);
+    EDDA_ASSERT(frames); /* a ROUTER's never blocks */
+    int made = action->record_type != 0
+                   ? make_record(self, route, action, frames)
+                   : edda_wire_make(frames, route->id, route->id_size, &action->message, bodies,
+                                    action->message.envelope.body_count);
+    if (made < 0) {
+        return made;
+    }
+    edda_outbox_add(outbox, (size_t)made, make_tag(action->peer, route));
+    return 0;
 }
 
-static void note_lost(struct edda_broker *self, uint32_t number, const struct edda_route *route,
-                      int error) {
+/* The core is told when the actions at hand are obeyed, or the flush is over. */
+static void note_refused(void *context, uint64_t tag, int error) {
+    struct edda_broker *self = context;
     /* When the list is full the peer is met again at its next message or ping. */
     if (self->lost_count < MAX_LOST) {
-        self->lost[self->lost_count++] =
-            (struct lost){number, route->generation,
-                          error == EDDA_E_AGAIN ? EDDA_EVENT_FULL : EDDA_EVENT_UNREACHABLE};
+        self->lost[self->lost_count++] = (struct lost){
+            (uint32_t)tag, (uint32_t)(tag >> 32),
+            error == EDDA_E_AGAIN ? EDDA_EVENT_FULL : EDDA_EVENT_UNREACHABLE};
     }
 }
 
 static void obey_send(struct edda_broker *self, struct edda_action *action) {
     const struct edda_route *route = edda_routes_find(&self->routes, action->peer);
     int error = route ? send_message(self, route, action) : 0;
-    if (error == EDDA_E_AGAIN || error == EDDA_E_UNAVAILABLE) {
-        note_lost(self, action->peer, route, error);
-    } else if (error) {
+    if (error) {
         edda_metric_add(EDDA_METRIC_DROPPED, "unsendable", 1);
         edda_log(EDDA_LOG_ERROR, "unsendable", "command=%s error=%s",
                  edda_command_name(action->message.command), edda_error_name(error));
@@ -156,9 +169,8 @@ static void obey_actions(struct edda_broker *self) {
     }
 }
 
-static void step_core(struct edda_broker *self, const struct edda_event *event) {
-    edda_core_step(self->core, event, edda_loop_now(self->loop), &self->actions);
-    obey_actions(self);
+static void tell_lost(void *context) {
+    struct edda_broker *self = context;
     while (self->lost_count > 0) {
         const struct lost lost = self->lost[--self->lost_count];
         const struct edda_route *route = edda_routes_find(&self->routes, lost.number);
@@ -168,6 +180,12 @@ static void step_core(struct edda_broker *self, const struct edda_event *event) 
             obey_actions(self);
         }
     }
+}
+
+static void step_core(struct edda_broker *self, const struct edda_event *event) {
+    edda_core_step(self->core, event, edda_loop_now(self->loop), &self->actions);
+    obey_actions(self);
+    tell_lost(self);
 }
 
 static void receive_message(struct edda_broker *self, enum edda_side side) {
@@ -316,6 +334,10 @@ int edda_broker_new(const struct edda_broker_options *options, edda_broker_t **r
     if (!error) {
         error = bind_sockets(self, options);
     }
+    for (size_t side = 0; side < 2 && !error; side++) {
+        error = edda_outbox_open(&self->outboxes[side], self->loop, self->sockets[side],
+                                 note_refused, tell_lost, self);
+    }
     if (!error) {
         error = watch_sockets(self);
     }
@@ -340,6 +362,7 @@ void edda_broker_destroy(edda_broker_t **self_p) {
     obey_actions(self);
     release_hold(self);
     for (size_t side = 0; side < 2; side++) {
+        (void)edda_outbox_close(&self->outboxes[side], true);
         edda_socket_close(&self->sockets[side], LINGER_MS);
     }
     edda_actions_done(&self->actions);

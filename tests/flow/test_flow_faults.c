@@ -115,7 +115,9 @@ static void a_restarted_broker_resets_its_peers_and_starts_anew(void **state) {
     struct fake_work stale = expect_work(embedder, "embed");
     scenario_restart(s);
     /* The result of a life before comes first, over the old connection. */
-    send_done(embedder, &stale, "lost");
+    for (int i = 0; i < 20 && !fake_has_mail(embedder, 250); i++) {
+        send_done(embedder, &stale, "lost"); /* until the connection is the new one */
+    }
     expect_reset(embedder, EDDA_E_UNKNOWN_SESSION);
     peer_reconnect(embedder);
     peer_reconnect(gateway);

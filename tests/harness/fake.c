@@ -172,13 +172,18 @@ void fake_read_all(edda_scenario_t *scenario, int64_t wait_ms) {
     }
 }
 
-struct inbox_item *fake_take(edda_fake_t *fake, int64_t wait_ms) {
+bool fake_has_mail(edda_fake_t *fake, int64_t wait_ms) {
     int64_t until_ms = edda_clock_ms() + wait_ms;
     int64_t left_ms = 0;
     fake_read_all(fake->scenario, 0);
     while (!fake->first && (left_ms = until_ms - edda_clock_ms()) > 0) {
         fake_read_all(fake->scenario, left_ms);
     }
+    return fake->first != NULL;
+}
+
+struct inbox_item *fake_take(edda_fake_t *fake, int64_t wait_ms) {
+    (void)fake_has_mail(fake, wait_ms);
     struct inbox_item *item = fake->first;
     if (item) {
         fake->first = item->next;

@@ -23,6 +23,7 @@ static int run_broker(edda_loop_t *loop, const struct edda_role *role) {
         .urls = role->listen,
         .url_count = role->listen_count,
         .ping_ms = SCENARIO_PING_MS,
+        .liveness = SCENARIO_LIVENESS,
     };
     int result = edda_broker_new(&options, &broker);
     if (result == 0) {

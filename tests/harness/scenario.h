@@ -11,20 +11,21 @@
  *   scenario_stop(&s);
  *
  * The broker runs on its own thread. Fakes speak raw frames, answer PING while any expect_ waits,
- * and keep what arrived for others meanwhile. Every expect_ waits up to two seconds and fails the
+ * and keep what arrived for others meanwhile. Every expect_ waits up to five seconds and fails the
  * test (cmocka) with what it got instead. A fake's messages are kept in order, and an expect_ takes
  * the first that is not PING, PONG, WELCOME or CREDIT (those are noted, see fake_credit).
  *
- * The broker's ping interval is SCENARIO_PING_MS, so death by silence takes three of those.
- * Threads: the test's one. Bodies are texts; type numbers follow the tables of proto. */
+ * The broker's ping interval is SCENARIO_PING_MS, so death by silence takes SCENARIO_LIVENESS of
+ * those. Threads: the test's one. Bodies are texts; type numbers follow the tables of proto. */
 #ifndef EDDA_TESTS_SCENARIO_H
 #define EDDA_TESTS_SCENARIO_H
 
 #include "proto/body_peer.h"
 #include "proto/message.h"
 
-#define SCENARIO_PING_MS 200
-#define SCENARIO_WAIT_MS 2000
+#define SCENARIO_PING_MS  200
+#define SCENARIO_LIVENESS 5
+#define SCENARIO_WAIT_MS  5000
 
 typedef struct edda_scenario edda_scenario_t;
 typedef struct edda_fake edda_fake_t;
@@ -156,6 +157,9 @@ void expect_welcome(edda_fake_t *fake);
 
 /* Nothing but session commands for this long. */
 void expect_silence(edda_fake_t *fake, int64_t wait_ms);
+
+/* Whether a message for an expect_ is there, or comes within this time. */
+bool fake_has_mail(edda_fake_t *fake, int64_t wait_ms);
 
 /* The cumulative grant for `service` that a client was told; 0: none. */
 uint64_t fake_credit(edda_fake_t *client, const char *service);
