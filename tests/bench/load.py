@@ -30,7 +30,7 @@ def wrk(service, path, connections, seconds, script=None):
     output = subprocess.run(command + [f"http://127.0.0.1:{service.port}{path}"], check=True,
                             capture_output=True, text=True).stdout
     spent = service.cpu_seconds() - before
-    if not re.search(r"99%\s+[\d.]+[a-z]+\n", output):
+    if not re.search(r"\n\s+99%\s+[\d.]+[a-z]+\n", output):
         raise SystemExit(f"wrk measured nothing:\n{output}")
     requests = int(re.search(r"(\d+) requests in", output).group(1))
     errors = 0
@@ -42,8 +42,8 @@ def wrk(service, path, connections, seconds, script=None):
         errors += sum(int(one) for one in sockets.groups())
     return {"rps": requests / seconds, "cpu_us": spent / max(requests, 1) * 1e6, "errors": errors,
             "requests": requests,
-            "p50_ms": _milliseconds(re.search(r"50%\s+(\S+)", output).group(1)),
-            "p99_ms": _milliseconds(re.search(r"99%\s+(\S+)", output).group(1))}
+            "p50_ms": _milliseconds(re.search(r"\n\s+50%\s+(\S+)", output).group(1)),
+            "p99_ms": _milliseconds(re.search(r"\n\s+99%\s+(\S+)", output).group(1))}
 
 
 def search_script(count=400):
