@@ -61,10 +61,14 @@ int edda_signals_open(void) {
 }
 
 bool edda_signals_take(int signal_fd) {
+    static int64_t last_ms; /* of the process: a signal is the process's */
     struct signalfd_siginfo info;
     bool taken = false;
-    while (signal_fd >= 0 && read(signal_fd, &info, sizeof info) == (ssize_t)sizeof info)
-        taken = true;
+    while (signal_fd >= 0 && read(signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
+        int64_t now_ms = edda_clock_ms();
+        taken = taken || last_ms == 0 || now_ms - last_ms >= EDDA_SIGNAL_REPEAT_MS;
+        last_ms = last_ms == 0 || taken ? now_ms : last_ms;
+    }
     return taken;
 }
 

@@ -10,6 +10,7 @@
 #include "ops/parts.h"
 
 #define EDDA_LAUNCH_MAX_PARTS 256
+#define EDDA_SIGNAL_REPEAT_MS 500
 
 typedef struct edda_launch edda_launch_t;
 
@@ -18,7 +19,8 @@ typedef struct edda_launch edda_launch_t;
  * thread. */
 int edda_signals_open(void);
 
-/* Whether a signal that ends the process came; takes it. */
+/* Whether a signal that ends the process came; takes it. One that comes too soon after the last
+ * that was taken is taken for the same. The launcher's thread only. */
 bool edda_signals_take(int signal_fd);
 
 /* Raises the limit of open files to what the system allows, and makes the allocator and the

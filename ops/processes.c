@@ -16,6 +16,7 @@
 #include "actors/runtime/log.h"
 #include "ops/command.h"
 #include "ops/keys.h"
+#include "ops/launch.h"
 #include "ops/parts.h"
 #include "ops/supervise.h"
 
@@ -34,6 +35,7 @@ struct processes {
     const char *url;
     int signal_fd;
     pid_t key_pid;
+    int64_t signalled_ms; /* 0: not yet */
     struct edda_supervisor supervisor;
     struct process items[EDDA_SUPERVISE_CHILDREN];
     char http[256]; /* where the gateway listened first: a restarted one takes the same port */
@@ -250,10 +252,14 @@ static void take_exits(struct processes *self) {
 static void take_signals(struct processes *self) {
     struct signalfd_siginfo info;
     while (read(self->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
-        if (info.ssi_signo == SIGCHLD)
+        int64_t now_ms = edda_clock_ms();
+        if (info.ssi_signo == SIGCHLD) {
             take_exits(self);
-        else
+        } else if (self->signalled_ms == 0 ||
+                   now_ms - self->signalled_ms >= EDDA_SIGNAL_REPEAT_MS) {
+            self->signalled_ms = now_ms;
             report_event(self, (struct edda_supervise_event){EDDA_SUPERVISE_STOP, 0, false, 0});
+        }
     }
 }
 
