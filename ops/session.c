@@ -5,12 +5,14 @@
 #include <stdlib.h>
 
 #include "actors/runtime/client.h"
+#include "actors/runtime/clock.h"
 #include "ops/endpoint.h"
 #include "ops/launch.h"
 #include "ops/options.h"
 
 #define OWN_URL      "inproc://edda-session"
 #define OWN_DRAIN_MS 5000
+#define GOODBYE_MS   10
 #define EXTRA_MS     3000 /* beyond the op's own budget, for queues and a session being made */
 
 struct edda_session {
@@ -154,12 +156,27 @@ int edda_session_open(const edda_config_t *config, bool may_start, edda_session_
     return 0;
 }
 
+static void stop_loop(void *context) {
+    edda_session_t *self = context;
+    edda_loop_stop(self->loop);
+}
+
+/* Says BYE and stays a moment: a broker that has a grant on its way to a peer that is gone already
+ * takes it for lost, and warns. */
+static void say_goodbye(edda_session_t *self) {
+    struct edda_timer timer = {.fire = stop_loop, .context = self, .name = "goodbye"};
+    edda_client_leave(self->client);
+    edda_loop_timer_set(self->loop, &timer, edda_clock_ms() + GOODBYE_MS);
+    (void)edda_loop_run(self->loop);
+    edda_loop_timer_cancel(self->loop, &timer);
+}
+
 void edda_session_close(edda_session_t **self_p) {
     edda_session_t *self = *self_p;
     if (!self)
         return;
     if (self->client) {
-        edda_client_leave(self->client);
+        say_goodbye(self);
         edda_client_destroy(&self->client);
     }
     if (self->loop)
