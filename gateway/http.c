@@ -15,7 +15,8 @@
 #include "actors/runtime/log.h"
 #include "gateway/http_internal.h"
 
-#define CONNECTION_MEMORY ((size_t)32 * 1024) /* request line and headers together fit into it */
+/* Request line and headers together fit into it; it is zeroed after every request. */
+#define CONNECTION_MEMORY ((size_t)16 * 1024)
 
 static void unlink_connection(struct connection *connection) {
     connection->previous->next = connection->next;
@@ -120,7 +121,7 @@ static int start_daemon(edda_http_t *http) {
     const struct edda_http_options *options = &http->options;
     /* TURBO also leaves a closing socket's sending side open, which send_past needs. */
     unsigned flags = MHD_USE_EPOLL | MHD_USE_TURBO | MHD_USE_NO_LISTEN_SOCKET |
-                     MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+                     MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | MHD_USE_SUPPRESS_DATE_NO_CLOCK;
     http->daemon = MHD_start_daemon(
         flags, 0, NULL, NULL, handle_request, http, MHD_OPTION_EXTERNAL_LOGGER, log_library, http,
         MHD_OPTION_NOTIFY_CONNECTION, notify_connection, http, MHD_OPTION_NOTIFY_COMPLETED,

@@ -112,6 +112,8 @@ struct edda_http {
     edda_cell_t *connections_cell;
     edda_cell_t *buffered_cell;
     char url[128];
+    char date[40]; /* the Date header's value */
+    int64_t date_until_ms;
 };
 
 /* http.c */

@@ -2,7 +2,9 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <time.h>
 
+#include "actors/runtime/clock.h"
 #include "gateway/http_internal.h"
 
 #define STREAM_BLOCK ((size_t)32 * 1024)
@@ -32,11 +34,30 @@ void send_raw(int fd, int status, const char *text, bool head_only, const char *
 /* Weak, and the same in every process: a fixed key is enough against accidents. */
 static void make_etag(struct edda_bytes body, char ret_etag[24]) {
     static const unsigned char key[crypto_shorthash_KEYBYTES];
+    static const char digits[] = "0123456789abcdef";
     unsigned char hash[crypto_shorthash_BYTES];
-    char digits[2 * crypto_shorthash_BYTES + 1];
+    char *at = ret_etag;
     (void)crypto_shorthash(hash, body.data, body.size, key);
-    (void)sodium_bin2hex(digits, sizeof digits, hash, sizeof hash);
-    (void)snprintf(ret_etag, 24, "W/\"%s\"", digits);
+    memcpy(at, "W/\"", 3);
+    at += 3;
+    for (size_t i = 0; i < sizeof hash; i++) {
+        *at++ = digits[hash[i] >> 4];
+        *at++ = digits[hash[i] & 15];
+    }
+    memcpy(at, "\"", 2);
+}
+
+/* libmicrohttpd would print it anew for every response. */
+static const char *date_of(edda_http_t *http) {
+    int64_t now_ms = edda_loop_now(http->options.loop);
+    if (now_ms >= http->date_until_ms) {
+        time_t now = (time_t)(edda_clock_wall_ms() / 1000);
+        struct tm tm;
+        (void)gmtime_r(&now, &tm);
+        (void)strftime(http->date, sizeof http->date, "%a, %d %b %Y %H:%M:%S GMT", &tm);
+        http->date_until_ms = now_ms + 500;
+    }
+    return http->date;
 }
 
 static struct edda_text opaque_tag(struct edda_text tag) {
@@ -100,6 +121,7 @@ static size_t list_headers(const struct edda_exchange *exchange, int status,
                            struct header headers[MAX_HEADERS], char number[16]) {
     const struct edda_http_response *wanted = &exchange->response;
     size_t count = 0;
+    headers[count++] = (struct header){"Date", date_of(exchange->http)};
     if (status != 204 && status != 304) {
         headers[count++] = (struct header){
             "Content-Type", wanted->content_type ? wanted->content_type : JSON_TYPE};

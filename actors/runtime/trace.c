@@ -2,8 +2,6 @@
  * characters as the recommendation asks. */
 #include "actors/runtime/trace.h"
 
-#include <stdio.h>
-
 #include "actors/runtime/clock.h"
 
 #define TRACE_AT    3
@@ -57,23 +55,33 @@ struct edda_text edda_trace_id(struct edda_text traceparent) {
     return (struct edda_text){traceparent.data + TRACE_AT, TRACE_SIZE};
 }
 
-/* All-zero ids are invalid; the last bit keeps us from them. */
-static void print_span(char *out, size_t size) {
-    (void)snprintf(out, size, "%08x%08x", edda_random32(), edda_random32() | 1u);
+static char *put_hex(char *at, uint32_t value) {
+    static const char digits[] = "0123456789abcdef";
+    for (int shift = 28; shift >= 0; shift -= 4) {
+        *at++ = digits[value >> shift & 15];
+    }
+    return at;
+}
+
+/* Sixteen digits. All-zero ids are invalid; the last bit keeps us from them. */
+static char *put_span(char *at) {
+    return put_hex(put_hex(at, edda_random32()), edda_random32() | 1u);
 }
 
 void edda_trace_child(struct edda_text parent, char ret_traceparent[EDDA_TRACEPARENT]) {
-    char trace[TRACE_SIZE + 1];
-    char span[SPAN_SIZE + 1];
-    char flags[3] = "00";
-    print_span(span, sizeof span);
-    if (edda_trace_valid(parent)) {
-        memcpy(trace, parent.data + TRACE_AT, TRACE_SIZE);
-        trace[TRACE_SIZE] = '\0';
-        memcpy(flags, parent.data + FLAGS_AT, 2);
+    bool valid = edda_trace_valid(parent);
+    char *at = ret_traceparent;
+    memcpy(at, "00-", 3);
+    at += 3;
+    if (valid) {
+        memcpy(at, parent.data + TRACE_AT, TRACE_SIZE);
+        at += TRACE_SIZE;
     } else {
-        print_span(trace, SPAN_SIZE + 1);
-        print_span(trace + SPAN_SIZE, SPAN_SIZE + 1);
+        at = put_span(put_span(at));
     }
-    (void)snprintf(ret_traceparent, EDDA_TRACEPARENT, "00-%s-%s-%s", trace, span, flags);
+    *at++ = '-';
+    at = put_span(at);
+    *at++ = '-';
+    memcpy(at, valid ? parent.data + FLAGS_AT : "00", 2);
+    at[2] = '\0';
 }
