@@ -156,16 +156,22 @@ static void send_what_can_go(struct edda_stage *stage) {
     }
 }
 
-/* Sends, then tells the owner what it waits for; the owner may end the stage in its callback. */
+/* Sends, then tells the owner what it waits for; of an error it is told once. The owner may end the
+ * stage in its callback. */
 static void pump(struct edda_stage *stage) {
     edda_loop_timer_cancel(stage->visit->gateway->loop, &stage->retry);
     send_what_can_go(stage);
-    if (stage->finished) {
-        if (stage->in_flight == 0 && (stage->error || stage->held_count == 0)) {
-            stage->on_done(stage);
+    if (stage->told) {
+        return;
+    }
+    stage->told = stage->error != 0;
+    if (!stage->finished) {
+        if (stage->error || !has_message(stage)) {
+            stage->on_room(stage);
         }
-    } else if (stage->error || !has_message(stage)) {
-        stage->on_room(stage);
+    } else if (stage->error || (stage->in_flight == 0 && stage->held_count == 0)) {
+        stage->told = true;
+        stage->on_done(stage);
     }
 }
 

@@ -34,6 +34,7 @@ struct edda_stage {
     uint64_t maximum;
     bool begun;
     bool finished;    /* nothing more will be fed */
+    bool told;        /* the owner knows of the error or the end */
     int error;
     struct edda_wire_error detail; /* its text is not kept */
     size_t in_flight;

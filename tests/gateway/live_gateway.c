@@ -97,13 +97,16 @@ static bool has_ended(void *context) {
     return edda_thread_ended(live->thread);
 }
 
-void live_gateway_stop(struct live_gateway **live_p) {
-    struct live_gateway *live = *live_p;
+static void end_thread(struct live_gateway *live, int wanted) {
     int result = -1;
     edda_thread_drain(live->thread, 5000);
     assert_true(fake_loop_until(live->loop, has_ended, live, 10000));
     assert_int_equal(edda_thread_join(&live->thread, 1000, &result), 0);
-    assert_int_equal(result, 0);
+    assert_int_equal(result, wanted);
+}
+
+static void free_live(struct live_gateway **live_p) {
+    struct live_gateway *live = *live_p;
     fake_broker_destroy(&live->broker);
     edda_loop_destroy(&live->loop);
     zmq_ctx_term(live->zmq);
@@ -112,6 +115,17 @@ void live_gateway_stop(struct live_gateway **live_p) {
     pthread_mutex_destroy(&live->lock);
     free(live);
     *live_p = NULL;
+}
+
+void live_gateway_stop(struct live_gateway **live_p) {
+    end_thread(*live_p, 0);
+    free_live(live_p);
+}
+
+void live_gateway_cut(struct live_gateway **live_p) {
+    edda_thread_drain((*live_p)->thread, 5000);
+    end_thread(*live_p, EDDA_E_TIMEOUT);
+    free_live(live_p);
 }
 
 struct fake_broker *live_gateway_broker(struct live_gateway *live) {
@@ -308,6 +322,12 @@ void decode_step(struct live_gateway *live, size_t index, uint16_t type, void *r
     assert_true(body < message->envelope.body_count);
     assert_int_equal(message->envelope.bodies[body].type, type);
     assert_int_equal(edda_body_decode(type, message->bodies[body], &live->arena, ret_record), 0);
+}
+
+struct edda_uuid take_call(struct live_gateway *live, struct edda_text *ret_op) {
+    live->wire = fake_broker_expect(live->broker, FAKE_FRONT, EDDA_REQ);
+    *ret_op = live->wire->message.envelope.route[0].op;
+    return live->wire->message.envelope.id;
 }
 
 struct edda_uuid expect_call(struct live_gateway *live, const char *op, uint16_t type,

@@ -38,6 +38,9 @@ struct live_gateway *live_gateway_start(const char *const *flags);
 /* Drains it and asserts that its thread ended well. */
 void live_gateway_stop(struct live_gateway **live_p);
 
+/* Drains it twice, which does not wait for open requests. */
+void live_gateway_cut(struct live_gateway **live_p);
+
 /* Asks it to drain, without waiting. */
 void live_gateway_drain(struct live_gateway *live);
 struct fake_broker *live_gateway_broker(struct live_gateway *live);
@@ -66,6 +69,10 @@ void expect_end(struct live_gateway *live, int fd);
  * until the next expect_call. */
 struct edda_uuid expect_call(struct live_gateway *live, const char *op, uint16_t type,
                              void *ret_record);
+
+/* The next call, whatever it is. */
+struct edda_uuid take_call(struct live_gateway *live, struct edda_text *ret_op);
+
 /* The envelope of that call. */
 const struct edda_envelope *last_envelope(struct live_gateway *live);
 
