@@ -28,6 +28,10 @@ void edda_link_init(struct edda_link *link, edda_loop_t *loop, void *zmq_context
 }
 
 static void close_socket(struct edda_link *link, int linger_ms) {
+    size_t dropped = edda_outbox_close(&link->outbox, linger_ms > 0);
+    if (dropped > 0) {
+        edda_metric_add(EDDA_METRIC_DROPPED, "unsent", dropped);
+    }
     edda_loop_unwatch(link->loop, &link->watch);
     edda_socket_close(&link->socket, linger_ms);
 }
@@ -43,11 +47,17 @@ void edda_link_tell(struct edda_link *link, uint8_t command, const struct edda_u
     if (!link->socket) {
         return;
     }
-    if (edda_wire_send_session(link->socket, NULL, 0, command, id, type, record) == 0) {
-        step_link(link, EDDA_SESSION_SENT);
-    } else {
-        edda_metric_add(EDDA_METRIC_DROPPED, "unsent", 1);
+    zmq_msg_t *frames = edda_outbox_room(&link->outbox);
+    int made = EDDA_E_AGAIN;
+    if (frames) {
+        made = edda_wire_make_session(frames, NULL, 0, command, id, type, record);
     }
+    if (made < 0) {
+        edda_metric_add(EDDA_METRIC_DROPPED, "unsent", 1);
+        return;
+    }
+    edda_outbox_add(&link->outbox, (size_t)made, 0);
+    step_link(link, EDDA_SESSION_SENT);
 }
 
 int edda_link_send(struct edda_link *link, const struct edda_message *message,
@@ -55,11 +65,17 @@ int edda_link_send(struct edda_link *link, const struct edda_message *message,
     if (!edda_link_joined(link)) {
         return EDDA_E_UNAVAILABLE;
     }
-    int error = edda_wire_send(link->socket, NULL, 0, message, bodies, count);
-    if (!error) {
-        step_link(link, EDDA_SESSION_SENT);
+    zmq_msg_t *frames = edda_outbox_room(&link->outbox);
+    if (!frames) {
+        return EDDA_E_AGAIN;
     }
-    return error;
+    int made = edda_wire_make(frames, NULL, 0, message, bodies, count);
+    if (made < 0) {
+        return made;
+    }
+    edda_outbox_add(&link->outbox, (size_t)made, 0);
+    step_link(link, EDDA_SESSION_SENT);
+    return 0;
 }
 
 static void tell_ping(struct edda_link *link, uint8_t command, uint64_t stamp) {
@@ -77,13 +93,16 @@ static void open_socket(struct edda_link *link) {
     EDDA_ASSERT(!link->socket);
     int error = edda_socket_dealer(link->zmq_context, link->url, &link->socket);
     if (!error) {
+        error = edda_outbox_open(&link->outbox, link->loop, link->socket, NULL, NULL, NULL);
+    }
+    if (!error) {
         link->watch = edda_loop_socket(link->loop, link->socket, on_socket, link, link->role);
     }
     if (error || !link->watch) {
         /* Without a socket no WELCOME comes: the session closes and backs off by itself. */
         edda_log(EDDA_LOG_ERROR, "socket_failed", "role=%s broker=%s error=%s", link->role,
                  link->url, edda_error_name(error ? error : EDDA_E_LIMIT));
-        edda_socket_close(&link->socket, 0);
+        close_socket(link, 0);
         return;
     }
     link->number++;
@@ -135,6 +154,7 @@ void edda_link_tick(struct edda_link *link) {
         edda_socket_writable(link->socket)) {
         step_link(link, EDDA_SESSION_WRITABLE);
     }
+    edda_outbox_flush(&link->outbox);
     step_link(link, EDDA_SESSION_TICK);
 }
 
@@ -227,6 +247,7 @@ static void on_socket(void *context) {
     struct edda_link *link = context;
     uint64_t number = link->number;
     bool heard = false;
+    edda_outbox_flush(&link->outbox); /* it may have become writable */
     if (link->session.state == EDDA_SESSION_CONNECTING && !link->session.hello_sent &&
         edda_socket_writable(link->socket)) {
         step_link(link, EDDA_SESSION_WRITABLE);

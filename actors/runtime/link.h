@@ -11,6 +11,7 @@
 
 #include "actors/runtime/loop.h"
 #include "actors/runtime/metric.h"
+#include "actors/runtime/outbox.h"
 #include "actors/runtime/socket.h"
 #include "actors/runtime/wire.h"
 #include "proto/body_peer.h"
@@ -45,7 +46,8 @@ struct edda_link {
     struct edda_session session;
     void *socket; /* NULL while DOWN */
     edda_watch_t *watch;
-    uint64_t number; /* of the socket, from 1: tells sessions apart */
+    struct edda_outbox outbox; /* of the socket; what is sent leaves at the end of the turn */
+    uint64_t number;           /* of the socket, from 1: tells sessions apart */
     bool left;
     edda_cell_t *lost_cell;
     edda_cell_t *dropped_cell; /* malformed, by the broker's fault */
@@ -62,8 +64,9 @@ void edda_link_done(struct edda_link *link);
 /* Time passed: call every EDDA_LINK_TICK_MS. Connects when it is time to. */
 void edda_link_tick(struct edda_link *link);
 
-/* Sends with shared bodies. EDDA_E_AGAIN: no room, or no connection just now. EDDA_E_UNAVAILABLE:
- * no session. */
+/* Sends with shared bodies, through the outbox: messages of one turn leave together, before the
+ * loop sleeps, and those of a session that is lost are dropped and counted. EDDA_E_AGAIN: no room,
+ * or no connection just now. EDDA_E_UNAVAILABLE: no session. */
 int edda_link_send(struct edda_link *link, const struct edda_message *message,
                    zmq_msg_t *const *bodies, size_t count) EDDA_MUST_CHECK;
 

@@ -15,8 +15,10 @@
 #include <zmq.h>
 
 #include "actors/runtime/clock.h"
+#include "actors/runtime/deferred.h"
 #include "actors/runtime/log.h"
 #include "actors/runtime/metric.h"
+#include "actors/runtime/posts.h"
 #include "actors/runtime/timers.h"
 
 #define EVENTS_PER_TURN 256
@@ -40,17 +42,6 @@ struct edda_watch {
     struct edda_watch *next; /* among sockets or among the dead */
 };
 
-struct posted {
-    edda_task_fn task;
-    void *context;
-};
-
-struct posts {
-    struct posted *items; /* owned */
-    size_t count;
-    size_t capacity;
-};
-
 struct hook {
     edda_task_fn begin;
     void *context;
@@ -72,6 +63,7 @@ struct edda_loop {
         void *context;
     } prepares[MAX_PREPARES];
     size_t prepare_count;
+    struct edda_deferred_list deferred;
     struct hook drains[MAX_DRAINS];
     size_t drain_count;
     size_t holds;
@@ -80,8 +72,8 @@ struct edda_loop {
     int64_t slow_logged_ms;
 
     pthread_mutex_t lock;
-    struct posts posted; /* under lock */
-    struct posts taken;  /* the loop's own */
+    struct edda_posts posted; /* under lock */
+    struct edda_posts taken;  /* the loop's own */
     _Atomic bool stopped;
     _Atomic int drain_calls;
     _Atomic int64_t drain_limit_ms;
@@ -134,8 +126,8 @@ void edda_loop_destroy(edda_loop_t **self_p) {
     }
     pthread_mutex_destroy(&self->lock);
     edda_timers_done(&self->timers);
-    free(self->posted.items);
-    free(self->taken.items);
+    edda_posts_done(&self->posted);
+    edda_posts_done(&self->taken);
     free(self);
     *self_p = NULL;
 }
@@ -151,6 +143,14 @@ void edda_loop_timer_set(edda_loop_t *self, struct edda_timer *timer, int64_t at
 
 void edda_loop_timer_cancel(edda_loop_t *self, struct edda_timer *timer) {
     edda_timers_cancel(&self->timers, timer);
+}
+
+int64_t edda_loop_stamp_us(const edda_loop_t *self) {
+    return self->running ? self->stamp_us : 0;
+}
+
+void edda_loop_defer(edda_loop_t *self, struct edda_deferred *deferred) {
+    edda_deferred_add(&self->deferred, deferred);
 }
 
 /* Closes the books on one callback: the clock is read once between two callbacks. */
@@ -260,28 +260,10 @@ static void wake_up(struct edda_loop *self) {
     EDDA_ASSERT(written == sizeof one || errno == EAGAIN);
 }
 
-static bool grow_posts(struct posts *posts) {
-    size_t capacity = posts->capacity ? posts->capacity * 2 : 64;
-    struct posted *items = realloc(posts->items, capacity * sizeof *items);
-    if (!items) {
-        return false;
-    }
-    posts->items = items;
-    posts->capacity = capacity;
-    return true;
-}
-
 int edda_loop_post(edda_loop_t *self, edda_task_fn task, void *context) {
     pthread_mutex_lock(&self->lock);
-    struct posts *posts = &self->posted;
-    int error = 0;
-    if (posts->count >= EDDA_LOOP_MAX_POSTED ||
-        (posts->count == posts->capacity && !grow_posts(posts))) {
-        error = EDDA_E_LIMIT;
-    } else {
-        posts->items[posts->count++] = (struct posted){task, context};
-    }
-    bool first = posts->count == 1;
+    int error = edda_posts_add(&self->posted, task, context);
+    bool first = self->posted.count == 1;
     pthread_mutex_unlock(&self->lock);
     if (!error && first) {
         wake_up(self);
@@ -327,12 +309,19 @@ void edda_loop_stop(edda_loop_t *self) {
     wake_up(self);
 }
 
+static void run_deferred(struct edda_loop *self) {
+    if (self->deferred.first) {
+        edda_deferred_run(&self->deferred);
+        note_time(self, "deferred");
+    }
+}
+
 static void run_posted(struct edda_loop *self) {
     uint64_t count;
     ssize_t got = read(self->wake, &count, sizeof count);
     EDDA_ASSERT(got == sizeof count || errno == EAGAIN);
     pthread_mutex_lock(&self->lock);
-    struct posts swap = self->taken;
+    struct edda_posts swap = self->taken;
     self->taken = self->posted;
     self->posted = swap;
     self->posted.count = 0;
@@ -473,15 +462,21 @@ int edda_loop_run(edda_loop_t *self) {
         self->now_ms = self->stamp_us / 1000;
         bool woken = dispatch_events(self, events, count);
         run_sockets(self);
+        run_deferred(self);
         if (woken) {
             run_posted(self);
         }
         run_timers(self);
+        run_deferred(self);
         int64_t bears_ms = run_prepares(self);
-        if (step_drain(self, &result)) {
+        bool over = step_drain(self, &result);
+        /* Before the sockets are swept: what is deferred sends, which may consume a wake-up. */
+        run_deferred(self);
+        if (over) {
             break;
         }
-        sleep = sweep_sockets(self) ? 0 : choose_sleep(self, bears_ms);
+        bool ready = sweep_sockets(self);
+        sleep = ready || self->deferred.first ? 0 : choose_sleep(self, bears_ms);
     }
     (void)sweep_sockets(self);
     self->running = false;

@@ -18,6 +18,7 @@
 
 typedef struct edda_loop edda_loop_t;
 typedef struct edda_watch edda_watch_t;
+struct edda_deferred; /* actors/runtime/deferred.h */
 typedef void (*edda_task_fn)(void *context);
 typedef void (*edda_watch_fn)(void *context, uint32_t epoll_events);
 
@@ -63,6 +64,16 @@ edda_watch_t *edda_loop_socket(edda_loop_t *self, void *zmq_socket, edda_task_fn
  * (-1: any). For libraries with their own timeouts. At most 8. */
 typedef int64_t (*edda_prepare_fn)(void *context);
 int edda_loop_prepare(edda_loop_t *self, edda_prepare_fn prepare, void *context) EDDA_MUST_CHECK;
+
+/* Calls deferred->fire once at the end of this phase of the turn (sockets; posted tasks and timers;
+ * prepare hooks and drain), in any case before the loop sleeps or ends; what is deferred meanwhile
+ * comes in the next phase. Outside a running loop: in its next turn. Cancel with
+ * edda_deferred_cancel before the struct goes. */
+void edda_loop_defer(edda_loop_t *self, struct edda_deferred *deferred);
+
+/* edda_clock_us at the beginning of the callback that runs now, or a little before; 0 when the loop
+ * does not run. */
+int64_t edda_loop_stamp_us(const edda_loop_t *self);
 
 /* Any thread: runs task on the loop's thread. EDDA_E_LIMIT over EDDA_LOOP_MAX_POSTED. */
 int edda_loop_post(edda_loop_t *self, edda_task_fn task, void *context) EDDA_MUST_CHECK;

@@ -146,20 +146,19 @@ static int send_frame(zmq_msg_t *frame, void *socket, bool more) {
     return result < 0 ? explain_send(errno) : 0;
 }
 
-static void close_frames(zmq_msg_t *frames, size_t count) {
+void edda_wire_close_frames(zmq_msg_t *frames, size_t count) {
     for (size_t i = 0; i < count; i++) {
         zmq_msg_close(&frames[i]);
     }
 }
 
-/* Sends frames[0..count), which are all initialised; closes what was not sent. Only the first can
- * be refused for room: libzmq takes the rest of a message it has begun. */
-static int send_frames(void *socket, zmq_msg_t *frames, size_t count) {
+/* Only the first frame can be refused for room: libzmq takes the rest of a message it has begun. A
+ * frame that was sent is an empty one after it. */
+int edda_wire_send_frames(void *socket, zmq_msg_t *frames, size_t count) {
     ORDER_RELEASE();
     for (size_t i = 0; i < count; i++) {
         int error = send_frame(&frames[i], socket, i + 1 < count);
         if (error) {
-            close_frames(&frames[i], count - i);
             return i == 0 ? error : EDDA_E_UNAVAILABLE;
         }
     }
@@ -189,44 +188,34 @@ static int make_head(zmq_msg_t *frames, const uint8_t *routing_id, size_t routin
         memcpy(zmq_msg_data(&frames[count++]), envelope.data, envelope.size);
     }
     if (count != (routing_id ? 3 : 2)) {
-        close_frames(frames, (size_t)count);
+        edda_wire_close_frames(frames, (size_t)count);
         return EDDA_E_MEMORY;
     }
     return count;
 }
 
-int edda_wire_send(void *socket, const uint8_t *routing_id, size_t routing_id_size,
+int edda_wire_make(zmq_msg_t *frames, const uint8_t *routing_id, size_t routing_id_size,
                    const struct edda_message *message, zmq_msg_t *const *bodies, size_t count) {
     EDDA_ASSERT(count <= EDDA_MAX_BODIES && count == message->envelope.body_count);
-    zmq_msg_t frames[EDDA_MAX_FRAMES + 1];
-    int head = make_head(frames, routing_id, routing_id_size, message);
-    if (head < 0) {
-        return head;
-    }
-    size_t made = (size_t)head;
-    for (size_t i = 0; i < count; i++) {
+    int made = make_head(frames, routing_id, routing_id_size, message);
+    for (size_t i = 0; made > 0 && i < count; i++) {
         zmq_msg_init(&frames[made]);
         if (bodies[i]) {
             zmq_msg_copy(&frames[made], bodies[i]);
         }
         made++;
     }
-    return send_frames(socket, frames, made);
+    return made;
 }
 
-int edda_wire_send_bytes(void *socket, const uint8_t *routing_id, size_t routing_id_size,
+int edda_wire_make_bytes(zmq_msg_t *frames, const uint8_t *routing_id, size_t routing_id_size,
                          const struct edda_message *message, const struct edda_bytes *bodies,
                          size_t count) {
     EDDA_ASSERT(count <= EDDA_MAX_BODIES && count == message->envelope.body_count);
-    zmq_msg_t frames[EDDA_MAX_FRAMES + 1];
-    int head = make_head(frames, routing_id, routing_id_size, message);
-    if (head < 0) {
-        return head;
-    }
-    size_t made = (size_t)head;
-    for (size_t i = 0; i < count; i++) {
+    int made = make_head(frames, routing_id, routing_id_size, message);
+    for (size_t i = 0; made > 0 && i < count; i++) {
         if (zmq_msg_init_size(&frames[made], bodies[i].size) != 0) {
-            close_frames(frames, made);
+            edda_wire_close_frames(frames, (size_t)made);
             return EDDA_E_MEMORY;
         }
         if (bodies[i].size) {
@@ -234,10 +223,10 @@ int edda_wire_send_bytes(void *socket, const uint8_t *routing_id, size_t routing
         }
         made++;
     }
-    return send_frames(socket, frames, made);
+    return made;
 }
 
-int edda_wire_send_session(void *socket, const uint8_t *routing_id, size_t routing_id_size,
+int edda_wire_make_session(zmq_msg_t *frames, const uint8_t *routing_id, size_t routing_id_size,
                            uint8_t command, const struct edda_uuid *id, uint16_t type,
                            const void *record) {
     struct edda_message message = {.command = command};
@@ -261,6 +250,41 @@ int edda_wire_send_session(void *socket, const uint8_t *routing_id, size_t routi
             .bytes = (uint32_t)body.size,
         };
     }
-    return edda_wire_send_bytes(socket, routing_id, routing_id_size, &message, &body,
+    return edda_wire_make_bytes(frames, routing_id, routing_id_size, &message, &body,
                                 type != 0 ? 1 : 0);
+}
+
+static int send_made(void *socket, zmq_msg_t *frames, int made) {
+    if (made < 0) {
+        return made;
+    }
+    int error = edda_wire_send_frames(socket, frames, (size_t)made);
+    if (error) {
+        edda_wire_close_frames(frames, (size_t)made);
+    }
+    return error;
+}
+
+int edda_wire_send(void *socket, const uint8_t *routing_id, size_t routing_id_size,
+                   const struct edda_message *message, zmq_msg_t *const *bodies, size_t count) {
+    zmq_msg_t frames[EDDA_MAX_SEND_FRAMES];
+    int made = edda_wire_make(frames, routing_id, routing_id_size, message, bodies, count);
+    return send_made(socket, frames, made);
+}
+
+int edda_wire_send_bytes(void *socket, const uint8_t *routing_id, size_t routing_id_size,
+                         const struct edda_message *message, const struct edda_bytes *bodies,
+                         size_t count) {
+    zmq_msg_t frames[EDDA_MAX_SEND_FRAMES];
+    int made = edda_wire_make_bytes(frames, routing_id, routing_id_size, message, bodies, count);
+    return send_made(socket, frames, made);
+}
+
+int edda_wire_send_session(void *socket, const uint8_t *routing_id, size_t routing_id_size,
+                           uint8_t command, const struct edda_uuid *id, uint16_t type,
+                           const void *record) {
+    zmq_msg_t frames[EDDA_MAX_SEND_FRAMES];
+    int made =
+        edda_wire_make_session(frames, routing_id, routing_id_size, command, id, type, record);
+    return send_made(socket, frames, made);
 }

@@ -10,6 +10,7 @@
 #include "proto/message.h"
 
 #define EDDA_MAX_ROUTING_ID 64
+#define EDDA_MAX_SEND_FRAMES (EDDA_MAX_FRAMES + 1) /* and the routing id */
 
 struct edda_wire {
     uint8_t routing_id[EDDA_MAX_ROUTING_ID];
@@ -32,21 +33,38 @@ int edda_wire_receive(void *socket, bool router, struct edda_wire *wire) EDDA_MU
  * within it. */
 zmq_msg_t *edda_wire_body(struct edda_wire *wire, size_t index);
 
-/* Sends message's F0 and envelope, then shares bodies[0..count): they stay the caller's (a NULL
- * body sends an empty frame). message->envelope.bodies must describe them.
- * routing_id NULL on DEALERs. EDDA_E_AGAIN: the queue is full, nothing was sent. EDDA_E_UNAVAILABLE:
- * the peer is gone. EDDA_E_LIMIT: the envelope does not fit. */
-int edda_wire_send(void *socket, const uint8_t *routing_id, size_t routing_id_size,
+/* Makes the frames of one message in frames[0..EDDA_MAX_SEND_FRAMES), which are not initialised:
+ * the routing id (NULL on DEALERs), message's F0 and envelope, then shares of bodies[0..count): they
+ * stay the caller's (a NULL body makes an empty frame). message->envelope.bodies must describe them.
+ * Returns how many were made; EDDA_E_LIMIT: the envelope does not fit; EDDA_E_MEMORY. */
+int edda_wire_make(zmq_msg_t *frames, const uint8_t *routing_id, size_t routing_id_size,
                    const struct edda_message *message, zmq_msg_t *const *bodies,
                    size_t count) EDDA_MUST_CHECK;
 
 /* The same with bodies that are plain bytes, copied into new frames. */
-int edda_wire_send_bytes(void *socket, const uint8_t *routing_id, size_t routing_id_size,
+int edda_wire_make_bytes(zmq_msg_t *frames, const uint8_t *routing_id, size_t routing_id_size,
                          const struct edda_message *message, const struct edda_bytes *bodies,
                          size_t count) EDDA_MUST_CHECK;
 
-/* Sends a session command (HELLO, WELCOME, CREDIT, PING, PONG, RESET, or one without body when type
- * is 0) with its body encoded from record. id may be NULL. */
+/* A session command (HELLO, WELCOME, CREDIT, PING, PONG, RESET, or one without body when type is 0)
+ * with its body encoded from record. id may be NULL. */
+int edda_wire_make_session(zmq_msg_t *frames, const uint8_t *routing_id, size_t routing_id_size,
+                           uint8_t command, const struct edda_uuid *id, uint16_t type,
+                           const void *record) EDDA_MUST_CHECK;
+
+/* Sends the frames of one message, which are empty and closed after it. EDDA_E_AGAIN: the queue is
+ * full, nothing was sent. EDDA_E_UNAVAILABLE: the peer is gone. After an error all of them are still
+ * to be closed or, after EDDA_E_AGAIN, may be sent again. */
+int edda_wire_send_frames(void *socket, zmq_msg_t *frames, size_t count) EDDA_MUST_CHECK;
+void edda_wire_close_frames(zmq_msg_t *frames, size_t count);
+
+/* Make and send in one: errors of both, and nothing is left to close. */
+int edda_wire_send(void *socket, const uint8_t *routing_id, size_t routing_id_size,
+                   const struct edda_message *message, zmq_msg_t *const *bodies,
+                   size_t count) EDDA_MUST_CHECK;
+int edda_wire_send_bytes(void *socket, const uint8_t *routing_id, size_t routing_id_size,
+                         const struct edda_message *message, const struct edda_bytes *bodies,
+                         size_t count) EDDA_MUST_CHECK;
 int edda_wire_send_session(void *socket, const uint8_t *routing_id, size_t routing_id_size,
                            uint8_t command, const struct edda_uuid *id, uint16_t type,
                            const void *record) EDDA_MUST_CHECK;
