@@ -199,6 +199,7 @@ class Time(ServiceTest):
 class Number(unittest.TestCase):
     def test_over_the_limit_newcomers_are_told(self):
         with start(MAX_CONNECTIONS=32) as service:
+            time.sleep(1)  # the connection that asked whether it is ready has been counted out
             held = [connect(service.port) for _ in range(32)]
             time.sleep(0.3)
             with connect(service.port) as connection:
