@@ -66,7 +66,9 @@ static void notify_connection(void *context, struct MHD_Connection *mhd, void **
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
         *socket_context = make_connection(http, mhd);
     } else if (connection) {
-        EDDA_ASSERT(!connection->exchange);
+        /* A request that it answers by itself, headers too large, it does not always complete. */
+        void *exchange = connection->exchange;
+        complete_request(http, mhd, &exchange, MHD_REQUEST_TERMINATED_WITH_ERROR);
         unlink_connection(connection);
         free(connection);
         *socket_context = NULL;
@@ -154,8 +156,8 @@ int edda_http_new(const struct edda_http_options *options, edda_http_t **ret_htt
     }
     http->options = *options;
     http->listen_fd = http->reserve_fd = -1;
-    http->sweep = (struct edda_timer){
-        .fire = sweep_connections, .context = http, .name = "http_sweep"};
+    http->sweep =
+        (struct edda_timer){.fire = sweep_connections, .context = http, .name = "http_sweep"};
     for (size_t i = 0; i < PHASE_COUNT; i++) {
         http->lists[i].next = http->lists[i].previous = &http->lists[i];
     }

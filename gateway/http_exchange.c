@@ -8,11 +8,12 @@
 #include "gateway/http_internal.h"
 #include "gateway/uri.h"
 
-#define KEEP_EXCHANGES    256
-#define KEEP_BYTES        ((size_t)64 * 1024)  /* of a buffer, with an exchange that is kept */
-#define MAX_OUT           ((size_t)64 * 1024 * 1024)
-#define MAX_WASTE         ((size_t)128 * 1024 * 1024) /* of a refused body before the line is cut */
-#define MULTIPART_BUFFER  ((size_t)16 * 1024)
+#define KEEP_EXCHANGES   256
+#define KEEP_BYTES       ((size_t)64 * 1024) /* of a buffer, with an exchange that is kept */
+#define MAX_OUT          ((size_t)64 * 1024 * 1024)
+#define MAX_WASTE        ((size_t)128 * 1024 * 1024) /* of a refused body before the line is cut */
+#define MULTIPART_BUFFER ((size_t)16 * 1024)
+#define MAX_ARGUMENTS    64 /* of a target's query; no operation has more than three */
 
 static struct edda_exchange *take_exchange(edda_http_t *http) {
     struct edda_exchange *exchange = http->free_exchanges;
@@ -68,6 +69,24 @@ void discharge(struct edda_exchange *exchange) {
     exchange->charged = 0;
 }
 
+/* libmicrohttpd keeps a record of each argument; when those do not fit into the connection's memory
+ * it neither answers nor tells us that the request is over. Such targets never get that far. */
+static bool is_modest(const char *target) {
+    size_t arguments = 0;
+    for (const char *at = strchr(target, '?'); at; at = strchr(at + 1, '&')) {
+        arguments++;
+    }
+    return arguments <= MAX_ARGUMENTS && strlen(target) <= EDDA_MAX_TARGET;
+}
+
+static void refuse_target(struct edda_exchange *exchange) {
+    edda_metric_add(EDDA_METRIC_HTTP_REFUSED, "malformed", 1);
+    send_raw(exchange->connection->fd, 400, "Invalid request", false, "");
+    (void)shutdown(exchange->connection->fd, SHUT_RDWR);
+    exchange->gone = true;
+    move_connection(exchange->connection, PHASE_CUT);
+}
+
 void *begin_target(void *context, const char *uri, struct MHD_Connection *mhd) {
     edda_http_t *http = context;
     const union MHD_ConnectionInfo *info =
@@ -78,7 +97,11 @@ void *begin_target(void *context, const char *uri, struct MHD_Connection *mhd) {
     exchange->connection = connection;
     connection->exchange = exchange;
     http->exchange_count++;
-    move_connection(connection, PHASE_HEADERS);
+    if (is_modest(uri)) {
+        move_connection(connection, PHASE_HEADERS);
+    } else {
+        refuse_target(exchange);
+    }
     return exchange;
 }
 
@@ -308,8 +331,8 @@ void edda_exchange_discard(edda_exchange_t *self, size_t maximum) {
 void edda_exchange_multipart(edda_exchange_t *self, size_t maximum) {
     begin_intake(self, INTAKE_MULTIPART, maximum);
     if (!self->refused) {
-        self->multipart = MHD_create_post_processor(self->connection->mhd, MULTIPART_BUFFER,
-                                                    give_field, self);
+        self->multipart =
+            MHD_create_post_processor(self->connection->mhd, MULTIPART_BUFFER, give_field, self);
         self->whole = self->multipart != NULL;
     }
 }
