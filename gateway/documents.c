@@ -5,7 +5,7 @@
 #include "gateway/write.h"
 
 #define FRONT                                                                                      \
-    "{\"name\":\"edda\",\"version\":\"" EDDA_VERSION "\",\"api\":\"/openapi.json\","                \
+    "{\"name\":\"edda\",\"version\":\"" EDDA_VERSION "\",\"api\":\"/openapi.json\","               \
     "\"health\":\"/api/health\",\"ready\":\"/readyz\",\"metrics\":\"/metrics\"}"
 
 static void answer(struct edda_visit *visit, struct edda_bytes body) {

@@ -1,4 +1,5 @@
-/* gateway/gateway.c: the gateway's objects, made in order and taken down in reverse, and its drain. */
+/* gateway/gateway.c: the gateway's objects, made in order and taken down in reverse, and its drain.
+ */
 #include "gateway/gateway.h"
 
 #include <sodium.h>
@@ -8,9 +9,9 @@
 #include "actors/runtime/log.h"
 #include "gateway/status.h"
 
-#define GRACE_MS         500 /* readiness fails, the listening socket still answers */
-#define SPARE_FILES      1024 /* sockets to brokers, databases of the same process, refused peers */
-#define POOL_QUEUE       256
+#define GRACE_MS    500  /* readiness fails, the listening socket still answers */
+#define SPARE_FILES 1024 /* sockets to brokers, databases of the same process, refused peers */
+#define POOL_QUEUE  256
 
 /* Raises the limit as far as it goes, and says how many connections it allows. */
 static size_t allow_files(size_t wanted) {
@@ -28,7 +29,7 @@ static size_t allow_files(size_t wanted) {
         return wanted;
     }
     size_t allowed = (size_t)(limit.rlim_cur > 2 * SPARE_FILES ? limit.rlim_cur - SPARE_FILES
-                                                              : limit.rlim_cur / 2);
+                                                               : limit.rlim_cur / 2);
     edda_log(EDDA_LOG_WARNING, "few_files", "limit=%llu connections=%zu",
              (unsigned long long)limit.rlim_cur, allowed);
     return allowed;

@@ -1,7 +1,8 @@
 /* gateway/health.c: /api/health, /livez, /readyz: each tells the truth about something else.
  *
  * Health: the store answers. Live: this process turns its loop. Ready: what a search needs is there
- * and nobody is shutting down; a load balancer sends traffic by it, so it fails first in a drain. */
+ * and nobody is shutting down; a load balancer sends traffic by it, so it fails first in a drain.
+ */
 #include "gateway/status.h"
 #include "gateway/write.h"
 

@@ -8,14 +8,14 @@
  *   any   -> done                                                     the connection broke
  *
  * begin is told the headers and says what becomes of the body (collect, multipart, discard), or
- * holds the exchange until it knows more. end comes when the whole request is there; the response may
- * be given from within end or at any later time. done is always last, exactly once per begin; the
- * exchange's memory is gone after it.
+ * holds the exchange until it knows more. end comes when the whole request is there; the response
+ * may be given from within end or at any later time. done is always last, exactly once per begin;
+ * the exchange's memory is gone after it.
  *
- * What is refused here, before the application sees it: more connections than allowed (503), headers
- * or bodies that take too long (408), control characters in the target (400), contradicting or
- * repeated Content-Length and Transfer-Encoding (400), bodies over the maximum asked for (413), and
- * bodies that would not fit the memory shared by all (503). Idle connections are closed.
+ * What is refused here, before the application sees it: more connections than allowed (503),
+ * headers or bodies that take too long (408), control characters in the target (400), contradicting
+ * or repeated Content-Length and Transfer-Encoding (400), bodies over the maximum asked for (413),
+ * and bodies that would not fit the memory shared by all (503). Idle connections are closed.
  *
  * Every response carries X-Request-Id, X-Trace-Id and X-Content-Type-Options, and one write sends
  * head and body.

@@ -1,8 +1,8 @@
 /* gateway/http_accept.c: the listening socket, and how those who come when all is taken are told.
  *
- * A newcomer over the limit gets a whole 503 and is closed a moment later: closing at once, with its
- * request still unread in our socket, would send a reset that may overtake the answer. Out of file
- * descriptors, one kept in reserve is given up to accept, refuse and close one more. */
+ * A newcomer over the limit gets a whole 503 and is closed a moment later: closing at once, with
+ * its request still unread in our socket, would send a reset that may overtake the answer. Out of
+ * file descriptors, one kept in reserve is given up to accept, refuse and close one more. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -44,8 +44,7 @@ static void refuse_connection(edda_http_t *http, int fd, const char *reason) {
         close_linger(http);
     }
     size_t last = (http->linger_first + http->linger_count) % LINGER_MAXIMUM;
-    http->lingers[last] =
-        (struct refused_peer){fd, edda_loop_now(http->options.loop) + LINGER_MS};
+    http->lingers[last] = (struct refused_peer){fd, edda_loop_now(http->options.loop) + LINGER_MS};
     http->linger_count++;
     arm_sweep(http, LINGER_MS);
 }
@@ -108,7 +107,8 @@ static void accept_some(void *context, uint32_t events) {
 }
 
 /* Splits "[::1]:80", "host:80" and ":80". */
-static bool split_address(const char *address, char *host, size_t host_size, const char **ret_port) {
+static bool split_address(const char *address, char *host, size_t host_size,
+                          const char **ret_port) {
     const char *colon = strrchr(address, ':');
     if (!colon || colon[1] == '\0') {
         return false;

@@ -106,7 +106,8 @@ struct edda_http {
     struct connection lists[PHASE_COUNT]; /* list heads */
     struct edda_exchange *free_exchanges;
     size_t free_count;
-    struct refused_peer lingers[LINGER_MAXIMUM]; /* a ring: refused, waiting for the client to read it */
+    struct refused_peer
+        lingers[LINGER_MAXIMUM]; /* a ring: refused, waiting for the client to read it */
     size_t linger_first;
     size_t linger_count;
     edda_cell_t *connections_cell;
@@ -137,15 +138,17 @@ void discharge(struct edda_exchange *exchange);
 /* http_respond.c */
 enum MHD_Result queue_response(struct edda_exchange *exchange);
 
-/* For a connection libmicrohttpd has closed because the client had half-closed it, with the response
- * ready: writes that into the socket before it goes. What it does not take at once is lost. */
+/* For a connection libmicrohttpd has closed because the client had half-closed it, with the
+ * response ready: writes that into the socket before it goes. What it does not take at once is
+ * lost. */
 void send_past(struct edda_exchange *exchange);
 
 /* Sends a whole response past libmicrohttpd; the connection must be closed after it. */
 void send_raw(int fd, int status, const char *text, bool head_only, const char *more_headers);
 const char *reason_of(int status);
 
-/* http_head.c: fills exchange->head, `malformed` with contradicting framing or control characters. */
+/* http_head.c: fills exchange->head, `malformed` with contradicting framing or control characters.
+ */
 void read_head(struct edda_exchange *exchange, const char *method);
 
 /* http_sweep.c */

@@ -22,9 +22,9 @@ void send_raw(int fd, int status, const char *text, bool head_only, const char *
     int size = snprintf(bytes, sizeof bytes,
                         "HTTP/1.1 %d %s\r\nContent-Type: " JSON_TYPE "\r\nContent-Length: %d\r\n"
                         "Connection: close\r\nX-Content-Type-Options: nosniff\r\n%s\r\n%s",
-                        status, reason_of(status), body_size, more_headers,
-                        head_only ? "" : body);
-    /* It is the last thing on the line: what the socket cannot take now is not worth waiting for. */
+                        status, reason_of(status), body_size, more_headers, head_only ? "" : body);
+    /* It is the last thing on the line: what the socket cannot take now is not worth waiting for.
+     */
     if (size > 0) {
         (void)send(fd, bytes, (size_t)size < sizeof bytes ? (size_t)size : sizeof bytes - 1,
                    MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -123,8 +123,8 @@ static size_t list_headers(const struct edda_exchange *exchange, int status,
     size_t count = 0;
     headers[count++] = (struct header){"Date", date_of(exchange->http)};
     if (status != 204 && status != 304) {
-        headers[count++] = (struct header){
-            "Content-Type", wanted->content_type ? wanted->content_type : JSON_TYPE};
+        headers[count++] = (struct header){"Content-Type",
+                                           wanted->content_type ? wanted->content_type : JSON_TYPE};
         headers[count++] = (struct header){"X-Content-Type-Options", "nosniff"};
     }
     headers[count++] = (struct header){"X-Request-Id", exchange->request_id};

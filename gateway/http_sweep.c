@@ -52,16 +52,16 @@ static bool has_sent(const struct connection *connection) {
     return info.tcpi_bytes_received > 0;
 }
 
-/* 0 of a peek is the end of the stream: closed, or half-closed by a client that still reads; the two
- * cannot be told apart, and a client that waits this long after half-closing is rare. */
+/* 0 of a peek is the end of the stream: closed, or half-closed by a client that still reads; the
+ * two cannot be told apart, and a client that waits this long after half-closing is rare. */
 static bool hung_up(const struct connection *connection) {
     char byte;
     ssize_t got = recv(connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     return got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR);
 }
 
-/* libmicrohttpd is told of an end of stream by an edge; when that comes together with the last bytes
- * it reads those and never learns of the end. */
+/* libmicrohttpd is told of an end of stream by an edge; when that comes together with the last
+ * bytes it reads those and never learns of the end. */
 static void sweep_ended(edda_http_t *http, enum phase phase) {
     struct connection *list = &http->lists[phase];
     int64_t now_ms = edda_loop_now(http->options.loop);

@@ -66,7 +66,8 @@ void edda_idempotency_digest(struct edda_text project, struct edda_text key,
 }
 
 static struct edda_running_key **bucket_of(struct edda_running_keys *keys, const char *digest) {
-    unsigned char index = (unsigned char)((unsigned char)digest[0] * 31u + (unsigned char)digest[1]);
+    unsigned char index =
+        (unsigned char)((unsigned char)digest[0] * 31u + (unsigned char)digest[1]);
     return &keys->buckets[index];
 }
 

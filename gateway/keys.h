@@ -1,9 +1,9 @@
 /* gateway/keys.h: which project a request's key opens.
  *
- * The store knows keys by their sha256; what it said is remembered for a short while, so that a busy
- * client costs no look-up and a revoked key ends within seconds. The memory holds no key: entries
- * are found by a keyed 128-bit hash whose secret dies with the process. One key may be set by
- * configuration: it opens the project "default" without the store.
+ * The store knows keys by their sha256; what it said is remembered for a short while, so that a
+ * busy client costs no look-up and a revoked key ends within seconds. The memory holds no key:
+ * entries are found by a keyed 128-bit hash whose secret dies with the process. One key may be set
+ * by configuration: it opens the project "default" without the store.
  *
  * Threads: the loop's. Limits: EDDA_KEYS_REMEMBERED entries; a newer one replaces an older. */
 #ifndef EDDA_GATEWAY_KEYS_H
@@ -13,11 +13,11 @@
 #include "proto/limits.h"
 #include "proto/types.h"
 
-#define EDDA_KEYS_REMEMBERED  1024
-#define EDDA_KEY_GOOD_MS      5000
-#define EDDA_KEY_BAD_MS       1000
+#define EDDA_KEYS_REMEMBERED   1024
+#define EDDA_KEY_GOOD_MS       5000
+#define EDDA_KEY_BAD_MS        1000
 #define EDDA_MAX_AUTHORIZATION 200
-#define EDDA_KEY_HASH_BYTES   32
+#define EDDA_KEY_HASH_BYTES    32
 
 typedef struct edda_keys edda_keys_t;
 
@@ -29,8 +29,8 @@ struct edda_key_tag {
 edda_keys_t *edda_keys_new(const char *static_key);
 void edda_keys_destroy(edda_keys_t **self_p);
 
-/* The key of "Bearer KEY" or "Token KEY", borrowed from header. EDDA_E_INVALID: over 200 characters;
- * EDDA_E_DENIED: absent or another shape. */
+/* The key of "Bearer KEY" or "Token KEY", borrowed from header. EDDA_E_INVALID: over 200
+ * characters; EDDA_E_DENIED: absent or another shape. */
 int edda_keys_parse(struct edda_text header, struct edda_text *ret_key) EDDA_MUST_CHECK;
 
 /* 0: ret_project (NUL-terminated) is filled. EDDA_E_DENIED: known to be none. EDDA_E_AGAIN: ask the

@@ -33,7 +33,8 @@ void edda_memo_create(struct edda_visit *visit) {
     const struct edda_http_head *head = edda_exchange_head(visit->exchange);
     struct edda_text type = head->content_type;
     static const char json[] = "application/json";
-    bool is_json = type.size >= sizeof json - 1 && strncasecmp(type.data, json, sizeof json - 1) == 0;
+    bool is_json =
+        type.size >= sizeof json - 1 && strncasecmp(type.data, json, sizeof json - 1) == 0;
     if (visit->multipart) {
         edda_upload_end(visit);
     } else if (is_json) {
@@ -41,7 +42,6 @@ void edda_memo_create(struct edda_visit *visit) {
     } else if (type.size == 0) {
         edda_visit_fail(visit, 400, "Content-Type header is required");
     } else {
-        edda_visit_fail(visit, 400,
-                        "Content-Type must be multipart/form-data or application/json");
+        edda_visit_fail(visit, 400, "Content-Type must be multipart/form-data or application/json");
     }
 }

@@ -202,8 +202,8 @@ int edda_memo_check_patch(const json_t *body, struct edda_arena *arena,
     static const struct string_rule title = {"title", false, NULL, TOO_LONG};
     static const struct string_rule reference = {"client_reference_id", false, NULL, TOO_LONG};
     static const struct string_rule source = {"source", false, NULL, TOO_LONG};
-    static const struct string_rule content = {
-        "content", true, "String must contain at least 1 character(s)", NULL};
+    static const struct string_rule content = {"content", true,
+                                               "String must contain at least 1 character(s)", NULL};
     *ret_content = (struct edda_text){0};
     if (!check_body(body, complaints)) {
         return EDDA_E_INVALID;
@@ -225,14 +225,13 @@ int edda_memo_check_patch(const json_t *body, struct edda_arena *arena,
     if (error) {
         return error;
     }
-    ret_patch->set = changed(body, "title", EDDA_PATCH_TITLE) |
-                     changed(body, "metadata", EDDA_PATCH_METADATA) |
-                     changed(body, "client_reference_id", EDDA_PATCH_REFERENCE_ID) |
-                     changed(body, "source", EDDA_PATCH_SOURCE) |
-                     changed(body, "expiration_date", EDDA_PATCH_EXPIRES) |
-                     changed(body, "scopes", EDDA_PATCH_SCOPES) |
-                     changed(body, "tags", EDDA_PATCH_TAGS) |
-                     changed(body, "content", EDDA_PATCH_CONTENT);
+    ret_patch->set =
+        changed(body, "title", EDDA_PATCH_TITLE) | changed(body, "metadata", EDDA_PATCH_METADATA) |
+        changed(body, "client_reference_id", EDDA_PATCH_REFERENCE_ID) |
+        changed(body, "source", EDDA_PATCH_SOURCE) |
+        changed(body, "expiration_date", EDDA_PATCH_EXPIRES) |
+        changed(body, "scopes", EDDA_PATCH_SCOPES) | changed(body, "tags", EDDA_PATCH_TAGS) |
+        changed(body, "content", EDDA_PATCH_CONTENT);
     return complaints->count > 0 ? EDDA_E_INVALID : 0;
 }
 

@@ -1,8 +1,10 @@
-/* gateway/memo_get.c: GET /api/v1/memo/{id}: one response for a memo of one page, a stream for more.
+/* gateway/memo_get.c: GET /api/v1/memo/{id}: one response for a memo of one page, a stream for
+ * more.
  *
- * The JSON's order is the contract's: content stands before the fields that came with it on the first
- * page, so those are kept until the last piece of content is out; chunks follow page by page. The
- * next page is asked for while the last one is being read by the client, so at most two are held. */
+ * The JSON's order is the contract's: content stands before the fields that came with it on the
+ * first page, so those are kept until the last piece of content is out; chunks follow page by page.
+ * The next page is asked for while the last one is being read by the client, so at most two are
+ * held. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -21,7 +23,7 @@ struct memo_reading {
     struct edda_buffer middle; /* what follows the content */
     size_t out_at;             /* bytes of out already taken */
     char etag[64];
-    bool first;                /* no page has come yet */
+    bool first; /* no page has come yet */
     bool content_open;
     bool any_chunk;
     bool more;
@@ -232,7 +234,8 @@ static void ask(struct edda_visit *visit) {
         edda_visit_call(visit, "store.get", EDDA_BODY_STORE_SELECT, &reading->select, take_page);
         return;
     }
-    int error = edda_visit_step(visit, "store.get", EDDA_BODY_STORE_SELECT, &reading->select, &step);
+    int error =
+        edda_visit_step(visit, "store.get", EDDA_BODY_STORE_SELECT, &reading->select, &step);
     if (!error) {
         struct edda_request request = edda_visit_request(visit, &step, 1, EDDA_CALL_TTL_MS);
         error = edda_visit_try(visit, &request, take_page);

@@ -1,6 +1,6 @@
-/* gateway/metrics.c: /metrics in Prometheus text: this process's registry, then what the brokers and
- * the store say. The latter have names of their own (edda_pipeline_), because in one process the
- * registry already holds the broker's and the store's own figures. */
+/* gateway/metrics.c: /metrics in Prometheus text: this process's registry, then what the brokers
+ * and the store say. The latter have names of their own (edda_pipeline_), because in one process
+ * the registry already holds the broker's and the store's own figures. */
 #include "gateway/status.h"
 #include "gateway/write.h"
 
@@ -68,8 +68,7 @@ static void write_services(struct edda_buffer *out, const struct edda_status_vie
     }
 }
 
-static void write_gauge(struct edda_buffer *out, const char *name, const char *help,
-                        double value) {
+static void write_gauge(struct edda_buffer *out, const char *name, const char *help, double value) {
     write_head(out, name, "gauge", help);
     (void)edda_buffer_printf(out, "%s ", name);
     edda_write_double(out, value);

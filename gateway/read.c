@@ -17,8 +17,7 @@ int edda_read_json(struct edda_bytes body, json_t **ret_json, const char **ret_m
     if (!json) {
         enum json_error_code code = json_error_code(&error);
         bool nul = code == json_error_null_character || code == json_error_null_byte_in_key;
-        *ret_message =
-            nul ? "NUL characters are not allowed" : "Invalid JSON in request body";
+        *ret_message = nul ? "NUL characters are not allowed" : "Invalid JSON in request body";
         return EDDA_E_INVALID;
     }
     *ret_json = json;
@@ -62,8 +61,8 @@ int edda_read_compact(const json_t *value, size_t maximum, struct edda_arena *ar
     edda_write_value(&buffer, value);
     int error = buffer.error;
     if (!error) {
-        *ret_text = edda_arena_text(
-            arena, (struct edda_text){(const char *)buffer.data, buffer.size});
+        *ret_text =
+            edda_arena_text(arena, (struct edda_text){(const char *)buffer.data, buffer.size});
         error = ret_text->data ? 0 : EDDA_E_MEMORY;
     }
     edda_buffer_done(&buffer);
@@ -92,8 +91,8 @@ void edda_complain(struct edda_complaints *complaints, const char *field, const 
     (void)edda_buffer_append_text(&complaints->text, message);
 }
 
-void edda_complain_type(struct edda_complaints *complaints, const char *field,
-                        const char *expected, const json_t *value) {
+void edda_complain_type(struct edda_complaints *complaints, const char *field, const char *expected,
+                        const json_t *value) {
     char message[80];
     (void)snprintf(message, sizeof message, "Expected %s, received %s", expected,
                    edda_read_type(value));

@@ -1,5 +1,5 @@
-/* gateway/read.h: a request's JSON body, read as strictly as the contract's server reads it, and the
- * list of what is wrong with it.
+/* gateway/read.h: a request's JSON body, read as strictly as the contract's server reads it, and
+ * the list of what is wrong with it.
  *
  * Pure; any thread, which lets a large body be read beside the loop. */
 #ifndef EDDA_GATEWAY_READ_H
@@ -11,7 +11,8 @@
 #include "proto/buffer.h"
 
 /* An object or an array; a new reference. Whole numbers beyond 64 bits become reals.
- * EDDA_E_INVALID: *ret_message (static) is the answer's text: malformed, invalid UTF-8, or a NUL. */
+ * EDDA_E_INVALID: *ret_message (static) is the answer's text: malformed, invalid UTF-8, or a NUL.
+ */
 int edda_read_json(struct edda_bytes body, json_t **ret_json,
                    const char **ret_message) EDDA_MUST_CHECK;
 
@@ -40,7 +41,7 @@ void edda_complaints_done(struct edda_complaints *complaints);
 void edda_complain(struct edda_complaints *complaints, const char *field, const char *message);
 
 /* "Expected <expected>, received <type>". */
-void edda_complain_type(struct edda_complaints *complaints, const char *field,
-                        const char *expected, const json_t *value);
+void edda_complain_type(struct edda_complaints *complaints, const char *field, const char *expected,
+                        const json_t *value);
 
 #endif

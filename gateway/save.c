@@ -45,8 +45,7 @@ bool edda_saving_key(struct edda_saving *saving) {
     }
     visit->key_entered = true;
     saving->accept.idempotency_key = (struct edda_text){visit->key.digest, EDDA_KEY_DIGEST};
-    saving->accept.fingerprint =
-        (struct edda_bytes){visit->fingerprint, sizeof visit->fingerprint};
+    saving->accept.fingerprint = (struct edda_bytes){visit->fingerprint, sizeof visit->fingerprint};
     return true;
 }
 
@@ -71,8 +70,7 @@ static void take_accepted(struct edda_visit *visit, const struct edda_reply *rep
 
 static void send_operation(struct edda_saving *saving) {
     struct edda_visit *visit = saving->visit;
-    edda_exchange_deadline(visit->exchange,
-                           edda_loop_now(visit->gateway->loop) + EDDA_CALL_TTL_MS);
+    edda_exchange_deadline(visit->exchange, edda_loop_now(visit->gateway->loop) + EDDA_CALL_TTL_MS);
     if (saving->patching) {
         edda_visit_call(visit, "store.patch", EDDA_BODY_STORE_PATCH, &saving->patch, take_accepted);
     } else {
@@ -193,8 +191,8 @@ void edda_saving_run(struct edda_saving *saving) {
     if (size > EDDA_INLINE_CONTENT_BYTES) {
         /* Staging a large text takes as long as it takes; each message has its own deadline. */
         edda_exchange_deadline(visit->exchange, 0);
-        error = edda_stage_begin(&saving->stage, visit, visit->gateway->max_body_bytes, feed,
-                                 staged);
+        error =
+            edda_stage_begin(&saving->stage, visit, visit->gateway->max_body_bytes, feed, staged);
         if (!error) {
             feed(&saving->stage);
             return;

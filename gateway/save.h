@@ -1,5 +1,5 @@
-/* gateway/save.h: the last stretch of creating and changing a memo: its text to the store, inline or
- * staged, then store.accept or store.patch, then the answer. Threads: the loop's. */
+/* gateway/save.h: the last stretch of creating and changing a memo: its text to the store, inline
+ * or staged, then store.accept or store.patch, then the answer. Threads: the loop's. */
 #ifndef EDDA_GATEWAY_SAVE_H
 #define EDDA_GATEWAY_SAVE_H
 

@@ -8,10 +8,10 @@
 #include "gateway/write.h"
 #include "proto/body_stage.h"
 
-#define HITS_ARENA    ((size_t)8 * 1024 * 1024)
-#define MAX_DEGRADED  8
-#define MINIMUM_MS    50 /* no second try with less time than this */
-#define NO_RESULTS    "{\"results\":[]}"
+#define HITS_ARENA   ((size_t)8 * 1024 * 1024)
+#define MAX_DEGRADED 8
+#define MINIMUM_MS   50 /* no second try with less time than this */
+#define NO_RESULTS   "{\"results\":[]}"
 
 struct searching {
     struct edda_search_fields fields;
@@ -178,8 +178,8 @@ static void send_search(struct edda_visit *visit) {
     search.limit = searching->without_reranker ? fields->limit : EDDA_MAX_SEARCH_LIMIT;
     edda_buffer_reset(scratch);
     if (!searching->without_embedder) {
-        error = add_step(scratch, &steps[0], &offsets[0], "embed", EDDA_BODY_EMBED_ARGUMENTS,
-                         &embed);
+        error =
+            add_step(scratch, &steps[0], &offsets[0], "embed", EDDA_BODY_EMBED_ARGUMENTS, &embed);
         steps[count++].budget_ms = ttl_ms / 2; /* leaves time for words alone */
     }
     if (!error) {

@@ -1,4 +1,5 @@
-/* gateway/search_fields.c: coercions as JavaScript makes them, refusals as the contract words them. */
+/* gateway/search_fields.c: coercions as JavaScript makes them, refusals as the contract words them.
+ */
 #include "gateway/search_fields.h"
 
 #include <errno.h>
@@ -8,10 +9,10 @@
 #include "proto/filter.h"
 #include "proto/limits.h"
 
-#define DEFAULT_LIMIT     10
-#define MAX_VALUE_BYTES   4096
-#define MAX_FIELD_BYTES   1024
-#define INVALID_FILTER    "Invalid filter: "
+#define DEFAULT_LIMIT   10
+#define MAX_VALUE_BYTES 4096
+#define MAX_FIELD_BYTES 1024
+#define INVALID_FILTER  "Invalid filter: "
 
 static int refuse(const char **ret_message, const char *message) {
     *ret_message = message;
@@ -154,12 +155,12 @@ static int check_filter(const json_t *source, struct edda_arena *arena,
     if (filter->field.size > MAX_FIELD_BYTES) {
         return refuse_filter(arena, "Field must be 1024 bytes or less", ret_message);
     }
-    bool listed = edda_text_is(filter->operator_name, "in") ||
-                  edda_text_is(filter->operator_name, "not_in");
+    bool listed =
+        edda_text_is(filter->operator_name, "in") || edda_text_is(filter->operator_name, "not_in");
     int error = read_values(value, !listed, arena, &filter->values);
     if (error == EDDA_E_LIMIT) {
-        return refuse_filter(
-            arena, "Value must have at most 256 entries of at most 4096 bytes", ret_message);
+        return refuse_filter(arena, "Value must have at most 256 entries of at most 4096 bytes",
+                             ret_message);
     }
     *ret_nothing = *ret_nothing || (!listed && json_is_null(value));
     return error;
@@ -183,8 +184,8 @@ static int check_filters(const json_t *body, struct edda_arena *arena,
         return EDDA_E_MEMORY;
     }
     for (size_t i = 0; i < count; i++) {
-        int error = check_filter(json_array_get(value, i), arena, &items[i], &fields->nothing,
-                                 ret_message);
+        int error =
+            check_filter(json_array_get(value, i), arena, &items[i], &fields->nothing, ret_message);
         if (error) {
             return error;
         }

@@ -5,9 +5,9 @@
 #include "actors/runtime/clock.h"
 #include "actors/text/text.h"
 
-#define HELD_MAXIMUM   (EDDA_STAGE_MESSAGE + (size_t)8 * EDDA_PART_BYTES)
-#define RETRY_MS       50
-#define MAX_RETRIES    200 /* ten seconds without credit in one upload */
+#define HELD_MAXIMUM    (EDDA_STAGE_MESSAGE + (size_t)8 * EDDA_PART_BYTES)
+#define RETRY_MS        50
+#define MAX_RETRIES     200 /* ten seconds without credit in one upload */
 #define PUT_PART_TTL_MS 10000u
 
 static void pump(struct edda_stage *stage);
@@ -145,8 +145,8 @@ static void send_what_can_go(struct edda_stage *stage) {
         int error = send_message(stage, slot);
         if (error == EDDA_E_BUSY && stage->retries++ < MAX_RETRIES) {
             edda_loop_t *loop = stage->visit->gateway->loop;
-            stage->retry = (struct edda_timer){
-                .fire = retry_later, .context = stage, .name = "stage_retry"};
+            stage->retry =
+                (struct edda_timer){.fire = retry_later, .context = stage, .name = "stage_retry"};
             edda_loop_timer_set(loop, &stage->retry, edda_loop_now(loop) + RETRY_MS);
             return;
         }
@@ -178,8 +178,8 @@ static void pump(struct edda_stage *stage) {
 int edda_stage_feed(struct edda_stage *stage, struct edda_text bytes) {
     if (!stage->error) {
         stage->bytes += bytes.size;
-        fail(stage, stage->bytes > stage->maximum ? EDDA_E_LIMIT
-                                                  : edda_parts_feed(&stage->cutter, bytes));
+        fail(stage,
+             stage->bytes > stage->maximum ? EDDA_E_LIMIT : edda_parts_feed(&stage->cutter, bytes));
     }
     if (!stage->error && stage->retry.index == 0) {
         send_what_can_go(stage);

@@ -29,12 +29,12 @@ struct edda_stage {
     uint32_t sizes[EDDA_STAGE_MAX_PARTS];
     struct edda_text views[EDDA_STAGE_MAX_PARTS]; /* into held, filled by edda_stage_inline */
     size_t held_count;
-    uint32_t first;   /* number of the first part held */
-    uint64_t bytes;   /* fed so far */
+    uint32_t first; /* number of the first part held */
+    uint64_t bytes; /* fed so far */
     uint64_t maximum;
     bool begun;
-    bool finished;    /* nothing more will be fed */
-    bool told;        /* the owner knows of the error or the end */
+    bool finished; /* nothing more will be fed */
+    bool told;     /* the owner knows of the error or the end */
     int error;
     struct edda_wire_error detail; /* its text is not kept */
     size_t in_flight;

@@ -9,7 +9,7 @@
 struct question {
     edda_status_t *status;
     edda_call_t *call;
-    uint16_t type;   /* of the answer */
+    uint16_t type;    /* of the answer */
     void *ret_record; /* in status->next */
     bool *ret_answered;
 };

@@ -1,8 +1,8 @@
 /* gateway/status.h: what the brokers and the store say of themselves, asked at most once a second
  * however many want to know.
  *
- * A look asks every broker for broker.status, and the store for store.ping and store.statistics, all
- * at once; whoever does not answer within a second counts as absent. Threads: the loop's. */
+ * A look asks every broker for broker.status, and the store for store.ping and store.statistics,
+ * all at once; whoever does not answer within a second counts as absent. Threads: the loop's. */
 #ifndef EDDA_GATEWAY_STATUS_H
 #define EDDA_GATEWAY_STATUS_H
 

@@ -1,5 +1,5 @@
-/* gateway/upload.c: fields become the JSON that a memo would have been created from, so that one set
- * of rules and words serves both; the file's text goes to the stage piece by piece. */
+/* gateway/upload.c: fields become the JSON that a memo would have been created from, so that one
+ * set of rules and words serves both; the file's text goes to the stage piece by piece. */
 #include "gateway/upload.h"
 
 #include <sodium.h>
@@ -11,7 +11,7 @@
 #include "gateway/visit_internal.h"
 #include "proto/utf8.h"
 
-#define MAX_FIELD ((size_t)64 * 1024)
+#define MAX_FIELD  ((size_t)64 * 1024)
 #define MIME_BYTES 128
 
 struct upload {
@@ -139,8 +139,7 @@ static void open_file(struct edda_visit *visit, const struct edda_http_field *fi
     }
     upload->format = edda_memo_format(field->file_name);
     if (!upload->format) {
-        turn_away(visit, 400,
-                  "Invalid file type. Allowed types: .txt, .md, .html, .csv, .json");
+        turn_away(visit, 400, "Invalid file type. Allowed types: .txt, .md, .html, .csv, .json");
         return;
     }
     if (!edda_utf8_valid(field->file_name.data, field->file_name.size)) {
@@ -149,9 +148,8 @@ static void open_file(struct edda_visit *visit, const struct edda_http_field *fi
     }
     upload->has_file = upload->in_file = true;
     upload->file_name = edda_arena_text(&visit->arena, field->file_name);
-    upload->mime_type = edda_utf8_valid(type.data, type.size)
-                            ? edda_arena_text(&visit->arena, type)
-                            : (struct edda_text){0};
+    upload->mime_type = edda_utf8_valid(type.data, type.size) ? edda_arena_text(&visit->arena, type)
+                                                              : (struct edda_text){0};
     note(upload, field->file_name.data, field->file_name.size);
 }
 
@@ -206,7 +204,8 @@ static int complete_fields(struct edda_visit *visit) {
     json_t *metadata = json_object_get(upload->fields, "metadata");
     struct edda_text title = edda_memo_title(upload->file_name, &visit->arena);
     struct edda_text name = upload->file_name;
-    struct edda_text type = upload->mime_type.size > 0 ? upload->mime_type : EDDA_TEXT("text/plain");
+    struct edda_text type =
+        upload->mime_type.size > 0 ? upload->mime_type : EDDA_TEXT("text/plain");
     int failed = 0;
     if (!title.data) {
         return EDDA_E_MEMORY;
@@ -223,8 +222,8 @@ static int complete_fields(struct edda_visit *visit) {
         json_int_t size = (json_int_t)upload->saving.stage.bytes;
         failed |= json_object_set_new(metadata, "original_filename",
                                       json_stringn_nocheck(name.data, name.size));
-        failed |= json_object_set_new(metadata, "mimetype",
-                                      json_stringn_nocheck(type.data, type.size));
+        failed |=
+            json_object_set_new(metadata, "mimetype", json_stringn_nocheck(type.data, type.size));
         failed |= json_object_set_new(metadata, "size", json_integer(size));
     }
     return failed ? EDDA_E_MEMORY : 0;

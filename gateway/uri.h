@@ -26,7 +26,8 @@ int edda_uri_decode(struct edda_text raw, bool plus, struct edda_arena *arena,
 int edda_uri_parameter(struct edda_text query, const char *name, struct edda_arena *arena,
                        struct edda_text *ret_value) EDDA_MUST_CHECK;
 
-/* JavaScript's parseInt(text, 10): leading white space, a sign, digits, the rest ignored; clamped to
+/* JavaScript's parseInt(text, 10): leading white space, a sign, digits, the rest ignored; clamped
+ * to
  * +-10^9. False when no digit is there. */
 bool edda_uri_number(struct edda_text text, int64_t *ret_number);
 

@@ -12,7 +12,7 @@
 #include "gateway/visit_internal.h"
 #include "proto/uuid.h"
 
-#define ARENA_MAXIMUM ((size_t)16 * 1024 * 1024)
+#define ARENA_MAXIMUM  ((size_t)16 * 1024 * 1024)
 #define MAX_REQUEST_ID 64
 
 static bool starts_with(struct edda_text text, const char *start) {

@@ -1,11 +1,13 @@
 /* gateway/visit.h: one HTTP request on its way through the gateway, and what all visits share.
  *
- * begin -> [key first, when the body is large] -> body -> JSON -> key -> route -> resource -> answer
+ * begin -> [key first, when the body is large] -> body -> JSON -> key -> route -> resource ->
+ * answer
  *
- * The order is the contract's: broken JSON is 400 even without a key, a missing key is 401 even on an
- * unknown route. Only bodies over EDDA_UNKEYED_BODY_BYTES, and uploads, are taken from nobody who
- * has no key. A resource is a function that is given a visit whose checks are done; it answers once,
- * by edda_visit_reply, edda_visit_fail, edda_visit_error or a stream, now or after a call's reply.
+ * The order is the contract's: broken JSON is 400 even without a key, a missing key is 401 even on
+ * an unknown route. Only bodies over EDDA_UNKEYED_BODY_BYTES, and uploads, are taken from nobody
+ * who has no key. A resource is a function that is given a visit whose checks are done; it answers
+ * once, by edda_visit_reply, edda_visit_fail, edda_visit_error or a stream, now or after a call's
+ * reply.
  *
  * A visit ends when its exchange does: calls still open are cancelled then, `drop` is called, the
  * arena is freed. Threads: the loop's. */
@@ -67,10 +69,10 @@ struct edda_visit {
     char traceparent[EDDA_TRACEPARENT];
     char request_id[65];
     bool multipart;
-    bool keyed;   /* the key has been checked */
-    bool parsing; /* the pool has the body */
-    bool waiting; /* for the status */
-    json_t *json; /* owned; NULL: no JSON body */
+    bool keyed;              /* the key has been checked */
+    bool parsing;            /* the pool has the body */
+    bool waiting;            /* for the status */
+    json_t *json;            /* owned; NULL: no JSON body */
     uint8_t fingerprint[32]; /* sha256 of the body, when an Idempotency-Key came */
     struct edda_running_key key;
     bool key_entered;

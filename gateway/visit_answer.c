@@ -45,9 +45,8 @@ void edda_visit_error(struct edda_visit *visit, int code, const struct edda_wire
         struct edda_text text = detail ? detail->text : (struct edda_text){0};
         edda_log(refusal.status == 503 || refusal.status == 504 ? EDDA_LOG_INFO : EDDA_LOG_WARNING,
                  "http_failed", "route=%s status=%d error=%s text=\"%.*s\" request_id=%s",
-                 visit->route ? visit->route->label : "none", refusal.status,
-                 edda_error_name(code), (int)text.size, text.data ? text.data : "",
-                 visit->request_id);
+                 visit->route ? visit->route->label : "none", refusal.status, edda_error_name(code),
+                 (int)text.size, text.data ? text.data : "", visit->request_id);
     }
     if (edda_exchange_ended(visit->exchange)) {
         answer_error(visit, &refusal);
@@ -79,8 +78,7 @@ int edda_visit_step(struct edda_visit *visit, const char *op, uint16_t type, con
     struct edda_buffer *scratch = &visit->gateway->scratch;
     edda_buffer_reset(scratch);
     int error = edda_body_encode(type, record, scratch);
-    *ret_step = (struct edda_step){
-        .op = op, .type = type, .arguments = edda_buffer_bytes(scratch)};
+    *ret_step = (struct edda_step){.op = op, .type = type, .arguments = edda_buffer_bytes(scratch)};
     return error;
 }
 
@@ -148,8 +146,7 @@ bool edda_visit_take(struct edda_visit *visit, const struct edda_reply *reply, u
     return error == 0;
 }
 
-bool edda_visit_parameter(struct edda_visit *visit, const char *name,
-                          struct edda_text *ret_value) {
+bool edda_visit_parameter(struct edda_visit *visit, const char *name, struct edda_text *ret_value) {
     const struct edda_http_head *head = edda_exchange_head(visit->exchange);
     if (edda_uri_parameter(head->query, name, &visit->arena, ret_value) != 0) {
         edda_visit_fail(visit, 400, "Invalid request");

@@ -8,8 +8,8 @@
  * refused (before its end) or answered (after it). */
 void check_key(struct edda_visit *visit, edda_visit_fn next);
 
-/* visit_body.c: parses the JSON collected, on the pool when it is large; then next is called, or the
- * visit is answered with 400. */
+/* visit_body.c: parses the JSON collected, on the pool when it is large; then next is called, or
+ * the visit is answered with 400. */
 void read_body(struct edda_visit *visit, edda_visit_fn next);
 
 /* Answers now, whether the request has been read to its end or not. */

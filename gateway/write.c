@@ -1,4 +1,5 @@
-/* gateway/write.c: runs of plain bytes are copied at once; only escapes are looked at one by one. */
+/* gateway/write.c: runs of plain bytes are copied at once; only escapes are looked at one by one.
+ */
 #include "gateway/write.h"
 
 #include <math.h>

@@ -182,11 +182,15 @@ class More(ServiceTest):
         uuid = self.create("Expiring", "The lantern of the ephemeral mayfly.",
                            expiration_date=soon)
         self.wait_processed(uuid)
+
+        def found():
+            return self.search("mayfly", filters=[condition("title", "eq", "Expiring")])
+
         until = time.monotonic() + 10
-        while time.monotonic() < until and self.search("mayfly"):
+        while time.monotonic() < until and found():
             time.sleep(0.1)
         self.assertGreater(time.time() * 1000, soon)
-        self.assertEqual(self.search("mayfly"), [])
+        self.assertEqual(found(), [])
 
 
 if __name__ == "__main__":

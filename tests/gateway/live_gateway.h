@@ -1,5 +1,5 @@
-/* tests/gateway/live_gateway.h: the real gateway on its thread, a fake broker behind it, and a socket
- * in front of it.
+/* tests/gateway/live_gateway.h: the real gateway on its thread, a fake broker behind it, and a
+ * socket in front of it.
  *
  *   struct live_gateway *live = live_gateway_start(NULL);
  *   int fd = send_http(live, "GET /api/health HTTP/1.1\r\nHost: x\r\n\r\n");
@@ -18,7 +18,7 @@
 #include "proto/body_store.h"
 #include "tests/harness/fake_broker.h"
 
-#define LIVE_KEY "test-key"
+#define LIVE_KEY           "test-key"
 #define LIVE_AUTHORIZATION "Authorization: Bearer " LIVE_KEY "\r\n"
 
 struct live_gateway;
@@ -28,8 +28,8 @@ struct http_answer {
     char head[8192]; /* NUL-terminated */
     char *body;      /* NUL-terminated; chunks joined */
     size_t size;
-    json_t *json;    /* of the body, or NULL */
-    bool closed;     /* the connection ended after it */
+    json_t *json; /* of the body, or NULL */
+    bool closed;  /* the connection ended after it */
 };
 
 /* flags: "--header-ms", "200", ..., NULL; or NULL for none. */

@@ -1,4 +1,5 @@
-/* tests/gateway/test_guards.c: time limits, deadlines, drains, with a store that does not answer. */
+/* tests/gateway/test_guards.c: time limits, deadlines, drains, with a store that does not answer.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>

@@ -45,9 +45,8 @@ static void what_the_store_said_is_remembered_for_a_while(void **state) {
     assert_string_equal(project, "default");
     assert_int_equal(edda_keys_find(keys, EDDA_TEXT("k"), 100, &tag, project), EDDA_E_AGAIN);
     edda_keys_learn(keys, &tag, EDDA_TEXT("mine"), 100);
-    assert_int_equal(edda_keys_find(keys, EDDA_TEXT("k"), 100 + EDDA_KEY_GOOD_MS - 1, &tag,
-                                    project),
-                     0);
+    assert_int_equal(
+        edda_keys_find(keys, EDDA_TEXT("k"), 100 + EDDA_KEY_GOOD_MS - 1, &tag, project), 0);
     assert_string_equal(project, "mine");
     assert_int_equal(edda_keys_find(keys, EDDA_TEXT("k"), 100 + EDDA_KEY_GOOD_MS, &tag, project),
                      EDDA_E_AGAIN);
@@ -136,8 +135,7 @@ static void a_key_runs_once_at_a_time_in_its_project(void **state) {
 }
 
 static void failures_inside_are_not_the_clients_fault(void **state) {
-    struct edda_wire_error detail = {.text = EDDA_TEXT("too many tags"),
-                                     .retry_after_ms = 10000};
+    struct edda_wire_error detail = {.text = EDDA_TEXT("too many tags"), .retry_after_ms = 10000};
     (void)state;
     struct edda_refusal refusal = edda_admit_refuse(EDDA_E_BUSY, NULL, 7);
     assert_int_equal(refusal.status, 503);

@@ -1,4 +1,5 @@
-/* tests/gateway/test_memo_fields.c: what may be created and patched, and the contract's complaints. */
+/* tests/gateway/test_memo_fields.c: what may be created and patched, and the contract's complaints.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -45,9 +46,9 @@ static void expect(bool patch, const char *text, const char *wanted) {
     struct edda_complaints complaints;
     parse(text);
     edda_complaints_init(&complaints, patch ? "; " : ",", patch);
-    int error = patch ? edda_memo_check_patch(json, &arena, &patch_record, &content, &complaints)
-                      : edda_memo_check_create(json, NOW, &arena, &accept_record, &content,
-                                               &complaints);
+    int error =
+        patch ? edda_memo_check_patch(json, &arena, &patch_record, &content, &complaints)
+              : edda_memo_check_create(json, NOW, &arena, &accept_record, &content, &complaints);
     char got[9000];
     (void)snprintf(got, sizeof got, "%.*s", (int)complaints.text.size,
                    complaints.text.data ? (const char *)complaints.text.data : "");
@@ -161,9 +162,8 @@ static void complaints_about_a_patch_name_their_fields(void **state) {
     (void)state;
     expect_patch(NULL, "Required");
     expect_patch("[]", "Expected object, received array");
-    expect_patch("{\"title\":7,\"source\":[]}",
-                 "title: Expected string, received number; "
-                 "source: Expected string, received array");
+    expect_patch("{\"title\":7,\"source\":[]}", "title: Expected string, received number; "
+                                                "source: Expected string, received array");
     expect_patch("{\"content\":null}", "content: Expected string, received null");
     expect_patch("{\"content\":\"\"}", "content: String must contain at least 1 character(s)");
     expect_patch("{\"scopes\":{\"a\":1}}", "scopes.a: Expected string, received number");
@@ -233,8 +233,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(complaints_about_a_patch_name_their_fields, start, stop),
         cmocka_unit_test_setup_teardown(large_metadata_is_refused, start, stop),
         cmocka_unit_test_setup_teardown(a_files_name_gives_its_format_and_title, start, stop),
-        cmocka_unit_test_setup_teardown(bodies_are_read_as_strictly_as_they_should_be, start,
-                                        stop),
+        cmocka_unit_test_setup_teardown(bodies_are_read_as_strictly_as_they_should_be, start, stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* tests/gateway/test_reads.c: health, get, list, status, delete: what is asked of the store, and how
- * its answers read. */
+/* tests/gateway/test_reads.c: health, get, list, status, delete: what is asked of the store, and
+ * how its answers read. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -244,10 +244,9 @@ static void a_known_etag_is_answered_with_304(void **state) {
     struct edda_uuid id = expect_call(live, "store.status", EDDA_BODY_STORE_SELECT, &select);
     answer_call(live, &id, EDDA_BODY_STORE_STATUS, &status);
     struct http_answer *answer = expect_http(live, fd, 200);
-    assert_string_equal(answer->body,
-                        "{\"memo_uuid\":\"" MEMO "\",\"status\":\"processed\","
-                        "\"processing_started_at\":\"2023-11-14T22:13:20.123Z\","
-                        "\"processing_completed_at\":null,\"error_reason\":null}");
+    assert_string_equal(answer->body, "{\"memo_uuid\":\"" MEMO "\",\"status\":\"processed\","
+                                      "\"processing_started_at\":\"2023-11-14T22:13:20.123Z\","
+                                      "\"processing_completed_at\":null,\"error_reason\":null}");
     assert_non_null(strstr(answer->head, "Cache-Control: no-cache\r\n"));
     char request[512];
     const char *etag = strstr(answer->head, "ETag: ") + 6;

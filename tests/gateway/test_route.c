@@ -81,7 +81,8 @@ static void json_is_written_as_stringify_would(void **state) {
     EDDA_WRITE(&out, " ");
     edda_write_double(&out, 0.0 / 0.0);
     expect_written(&out, "0.1 0.3333333333333333 -2 0");
-    json_t *json = json_loads("{\"b\": [1, 2.50, true, null, {}], \"a\": \"x\", \"c\": []}", 0, NULL);
+    json_t *json =
+        json_loads("{\"b\": [1, 2.50, true, null, {}], \"a\": \"x\", \"c\": []}", 0, NULL);
     edda_write_value(&out, json);
     expect_written(&out, "{\"b\":[1,2.5,true,null,{}],\"a\":\"x\",\"c\":[]}");
     json_decref(json);

@@ -89,8 +89,8 @@ static void expect_filter(const char *filter, const char *wanted) {
 }
 
 #define FILTER(field, operator, value, type)                                                       \
-    "{\"field\":\"" field "\",\"operator\":\"" operator "\",\"value\":" value                      \
-    ",\"filter_type\":\"" type "\"}"
+    "{\"field\":\"" field "\",\"operator\":\"" operator"\",\"value\":" value                       \
+                                                       ",\"filter_type\":\"" type "\"}"
 
 static void filters_are_refused_in_the_contracts_words(void **state) {
     static const char missing[] = "Filter must have field, operator, value, and filter_type";

@@ -9,7 +9,7 @@
 #include "tests/gateway/live_gateway.h"
 #include "tests/proto/cmocka.h"
 
-#define PATH "/api/v1/search"
+#define PATH  "/api/v1/search"
 #define CHUNK "0190aaaa-bbbb-7ccc-8ddd-eeeeffff0002"
 #define MEMO  "0190aaaa-bbbb-7ccc-8ddd-eeeeffff0001"
 
