@@ -80,10 +80,10 @@ struct live_gateway *live_gateway_start(const char *const *flags) {
                                     .context = live};
     live->thread = edda_thread_new(&live->role, edda_gateway_main);
     assert_non_null(live->thread);
+    assert_true(fake_loop_until(live->loop, is_ready, live, WAIT_MS));
     (void)fake_broker_accept(live->broker, FAKE_FRONT);
     fake_broker_grant(live->broker, "store", 1000, 1 << 30);
     fake_broker_grant(live->broker, "embed", 1000, 1 << 30);
-    assert_true(fake_loop_until(live->loop, is_ready, live, WAIT_MS));
     live->port = (uint16_t)strtoul(strrchr(live->url, ':') + 1, NULL, 10);
     return live;
 }
