@@ -16,7 +16,7 @@
 #include "gateway/gateway.h"
 #include "tests/proto/cmocka.h"
 
-#define WAIT_MS 4000
+#define WAIT_MS 15000
 #define URL     "inproc://fake"
 
 struct live_gateway {

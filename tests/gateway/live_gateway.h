@@ -7,7 +7,7 @@
  *   answer_call(live, &id, EDDA_BODY_STORE_PONG, &pong);
  *   struct http_answer *answer = expect_http(live, fd, 200);
  *
- * Every expect_ waits up to two seconds, running the broker meanwhile, and fails the test when
+ * Every expect_ waits for some seconds, running the broker meanwhile, and fails the test when
  * something else comes. Threads: the test's one (the gateway has its own). */
 #ifndef EDDA_TESTS_GATEWAY_LIVE_GATEWAY_H
 #define EDDA_TESTS_GATEWAY_LIVE_GATEWAY_H

@@ -92,7 +92,7 @@ static void a_memo_of_half_a_megabyte_travels_in_parts(void **state) {
 /* Takes all put_part messages, answering each when `window` of them are open. */
 static void a_large_memo_is_staged_in_bounded_messages(void **state) {
     struct live_gateway *live = *state;
-    size_t size = 4u << 20;
+    size_t size = 3u << 20;
     char *body = make_body(size);
     struct edda_store_put_part put;
     struct edda_store_accept accept;

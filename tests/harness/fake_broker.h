@@ -9,7 +9,7 @@
  *   fake_broker_respond(fake, &request->message.envelope.id, EDDA_BODY_EMPTY, bytes);
  *   fake_loop_until(loop, is_answered, &call);
  *
- * It lives on the loop of the peer under test; every expect runs that loop for up to two seconds
+ * It lives on the loop of the peer under test; every expect runs that loop for up to ten seconds
  * and fails the test (cmocka) when something else or nothing comes. PINGs are answered and PONGs
  * counted without being queued, unless told not to. One peer per side at a time: the last that said
  * HELLO.
@@ -22,7 +22,7 @@
 #include "actors/runtime/wire.h"
 #include "proto/body_peer.h"
 
-#define FAKE_WAIT_MS 2000
+#define FAKE_WAIT_MS 10000
 
 enum fake_side { FAKE_FRONT, FAKE_BACK, FAKE_SIDES };
 
