@@ -120,7 +120,9 @@ static void look_at_port(struct findings *findings, const char *http, bool servi
     freeaddrinfo(found);
 }
 
-static void look_at_stages(struct findings *findings, edda_session_t *session) {
+/* False when no broker answers. */
+static bool look_at_stages(struct findings *findings, edda_session_t *session,
+                           const char *where) {
     static const char *const needed[] = {"store", "chunk", "embed", "rerank"};
     struct edda_broker_status status;
     struct edda_empty nothing = {0};
@@ -129,10 +131,11 @@ static void look_at_stages(struct findings *findings, edda_session_t *session) {
     edda_arena_init(&arena, ARENA_BYTES);
     if (edda_session_call(session, edda_op_find(EDDA_TEXT("broker.status")), "default", &nothing,
                           &arena, &status, message) != 0) {
-        bad(findings, "the broker does not say how it is: %s", message);
+        bad(findings, "%s", message);
         edda_arena_done(&arena);
-        return;
+        return false;
     }
+    good("a service answers at %s", where);
     for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++) {
         unsigned workers = 0;
         unsigned queued = 0;
@@ -150,6 +153,7 @@ static void look_at_stages(struct findings *findings, edda_session_t *session) {
                  queued);
     }
     edda_arena_done(&arena);
+    return true;
 }
 
 static void look_at_store(struct findings *findings, edda_session_t *session) {
@@ -182,16 +186,18 @@ static bool look_at_service(struct findings *findings, const edda_config_t *conf
     bool named = edda_config_text(config, EDDA_CONFIG_CONNECT)[0] != '\0';
     if (!named && access(data, F_OK) != 0)
         return false;
-    if (edda_session_open(config, true, &session, message) != 0) {
+    if (edda_session_open(config, EDDA_SESSION_OPENS, &session, message) != 0) {
         bad(findings, "%s", message);
         return false;
     }
     bool runs = !edda_session_is_own(session);
-    good("%s %s", runs ? "a service answers at" : "no service runs; looking into",
-         edda_session_where(session));
-    look_at_store(findings, session);
-    if (runs)
-        look_at_stages(findings, session);
+    const char *where = edda_session_where(session);
+    if (!runs)
+        good("no service runs; looking into %s", where);
+    else
+        runs = look_at_stages(findings, session, where);
+    if (runs || edda_session_is_own(session))
+        look_at_store(findings, session);
     edda_session_close(&session);
     return runs;
 }

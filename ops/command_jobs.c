@@ -106,7 +106,7 @@ int edda_command_jobs(const struct edda_command *command, const struct edda_opti
         return edda_command_misused(command, "--all goes with redrive");
     edda_session_t *session = NULL;
     char message[EDDA_SESSION_MESSAGE];
-    if (edda_session_open(options->config, true, &session, message) != 0)
+    if (edda_session_open(options->config, EDDA_SESSION_OPENS, &session, message) != 0)
         return report(message);
     int status = redrives ? redrive(session, id, all) : list(session, dead);
     edda_session_close(&session);

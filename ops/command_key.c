@@ -111,7 +111,8 @@ int edda_command_key(const struct edda_command *command, const struct edda_optio
         return edda_command_misused(command, "%s is too much", options->words[1]);
     edda_session_t *session = NULL;
     char message[EDDA_SESSION_MESSAGE];
-    if (edda_session_open(options->config, true, &session, message) != 0)
+    enum edda_session_without without = creates ? EDDA_SESSION_MAKES : EDDA_SESSION_OPENS;
+    if (edda_session_open(options->config, without, &session, message) != 0)
         return report(message);
     int status = creates ? create(session, options)
                  : lists ? list(session, options)

@@ -8,6 +8,7 @@
 #include "ops/endpoint.h"
 #include "ops/launch.h"
 #include "ops/processes.h"
+#include "ops/reason.h"
 #include "ops/urls.h"
 
 /* The broker of the data directory, unless the setting names others. */
@@ -87,7 +88,7 @@ int edda_command_role(const struct edda_command *command, const struct edda_opti
         int drained = edda_launch_drain(launch, drain_ms);
         status = error == EDDA_E_CANCELLED && drained == 0 ? EDDA_EXIT_OK : EDDA_EXIT_FAILED;
         if (error != EDDA_E_CANCELLED)
-            fprintf(stderr, "edda: the %s did not start; what it said is above\n", kind->name);
+            edda_reason_print(kind->name, edda_launch_result(launch, kind->name), options->config);
     }
     edda_launch_destroy(&launch);
     edda_context_destroy(&context);

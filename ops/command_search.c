@@ -36,15 +36,19 @@ static void print_word(const char *word, size_t size) {
     }
 }
 
+/* Lines are filled anew; blank lines, which part paragraphs and headings, stay line ends. */
 static void print_wrapped(const struct search *search, const char *text) {
     size_t column = 0;
     while (*text) {
-        text += strspn(text, " \t\r\n");
+        size_t blank = strspn(text, " \t\r\n");
+        const char *line = memchr(text, '\n', blank);
+        bool parted = line && memchr(line + 1, '\n', blank - (size_t)(line + 1 - text));
+        text += blank;
         size_t size = strcspn(text, " \t\r\n");
         if (size == 0)
             break;
         size_t letters = count_letters(text, size);
-        if (column > 0 && column + 1 + letters > search->width - 4) {
+        if (column > 0 && (parted || column + 1 + letters > search->width - 4)) {
             putchar('\n');
             column = 0;
         }

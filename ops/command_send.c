@@ -106,7 +106,7 @@ static int send_one(const struct edda_op *op, const struct edda_options *options
         return report("arguments: ", why ? why : "not what this op takes");
     char message[EDDA_SESSION_MESSAGE];
     edda_session_t *session = NULL;
-    if (edda_session_open(options->config, false, &session, message) != 0)
+    if (edda_session_open(options->config, EDDA_SESSION_FAILS, &session, message) != 0)
         return report(message, "");
     const char *project = edda_config_text(options->config, EDDA_CONFIG_PROJECT);
     int error = edda_session_call(session, op, project, record, arena, output, message);

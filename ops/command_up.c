@@ -8,6 +8,7 @@
 #include "ops/keys.h"
 #include "ops/launch.h"
 #include "ops/processes.h"
+#include "ops/reason.h"
 #include "ops/urls.h"
 
 #define INPROC_URL "inproc://edda"
@@ -37,13 +38,10 @@ static int start_phase(edda_launch_t *launch, const edda_config_t *config, unsig
 }
 
 static int start_all(edda_launch_t *launch, const edda_config_t *config,
-                     const struct edda_urls *listen) {
-    const char *name = "";
+                     const struct edda_urls *listen, const char **ret_name) {
     int error = 0;
     for (unsigned phase = 0; phase < 4 && error == 0; phase++)
-        error = start_phase(launch, config, phase, listen, &name);
-    if (error != 0 && error != EDDA_E_CANCELLED)
-        fprintf(stderr, "edda: the %s did not start; what it said is above\n", name);
+        error = start_phase(launch, config, phase, listen, ret_name);
     return error;
 }
 
@@ -59,8 +57,11 @@ static int make_first_key(void *context, const edda_config_t *config) {
 
 static int serve(edda_launch_t *launch, void *context, const edda_config_t *config,
                  const struct edda_urls *listen) {
-    int error = start_all(launch, config, listen);
+    const char *unstarted = NULL;
     const char *ended = NULL;
+    int error = start_all(launch, config, listen, &unstarted);
+    bool started = error == 0;
+    int reason = started ? 0 : edda_launch_result(launch, unstarted);
     if (error == 0)
         error = make_first_key(context, config);
     if (error == 0) {
@@ -72,6 +73,9 @@ static int serve(edda_launch_t *launch, void *context, const edda_config_t *conf
             fprintf(stderr, "edda: the %s ended by itself; ending all\n", ended);
     }
     int drained = edda_launch_drain(launch, edda_config_number(config, EDDA_CONFIG_DRAIN_MS));
+    /* The last line is the one that is read. */
+    if (!started && error != EDDA_E_CANCELLED)
+        edda_reason_print(unstarted, reason, config);
     bool good = (error == 0 || error == EDDA_E_CANCELLED) && drained == 0;
     return good ? EDDA_EXIT_OK : EDDA_EXIT_FAILED;
 }

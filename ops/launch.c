@@ -28,7 +28,7 @@ struct part {
     edda_thread_t *thread;
     int notify_fd; /* borrowed from the launch */
     bool asked;    /* to drain */
-    int result;
+    int result;    /* of main, once ended */
     atomic_bool ready; /* release after detail is written */
     atomic_bool ended; /* main has returned; the thread is about to end */
     char detail[256];
@@ -126,6 +126,7 @@ static int run_part(edda_loop_t *loop, const struct edda_role *role) {
     if (result != 0)
         edda_log(EDDA_LOG_ERROR, "part_ended", "part=%s error=%s", role->name,
                  edda_error_name(result));
+    part->result = result;
     atomic_store_explicit(&part->ended, true, memory_order_release);
     notify(notify_fd);
     return result;
@@ -233,6 +234,14 @@ static const char *find_ended(const edda_launch_t *self) {
             return self->parts[i]->kind->name;
     }
     return NULL;
+}
+
+int edda_launch_result(const edda_launch_t *self, const char *name) {
+    for (size_t i = 0; i < self->count; i++) {
+        if (strcmp(self->parts[i]->kind->name, name) == 0 && has_ended(self->parts[i]))
+            return self->parts[i]->result;
+    }
+    return 0;
 }
 
 int edda_launch_wait_ready(edda_launch_t *self, const char **ret_name) {

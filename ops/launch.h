@@ -47,6 +47,9 @@ int edda_launch_start(edda_launch_t *self, const struct edda_part_kind *kind,
  * part ended; *ret_name says which. */
 int edda_launch_wait_ready(edda_launch_t *self, const char **ret_name) EDDA_MUST_CHECK;
 
+/* What the main of an ended part of this name returned; 0 while none has ended. */
+int edda_launch_result(const edda_launch_t *self, const char *name);
+
 /* Waits for a signal (0) or a part's end (EDDA_E_FAILED, *ret_name says which). */
 int edda_launch_wait(edda_launch_t *self, const char **ret_name) EDDA_MUST_CHECK;
 

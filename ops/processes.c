@@ -129,7 +129,7 @@ static void make_first_key(struct processes *self) {
     const char *text = NULL;
     int error = edda_config_flag(config, "--connect", self->url, &text);
     if (error == 0)
-        error = edda_session_open(config, false, &session, message);
+        error = edda_session_open(config, EDDA_SESSION_FAILS, &session, message);
     if (error == 0)
         error = edda_key_first(session, config, message);
     if (error != 0)

@@ -87,7 +87,7 @@ static int start_own(edda_session_t *self, const edda_config_t *config, char *me
     int error = edda_data_prepare(data, message, EDDA_SESSION_MESSAGE);
     if (error != 0)
         return error;
-    snprintf(self->where, sizeof self->where, "the data directory %s, where no service runs", data);
+    snprintf(self->where, sizeof self->where, "the data directory %s", data);
     self->launch = edda_launch_new(config, self->own_context, -1);
     if (!self->launch)
         return EDDA_E_MEMORY;
@@ -106,48 +106,64 @@ static int start_own(edda_session_t *self, const edda_config_t *config, char *me
     return error;
 }
 
-static int open_connection(edda_session_t *self, const edda_config_t *config, bool may_start,
-                           char *message) {
+/* The brokers that --connect names. */
+static int join_named(edda_session_t *self, const char *connect, char *message) {
     char urls[8][EDDA_MAX_URL];
     const char *pointers[8];
+    char back[EDDA_MAX_URL];
     size_t count = 0;
-    const char *connect = edda_config_text(config, EDDA_CONFIG_CONNECT);
     while (count < 8 && edda_list_item(connect, count, urls[count], sizeof urls[count])) {
+        if (edda_endpoint_back(urls[count], back) != 0) {
+            snprintf(message, EDDA_SESSION_MESSAGE,
+                     "%s is no broker's URL: tcp://HOST:PORT or ipc://PATH", urls[count]);
+            return EDDA_E_INVALID;
+        }
         pointers[count] = urls[count];
         count++;
     }
-    if (count > 0) {
-        snprintf(self->where, sizeof self->where, "%s", urls[0]);
-        return connect_client(self, self->own_context, pointers, count);
-    }
+    snprintf(self->where, sizeof self->where, "%s", connect);
+    return connect_client(self, self->own_context, pointers, count);
+}
+
+static int open_connection(edda_session_t *self, const edda_config_t *config,
+                           enum edda_session_without without, char *message) {
+    char url[EDDA_MAX_URL];
+    const char *pointer = url;
+    const char *connect = edda_config_text(config, EDDA_CONFIG_CONNECT);
+    if (connect[0])
+        return join_named(self, connect, message);
     const char *data = edda_config_text(config, EDDA_CONFIG_DATA);
-    int error = edda_data_endpoint(data, false, urls[0], message, EDDA_SESSION_MESSAGE);
-    if (error == 0 && edda_endpoint_answers(urls[0])) {
-        snprintf(self->where, sizeof self->where, "%s", urls[0]);
-        pointers[0] = urls[0];
-        return connect_client(self, self->own_context, pointers, 1);
+    int error = edda_data_endpoint(data, false, url, message, EDDA_SESSION_MESSAGE);
+    if (error == 0 && edda_endpoint_answers(url)) {
+        snprintf(self->where, sizeof self->where, "%s", url);
+        return connect_client(self, self->own_context, &pointer, 1);
     }
-    if (!may_start) {
+    if (without == EDDA_SESSION_FAILS) {
         snprintf(message, EDDA_SESSION_MESSAGE,
                  "no service runs on the data directory %s; start one with `edda up`, or name a "
                  "broker with --connect",
                  data);
         return EDDA_E_UNAVAILABLE;
     }
-    pointers[0] = OWN_URL;
+    if (error == EDDA_E_NOT_FOUND && without == EDDA_SESSION_OPENS) {
+        snprintf(message, EDDA_SESSION_MESSAGE,
+                 "there is no data directory %s; `edda up` makes it, --data names another", data);
+        return error;
+    }
+    pointer = OWN_URL;
     error = start_own(self, config, message);
-    return error != 0 ? error : connect_client(self, self->own_context, pointers, 1);
+    return error != 0 ? error : connect_client(self, self->own_context, &pointer, 1);
 }
 
-int edda_session_open(const edda_config_t *config, bool may_start, edda_session_t **ret_session,
-                      char message[EDDA_SESSION_MESSAGE]) {
+int edda_session_open(const edda_config_t *config, enum edda_session_without without,
+                      edda_session_t **ret_session, char message[EDDA_SESSION_MESSAGE]) {
     snprintf(message, EDDA_SESSION_MESSAGE, "out of memory");
     edda_session_t *self = calloc(1, sizeof *self);
     if (!self)
         return EDDA_E_MEMORY;
     self->own_context = edda_context_new();
     int error =
-        self->own_context ? open_connection(self, config, may_start, message) : EDDA_E_MEMORY;
+        self->own_context ? open_connection(self, config, without, message) : EDDA_E_MEMORY;
     if (error != 0) {
         edda_session_close(&self);
         return error;
@@ -243,7 +259,9 @@ int edda_session_call(edda_session_t *self, const struct edda_op *op, const char
         error = EDDA_E_TYPE;
     if (error == 0 && op->output != EDDA_BODY_NONE)
         error = edda_body_decode(op->output, self->body, arena, ret_record);
-    if (error != 0)
+    if (error == EDDA_E_UNAVAILABLE && edda_client_brokers_live(self->client) == 0)
+        snprintf(message, EDDA_SESSION_MESSAGE, "no broker answers at %s", self->where);
+    else if (error != 0)
         snprintf(message, EDDA_SESSION_MESSAGE, "%s: %s", op->name,
                  self->message[0] ? self->message : edda_error_text(error));
     self->arena = NULL;

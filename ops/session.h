@@ -17,9 +17,17 @@
 
 typedef struct edda_session edda_session_t;
 
-/* may_start: broker and store may be started here when no service runs. EDDA_E_UNAVAILABLE,
- * EDDA_E_IO, EDDA_E_FAILED: message says what to do. */
-int edda_session_open(const edda_config_t *config, bool may_start, edda_session_t **ret_session,
+/* What a command may do where no service runs. */
+enum edda_session_without {
+    EDDA_SESSION_FAILS, /* nothing */
+    EDDA_SESSION_OPENS, /* start broker and store on a data directory that is there */
+    EDDA_SESSION_MAKES, /* the same, and make the data directory */
+};
+
+/* EDDA_E_UNAVAILABLE, EDDA_E_INVALID, EDDA_E_NOT_FOUND, EDDA_E_IO, EDDA_E_FAILED: message says what
+ * to do. */
+int edda_session_open(const edda_config_t *config, enum edda_session_without without,
+                      edda_session_t **ret_session,
                       char message[EDDA_SESSION_MESSAGE]) EDDA_MUST_CHECK;
 
 /* Joins a broker of this process at an inproc URL. NULL when out of memory. */
