@@ -1,0 +1,69 @@
+/* ops/reason.c: see reason.h. */
+#include "ops/reason.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/error.h"
+
+#define REASON_BYTES 4608 /* a setting of 4096 bytes with words around it */
+
+static bool explain_broker(int error, const edda_config_t *config, char *text) {
+    const char *listen = edda_config_text(config, EDDA_CONFIG_LISTEN);
+    switch (error) {
+    case EDDA_E_CONFLICT:
+        snprintf(text, REASON_BYTES, "another Edda runs on the data directory %s%s%s",
+                 edda_config_text(config, EDDA_CONFIG_DATA),
+                 listen[0] ? ", or another process listens at " : "", listen);
+        return true;
+    case EDDA_E_DENIED:
+        snprintf(text, REASON_BYTES,
+                 "--listen %s goes beyond this machine without encryption; --insecure-tcp allows "
+                 "it where the network is private",
+                 listen);
+        return true;
+    case EDDA_E_INVALID:
+        snprintf(text, REASON_BYTES, "--listen %s is not tcp://ADDRESS:PORT or ipc://PATH", listen);
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool explain_gateway(int error, const edda_config_t *config, char *text) {
+    const char *http = edda_config_text(config, EDDA_CONFIG_HTTP);
+    switch (error) {
+    case EDDA_E_INVALID:
+        snprintf(text, REASON_BYTES, "--http %s is not ADDRESS:PORT", http);
+        return true;
+    case EDDA_E_UNAVAILABLE:
+        snprintf(text, REASON_BYTES,
+                 "%s cannot be listened on: is it in use? --http names another address", http);
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool explain_store(int error, const edda_config_t *config, char *text) {
+    if (error != EDDA_E_CONFLICT)
+        return false;
+    snprintf(text, REASON_BYTES, "another process uses the data directory %s",
+             edda_config_text(config, EDDA_CONFIG_DATA));
+    return true;
+}
+
+void edda_reason_print(const char *part, int error, const edda_config_t *config) {
+    char text[REASON_BYTES];
+    bool known = strcmp(part, "broker") == 0    ? explain_broker(error, config, text)
+                 : strcmp(part, "gateway") == 0 ? explain_gateway(error, config, text)
+                 : strcmp(part, "store") == 0   ? explain_store(error, config, text)
+                                                : false;
+    if (known)
+        fprintf(stderr, "edda: the %s did not start: %s\n", part, text);
+    else if (error != 0)
+        fprintf(stderr, "edda: the %s did not start: %s; what it said is above\n", part,
+                edda_error_text(error));
+    else
+        fprintf(stderr, "edda: the %s did not start; what it said is above\n", part);
+}
