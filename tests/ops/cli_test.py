@@ -100,7 +100,27 @@ class Using(Directory):
             for flags in ((), ("--processes",)):
                 status, _, error = run("up", "--data", self.data, "--http", address, *flags)
                 self.assertEqual(status, 1, error)
-                self.assertIn("gateway did not start", error)
+                self.assertIn("gateway did not start: " + address, error)
+
+    def test_a_wrong_address_is_told_in_the_last_line(self):
+        for flags, text in ((("--http", "here"), "--http here is not ADDRESS:PORT"),
+                            (("--listen", "http://x"), "http://x is not tcp://"),
+                            (("--listen", "tcp://0.0.0.0:7701"), "--insecure-tcp")):
+            status, _, error = run("up", "--data", self.data, *flags)
+            self.assertEqual(status, 1, error)
+            self.assertIn(text, error.splitlines()[-1])
+
+    def test_a_broker_that_is_not_there_is_named(self):
+        url = f"tcp://127.0.0.1:{free_port()}"
+        status, _, error = run("send", "store.ping", "--connect", url)
+        self.assertEqual(status, 1)
+        self.assertIn(f"no broker answers at {url}", error)
+        status, out, _ = run("doctor", "--connect", url, "--data", self.data)
+        self.assertEqual(status, 1)
+        self.assertIn(f"no broker answers at {url}", out)
+        status, _, error = run("send", "store.ping", "--connect", "here")
+        self.assertEqual(status, 1)
+        self.assertIn("here is no broker's URL", error)
 
 
 class Offline(Directory):
@@ -128,7 +148,15 @@ class Offline(Directory):
                 with open(os.path.join(folder, name), "rb") as file:
                     self.assertNotIn(key.encode(), file.read(), name)
 
+    def test_looking_makes_no_data_directory(self):
+        for words in (["jobs"], ["key", "list"], ["key", "revoke", "x"]):
+            status, out, error = run(*words, "--data", self.data)
+            self.assertEqual((status, out), (1, ""), error)
+            self.assertIn("there is no data directory", error)
+            self.assertFalse(os.path.exists(self.data))
+
     def test_jobs_of_an_empty_directory_are_none(self):
+        run("key", "create", "--data", self.data)
         status, out, error = run("jobs", "--data", self.data)
         self.assertEqual((status, out), (0, ""), error)
         self.assertIn("0 jobs", error)
@@ -209,7 +237,7 @@ class Starting(Directory):
         self.read_until(process, "serves on")
         status, _, error = run("up", "--data", self.data, "--http", "127.0.0.1:0")
         self.assertEqual(status, 1)
-        self.assertIn("did not start", error)
+        self.assertIn("another Edda runs on the data directory", error.splitlines()[-1])
         self.end(process)
 
     def test_a_directory_too_deep_for_a_socket_serves_all_the_same(self):
