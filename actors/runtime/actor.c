@@ -266,6 +266,18 @@ static struct edda_job *find_expired(struct edda_actor_link *link, int64_t now_m
     return NULL;
 }
 
+void edda_actor_arm(struct edda_actor *actor) {
+    int64_t pace_ms = actor->running > 0 ? EDDA_LINK_TICK_MS : EDDA_LINK_REST_MS;
+    for (size_t i = 0; i < actor->link_count; i++) {
+        int64_t link_ms = edda_link_pace(&actor->links[i].link);
+        pace_ms = link_ms < pace_ms ? link_ms : pace_ms;
+    }
+    int64_t at_ms = edda_loop_now(actor->loop) + pace_ms;
+    if (!actor->left && (!actor->tick.index || actor->tick.at_ms > at_ms)) {
+        edda_loop_timer_set(actor->loop, &actor->tick, at_ms);
+    }
+}
+
 static void on_tick(void *context) {
     struct edda_actor *self = context;
     int64_t now_ms = edda_loop_now(self->loop);
@@ -278,9 +290,7 @@ static void on_tick(void *context) {
         }
     }
     tell_all(self, 1);
-    if (!self->left) {
-        edda_loop_timer_set(self->loop, &self->tick, now_ms + EDDA_LINK_TICK_MS);
-    }
+    edda_actor_arm(self);
 }
 
 /* The drain is about to be cut: what still runs goes back to the broker. */
@@ -381,7 +391,7 @@ edda_actor_t *edda_actor_new(const struct edda_actor_options *options) {
     int error = edda_loop_on_drain(self->loop, on_drain, self);
     EDDA_ASSERT(error == 0);
     init_links(self, options);
-    edda_loop_timer_set(self->loop, &self->tick, edda_loop_now(self->loop) + EDDA_LINK_TICK_MS);
+    edda_actor_arm(self);
     return self;
 }
 

@@ -111,6 +111,9 @@ void edda_job_count(int code);
 
 /* actor.c */
 
+/* Sets the tick to the pace of what there is to look after; also when a first job begins. */
+void edda_actor_arm(struct edda_actor *actor);
+
 /* A job has left: its slot is granted again. */
 void edda_actor_job_left(struct edda_actor *actor, struct edda_actor_link *link, bool orphan,
                          uint64_t bytes);

@@ -41,6 +41,18 @@ static void sweep_list(struct edda_client *self, struct edda_call_list *list, in
     }
 }
 
+void edda_client_arm(struct edda_client *self) {
+    int64_t pace_ms = self->open_calls > 0 ? EDDA_LINK_TICK_MS : EDDA_LINK_REST_MS;
+    for (size_t i = 0; i < self->broker_count; i++) {
+        int64_t link_ms = edda_link_pace(&self->brokers[i].link);
+        pace_ms = link_ms < pace_ms ? link_ms : pace_ms;
+    }
+    int64_t at_ms = edda_loop_now(self->loop) + pace_ms;
+    if (!self->left && (!self->tick.index || self->tick.at_ms > at_ms)) {
+        edda_loop_timer_set(self->loop, &self->tick, at_ms);
+    }
+}
+
 static void on_tick(void *context) {
     struct edda_client *self = context;
     int64_t now_ms = edda_loop_now(self->loop);
@@ -56,7 +68,7 @@ static void on_tick(void *context) {
         sweep_list(self, &self->brokers[i].sent, now_ms);
     }
     edda_call_end_all(self);
-    edda_loop_timer_set(self->loop, &self->tick, now_ms + EDDA_LINK_TICK_MS);
+    edda_client_arm(self);
     finish_leaving(self);
 }
 
@@ -96,7 +108,7 @@ edda_client_t *edda_client_new(const struct edda_client_options *options) {
         edda_link_tick(&broker->link);
     }
     self->tick = (struct edda_timer){.fire = on_tick, .context = self, .name = "client"};
-    edda_loop_timer_set(self->loop, &self->tick, edda_loop_now(self->loop) + EDDA_LINK_TICK_MS);
+    edda_client_arm(self);
     return self;
 }
 

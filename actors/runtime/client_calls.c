@@ -177,7 +177,9 @@ struct edda_call *edda_call_new(struct edda_client *client, const struct edda_re
     struct edda_call **bucket = find_bucket(client, &call->message.envelope.id);
     call->next_in_bucket = *bucket;
     *bucket = call;
-    client->open_calls++;
+    if (client->open_calls++ == 0) {
+        edda_client_arm(client);
+    }
     return call;
 }
 

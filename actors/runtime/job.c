@@ -61,7 +61,9 @@ void edda_job_begin(struct edda_job *job, struct edda_actor_link *link, size_t o
         link->jobs->previous = job;
     }
     link->jobs = job;
-    job->actor->running++;
+    if (job->actor->running++ == 0) {
+        edda_actor_arm(job->actor);
+    }
 }
 
 /* Every public function comes through here: a job that has left is caught, also by a stale pointer

@@ -158,6 +158,14 @@ void edda_link_tick(struct edda_link *link) {
     step_link(link, EDDA_SESSION_TICK);
 }
 
+int64_t edda_link_pace(const struct edda_link *link) {
+    int64_t pace_ms = link->session.ping_ms / 4;
+    if (!edda_link_live(link) || pace_ms < EDDA_LINK_TICK_MS) {
+        return EDDA_LINK_TICK_MS;
+    }
+    return pace_ms < EDDA_LINK_REST_MS ? pace_ms : EDDA_LINK_REST_MS;
+}
+
 void edda_link_leave(struct edda_link *link) {
     if (link->left) {
         return;

@@ -18,6 +18,7 @@
 #include "proto/session.h"
 
 #define EDDA_LINK_TICK_MS   50
+#define EDDA_LINK_REST_MS   250 /* between the ticks of a peer that has nothing to do */
 #define EDDA_LINK_LINGER_MS 2000
 
 struct edda_link;
@@ -61,8 +62,11 @@ void edda_link_init(struct edda_link *link, edda_loop_t *loop, void *zmq_context
 /* Closes the socket; no callback is called. */
 void edda_link_done(struct edda_link *link);
 
-/* Time passed: call every EDDA_LINK_TICK_MS. Connects when it is time to. */
+/* Time passed: call again within edda_link_pace. Connects when it is time to. */
 void edda_link_tick(struct edda_link *link);
+
+/* EDDA_LINK_TICK_MS; more, up to EDDA_LINK_REST_MS, while pings are all that can come due. */
+int64_t edda_link_pace(const struct edda_link *link);
 
 /* Sends with shared bodies, through the outbox: messages of one turn leave together, before the
  * loop sleeps, and those of a session that is lost are dropped and counted. EDDA_E_AGAIN: no room,
