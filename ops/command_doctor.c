@@ -121,8 +121,7 @@ static void look_at_port(struct findings *findings, const char *http, bool servi
 }
 
 /* False when no broker answers. */
-static bool look_at_stages(struct findings *findings, edda_session_t *session,
-                           const char *where) {
+static bool look_at_stages(struct findings *findings, edda_session_t *session, const char *where) {
     static const char *const needed[] = {"store", "chunk", "embed", "rerank"};
     struct edda_broker_status status;
     struct edda_empty nothing = {0};

@@ -26,9 +26,9 @@ struct part {
     struct edda_role role; /* its context is the part */
     const struct edda_part_kind *kind;
     edda_thread_t *thread;
-    int notify_fd; /* borrowed from the launch */
-    bool asked;    /* to drain */
-    int result;    /* of main, once ended */
+    int notify_fd;     /* borrowed from the launch */
+    bool asked;        /* to drain */
+    int result;        /* of main, once ended */
     atomic_bool ready; /* release after detail is written */
     atomic_bool ended; /* main has returned; the thread is about to end */
     char detail[256];

@@ -36,7 +36,8 @@ static const int doctor_settings[] = {EDDA_CONFIG_DATA, EDDA_CONFIG_HTTP, EDDA_C
     {                                                                                              \
         role, "[--connect URL]... [--listen URL]... [--data DIR] [--http ADDR:PORT]", what,        \
             "Runs this one part as a process until SIGTERM or Ctrl-C, which drains it. Without\n"  \
-            "--connect (--listen for the broker) it joins the broker of the data directory.\n",    \
+            "--connect (--listen for the broker) it joins the broker of the data directory.\n"     \
+            "A tcp URL stands for two ports: its own for clients, the next for workers.\n",        \
             edda_command_role, NULL, role_settings, 0, 0                                           \
     }
 

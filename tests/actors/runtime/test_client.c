@@ -77,6 +77,28 @@ static int tear_down(void **state) {
     return 0;
 }
 
+/* The request of a_call_is_answered_once with every field where the protocol has it; its id. */
+static struct edda_uuid expect_whole_request(void) {
+    const struct edda_wire *wire = fake_broker_expect(fakes[0], FAKE_FRONT, EDDA_REQ);
+    const struct edda_envelope *envelope = &wire->message.envelope;
+    assert_int_equal(envelope->route_count, 3);
+    assert_true(edda_text_is(envelope->route[1].op, "store.search"));
+    assert_int_equal(envelope->route[0].arguments, 0);
+    assert_int_equal(envelope->route[1].arguments, 1);
+    assert_int_equal(envelope->route[1].budget_ms, 77);
+    assert_int_equal(envelope->route[2].arguments, EDDA_NO_ARGUMENTS);
+    assert_int_equal(envelope->route[2].on_error, EDDA_ON_ERROR_SKIP);
+    assert_int_equal(envelope->body_count, 2);
+    assert_true(edda_text_is(envelope->project, "default"));
+    assert_in_range(envelope->ttl_ms, 4000, 5000);
+    assert_int_equal(envelope->priority, 5);
+    assert_int_equal(envelope->retries, 2);
+    assert_int_equal(envelope->fence, 99);
+    assert_memory_equal(envelope->idempotency.data, "key", 3);
+    assert_int_equal(envelope->id.bytes[6] >> 4, 7);
+    return envelope->id;
+}
+
 static void a_call_is_answered_once(void **state) {
     (void)state;
     static const uint8_t arguments[] = {0x80};
@@ -100,24 +122,7 @@ static void a_call_is_answered_once(void **state) {
     request.idempotency = (struct edda_bytes){(const uint8_t *)"key", 3};
     assert_int_equal(edda_client_call(client, &request, NULL), 0);
     assert_int_equal(edda_client_open_calls(client), 1);
-    const struct edda_wire *wire = fake_broker_expect(fakes[0], FAKE_FRONT, EDDA_REQ);
-    const struct edda_envelope *envelope = &wire->message.envelope;
-    assert_int_equal(envelope->route_count, 3);
-    assert_true(edda_text_is(envelope->route[1].op, "store.search"));
-    assert_int_equal(envelope->route[0].arguments, 0);
-    assert_int_equal(envelope->route[1].arguments, 1);
-    assert_int_equal(envelope->route[1].budget_ms, 77);
-    assert_int_equal(envelope->route[2].arguments, EDDA_NO_ARGUMENTS);
-    assert_int_equal(envelope->route[2].on_error, EDDA_ON_ERROR_SKIP);
-    assert_int_equal(envelope->body_count, 2);
-    assert_true(edda_text_is(envelope->project, "default"));
-    assert_in_range(envelope->ttl_ms, 4000, 5000);
-    assert_int_equal(envelope->priority, 5);
-    assert_int_equal(envelope->retries, 2);
-    assert_int_equal(envelope->fence, 99);
-    assert_memory_equal(envelope->idempotency.data, "key", 3);
-    struct edda_uuid id = envelope->id;
-    assert_int_equal(id.bytes[6] >> 4, 7);
+    struct edda_uuid id = expect_whole_request();
 
     struct edda_message response = {.command = EDDA_RESP, .envelope.id = id};
     struct edda_bytes body = {(const uint8_t *)"\x80", 1};
