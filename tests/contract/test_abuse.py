@@ -1,5 +1,7 @@
 """Requests nobody sends by accident: the service answers something and goes on."""
 
+import os
+import time
 import unittest
 
 from service import ServiceTest, connect, receive_all
@@ -37,6 +39,32 @@ class Memory(ServiceTest):
         received = self.send(b"POST /livez HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
                              b"0\r\n" + b"a: b\r\n" * 5000)
         self.assertTrue(received.startswith(b"HTTP/1.1 4"), received[:80])
+
+class Rest(ServiceTest):
+    """What a service costs that does nothing."""
+
+    def count_switches(self):
+        total = 0
+        tasks = f"/proc/{self.service.process.pid}/task"
+        for thread in os.listdir(tasks):
+            with open(f"{tasks}/{thread}/status") as status:
+                total += sum(int(line.split()[1]) for line in status
+                             if line.startswith("voluntary_ctxt_switches"))
+        return total
+
+    def test_threads_sleep_when_nothing_is_to_do(self):
+        time.sleep(2)
+        before = self.count_switches()
+        time.sleep(3)
+        # 133 a second when every peer looked at the clock twenty times a second.
+        self.assertLess((self.count_switches() - before) / 3, 110)
+
+    def test_the_database_is_not_mapped(self):
+        uuid = self.create(content="a page that cannot be read is an error and no signal")
+        self.wait_processed(uuid)
+        self.assertEqual(len(self.search("page signal")), 1)
+        with open(f"/proc/{self.service.process.pid}/maps") as maps:
+            self.assertEqual([line for line in maps if line.rstrip().endswith("/edda.db")], [])
 
 
 if __name__ == "__main__":

@@ -17,14 +17,16 @@ static const char *const texts[EDDA_SQL_COUNT] = {
 #undef EDDA_STATEMENT
 
 /* The page size must be set before anything else is written. FULL: a commit is on the disk when it
- * returns. Freed text need not be overwritten (Debian's default does). */
+ * returns. Freed text need not be overwritten (Debian's default does). Not mapped: every connection's
+ * mapping would count as memory of ours, and a page the disk cannot give would be a signal instead of
+ * an error; small caches make reading as quick. */
 static const char write_settings[] = "PRAGMA page_size = 4096; PRAGMA journal_mode = WAL;"
                                      "PRAGMA synchronous = FULL; PRAGMA secure_delete = OFF;"
                                      "PRAGMA foreign_keys = OFF; PRAGMA cache_size = -8192;"
                                      "PRAGMA journal_size_limit = 67108864;"
-                                     "PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 268435456";
-static const char read_settings[] = "PRAGMA query_only = ON; PRAGMA cache_size = -1024;"
-                                    "PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 1073741824";
+                                     "PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0";
+static const char read_settings[] = "PRAGMA query_only = ON; PRAGMA cache_size = -4096;"
+                                    "PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0";
 
 int edda_database_error(edda_database_t *self, int sqlite_code) {
     switch (sqlite_code & 0xff) {
