@@ -18,6 +18,7 @@ struct edda_frame {
     uint16_t flags;  /* none defined in major 1: receivers ignore unknown bits */
 };
 
+/* The eight bytes: the signature, then what frame says. */
 void edda_frame_encode(const struct edda_frame *frame, uint8_t ret_bytes[EDDA_FRAME_BYTES]);
 
 /* EDDA_E_MALFORMED: not 8 bytes, wrong signature, unknown command, reserved bytes not zero.

@@ -19,11 +19,13 @@ struct edda_uuid edda_uuid_v5(const struct edda_uuid *space, const void *name, s
 struct edda_uuid edda_uuid_chunk(const struct edda_uuid *memo, uint64_t version, uint32_t part,
                                  uint32_t number);
 
+/* 8-4-4-4-12 hexadecimal digits of lower case, and NUL. */
 void edda_uuid_format(const struct edda_uuid *uuid, char ret_text[EDDA_UUID_TEXT]);
 
 /* 8-4-4-4-12 hexadecimal digits of either case. EDDA_E_INVALID otherwise. */
 int edda_uuid_parse(struct edda_text text, struct edda_uuid *ret_uuid) EDDA_MUST_CHECK;
 
+/* All bytes zero: what an absent uuid looks like. */
 bool edda_uuid_is_nil(const struct edda_uuid *uuid);
 
 #endif

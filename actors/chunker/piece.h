@@ -60,6 +60,7 @@ void edda_pieces_add_prose(struct edda_pieces *pieces, size_t start, size_t end,
 /* Fills in `rest`. Call once, when all are added. Returns the error that stuck. */
 int edda_pieces_finish(struct edda_pieces *pieces);
 
+/* The estimated size of a text: EDDA_UNITS_A_TOKEN of them make a token. */
 uint32_t edda_pieces_units(struct edda_text text);
 
 static inline bool edda_is_blank(char byte) {

@@ -31,6 +31,7 @@ int edda_batch_run(struct edda_batch *batch, edda_hash_embed_t *embed, struct ed
 /* Puts one vector in its place. */
 void edda_batch_set(struct edda_batch *batch, size_t index, const float *vector);
 
+/* All vectors one after another, as a body carries them; borrowed for the batch's life. */
 struct edda_floats edda_batch_vectors(const struct edda_batch *batch);
 
 #endif

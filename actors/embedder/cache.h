@@ -30,6 +30,7 @@ const float *edda_cache_get(edda_cache_t *self, const struct edda_cache_key *key
 /* Copies vector in, replacing what key had. Never fails. */
 void edda_cache_put(edda_cache_t *self, const struct edda_cache_key *key, const float *vector);
 
+/* Vectors held now, and the most that can be held. */
 size_t edda_cache_count(const edda_cache_t *self);
 size_t edda_cache_capacity(const edda_cache_t *self);
 

@@ -16,6 +16,7 @@ struct edda_likeness {
     uint32_t count;
 };
 
+/* Of a word as it is written. */
 void edda_likeness_of(struct edda_text surface, struct edda_likeness *ret_likeness);
 
 /* Dice, 0..1; 0 when below EDDA_LIKENESS_MIN. */

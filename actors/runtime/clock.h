@@ -11,6 +11,7 @@ int64_t edda_clock_wall_ms(void); /* Unix time */
 /* A new UUIDv7. Any thread. */
 struct edda_uuid edda_uuid_new(void);
 
+/* For back-off and choices; nobody's secret. Any thread. */
 uint32_t edda_random32(void);
 
 #endif

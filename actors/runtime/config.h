@@ -43,10 +43,13 @@ int edda_config_environment(edda_config_t *self, char *const *environment,
 int edda_config_flag(edda_config_t *self, const char *flag, const char *value,
                      const char **ret_message) EDDA_MUST_CHECK;
 
+/* The value of a setting, which must be of the kind the function names. A text is never NULL and is
+ * borrowed until the setting is changed. */
 const char *edda_config_text(const edda_config_t *self, enum edda_setting setting);
 int64_t edda_config_number(const edda_config_t *self, enum edda_setting setting);
 bool edda_config_switch(const edda_config_t *self, enum edda_setting setting);
 
+/* The setting's row of config.def; static. */
 const struct edda_setting_info *edda_setting_info(enum edda_setting setting);
 
 #endif

@@ -14,6 +14,7 @@ void edda_trace_child(struct edda_text parent, char ret_traceparent[EDDA_TRACEPA
 /* The 32 hex digits of the trace id within a valid traceparent. */
 struct edda_text edda_trace_id(struct edda_text traceparent);
 
+/* Whether the text has the shape above and no id of zeros. */
 bool edda_trace_valid(struct edda_text traceparent);
 
 #endif

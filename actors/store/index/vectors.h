@@ -82,6 +82,7 @@ struct edda_vectors_kernel {
 /* The kernels this processor can run, slowest first; the last is the one used. */
 const struct edda_vectors_kernel *edda_vectors_kernels(size_t *ret_count);
 
+/* IEEE 754 binary16 and back. */
 uint16_t edda_half_from_float(float value); /* |value| <= 1; rounds to nearest even */
 float edda_half_to_float(uint16_t half);
 
