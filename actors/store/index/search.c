@@ -177,7 +177,7 @@ static int select_vectors(const edda_index_t *self, edda_index_scratch_t *scratc
     int error = edda_vectors_search(vectors, &scratch->vectors, query->vector, EDDA_INDEX_LEG,
                                     admit_slot, admission, &found);
     for (size_t i = 0; !error && i < found; i++) {
-        *ret_count = offer(self, best, *ret_count, scratch->vectors.heap[i]);
+        *ret_count = offer(self, best, *ret_count, scratch->vectors.pool[i]);
     }
     return error;
 }

@@ -31,7 +31,7 @@ size_t edda_vectors_bytes(const struct edda_vectors *self) {
 void edda_vectors_scratch_done(struct edda_vectors_scratch *scratch) {
     free(scratch->query);
     free(scratch->floats);
-    free(scratch->heap);
+    free(scratch->pool);
     *scratch = (struct edda_vectors_scratch){0};
 }
 
@@ -165,57 +165,93 @@ void edda_vectors_rebuild(struct edda_vectors *self, const uint32_t *renumbered)
     self->row_count = kept;
 }
 
-/* ---- searching: a min-heap of the best rows by approximate score; `slot` holds the row ---- */
+/* ---- searching: a pool of the best rows by approximate score; `slot` holds the row ---- */
 
-static void sink(struct edda_scored *heap, size_t count, size_t at, struct edda_scored item) {
-    for (size_t child; (child = 2 * at + 1) < count; at = child) {
-        if (child + 1 < count && heap[child + 1].score < heap[child].score) {
-            child++;
-        }
-        if (heap[child].score >= item.score) {
-            break;
-        }
-        heap[at] = heap[child];
-    }
-    heap[at] = item;
+static void swap_scored(struct edda_scored *a, struct edda_scored *b) {
+    struct edda_scored kept = *a;
+    *a = *b;
+    *b = kept;
 }
 
-static void rise(struct edda_scored *heap, size_t at, struct edda_scored item) {
-    for (; at > 0 && heap[(at - 1) / 2].score > item.score; at = (at - 1) / 2) {
-        heap[at] = heap[(at - 1) / 2];
+/* Moves the `wanted` best of count items to the front, in no order: Hoare's selection, the middle of
+ * three as the pivot. */
+static void keep_best(struct edda_scored *items, size_t count, size_t wanted) {
+    size_t first = 0;
+    size_t last = count;
+    while (last - first > 1) {
+        float a = items[first].score;
+        float b = items[first + (last - first) / 2].score;
+        float c = items[last - 1].score;
+        float pivot = a > b ? (b > c ? b : (a > c ? c : a)) : (a > c ? a : (b > c ? c : b));
+        size_t left = first;
+        size_t right = last - 1;
+        for (;;) {
+            while (items[left].score > pivot) {
+                left++;
+            }
+            while (items[right].score < pivot) {
+                right--;
+            }
+            if (left >= right) {
+                break;
+            }
+            swap_scored(&items[left++], &items[right--]);
+        }
+        size_t border = left > first ? left : first + 1;
+        if (wanted == border) {
+            return;
+        }
+        if (wanted < border) {
+            last = border;
+        } else {
+            first = border;
+        }
     }
-    heap[at] = item;
 }
 
+static float least_of(const struct edda_scored *items, size_t count) {
+    float least = items[0].score;
+    for (size_t i = 1; i < count; i++) {
+        least = items[i].score < least ? items[i].score : least;
+    }
+    return least;
+}
+
+/* The pool takes up to twice what is wanted before it is halved: far cheaper than a heap, because a
+ * row costs a comparison and, rarely, a place. */
 static size_t scan_rows(const struct edda_vectors *self, edda_vectors_scan_fn scan,
                         const int8_t *query, size_t wanted, edda_vectors_test_fn test,
-                        void *context, struct edda_scored *heap) {
+                        void *context, struct edda_scored *pool) {
     int32_t products[SCAN_BLOCK];
     size_t held = 0;
+    float least = 0;
     for (size_t first = 0; first < self->row_count; first += SCAN_BLOCK) {
         size_t left = self->row_count - first;
         size_t count = left < SCAN_BLOCK ? left : SCAN_BLOCK;
         scan(self->rows + first * self->stride, self->stride, count, query, products);
         for (size_t i = 0; i < count; i++) {
             float score = (float)products[i] * self->scales[first + i];
-            if ((held == wanted && score <= heap[0].score) || score <= 0 ||
-                !test(context, self->slots[first + i])) {
+            if (score <= least || !test(context, self->slots[first + i])) {
                 continue;
             }
-            struct edda_scored item = {score, (uint32_t)(first + i)};
-            if (held < wanted) {
-                rise(heap, held++, item);
-            } else {
-                sink(heap, held, 0, item);
+            pool[held++] = (struct edda_scored){score, (uint32_t)(first + i)};
+            if (held == 2 * wanted) {
+                keep_best(pool, held, wanted);
+                held = wanted;
+                least = least_of(pool, held);
             }
         }
+    }
+    if (held > wanted) {
+        keep_best(pool, held, wanted);
+        held = wanted;
     }
     return held;
 }
 
 static int prepare_scratch(const struct edda_vectors *self, struct edda_vectors_scratch *scratch,
-                           size_t heap) {
-    int error = EDDA_GROW(scratch->heap, scratch->heap_capacity, heap);
+                           size_t pool) {
+    int error = EDDA_GROW(scratch->pool, scratch->pool_capacity, pool);
     if (error || self->stride <= scratch->query_capacity) {
         return error;
     }
@@ -231,7 +267,7 @@ int edda_vectors_search(const struct edda_vectors *self, struct edda_vectors_scr
                         struct edda_floats query, size_t k, edda_vectors_test_fn test,
                         void *context, size_t *ret_count) {
     size_t wanted = k * EDDA_VECTOR_AGAIN;
-    int error = prepare_scratch(self, scratch, wanted);
+    int error = prepare_scratch(self, scratch, 2 * wanted);
     *ret_count = 0;
     if (error) {
         return error;
@@ -241,18 +277,18 @@ int edda_vectors_search(const struct edda_vectors *self, struct edda_vectors_scr
         return 0;
     }
     (void)quantise(scratch->floats, self->dimension, self->stride, scratch->query);
-    struct edda_scored *heap = scratch->heap;
+    struct edda_scored *pool = scratch->pool;
     size_t kernel_count;
     const struct edda_vectors_kernel *kernels = edda_vectors_kernels(&kernel_count);
     const struct edda_vectors_kernel *kernel = &kernels[kernel_count - 1];
-    size_t held = scan_rows(self, kernel->scan, scratch->query, wanted, test, context, heap);
+    size_t held = scan_rows(self, kernel->scan, scratch->query, wanted, test, context, pool);
     size_t kept = 0;
     for (size_t i = 0; i < held; i++) {
-        uint32_t row = heap[i].slot;
+        uint32_t row = pool[i].slot;
         float score = kernel->multiply(
             scratch->floats, self->halves + (size_t)row * self->dimension, self->dimension);
         if (score > 0) {
-            heap[kept++] = (struct edda_scored){score, self->slots[row]};
+            pool[kept++] = (struct edda_scored){score, self->slots[row]};
         }
     }
     *ret_count = kept;

@@ -50,14 +50,14 @@ struct edda_vectors_scratch {
     int8_t *query; /* 64-byte aligned */
     float *floats;
     size_t query_capacity;
-    struct edda_scored *heap;
-    size_t heap_capacity;
+    struct edda_scored *pool;
+    size_t pool_capacity;
 };
 
 void edda_vectors_scratch_done(struct edda_vectors_scratch *scratch);
 
 /* At most k * EDDA_VECTOR_AGAIN rows of cosine > 0 that pass the test, the k best surely among
- * them, in no order: scratch->heap[0..*ret_count). A zero or non-finite query finds none.
+ * them, in no order: scratch->pool[0..*ret_count). A zero or non-finite query finds none.
  * EDDA_E_MEMORY. */
 int edda_vectors_search(const struct edda_vectors *self, struct edda_vectors_scratch *scratch,
                         struct edda_floats query, size_t k, edda_vectors_test_fn test,

@@ -144,11 +144,11 @@ static void compare_to_brute_force(struct build *build, const struct edda_vector
                                              test, NULL, &count),
                          0);
         assert_true(count >= WANTED);
-        qsort(scratch.heap, count, sizeof *scratch.heap, compare_scored);
+        qsort(scratch.pool, count, sizeof *scratch.pool, compare_scored);
         for (size_t i = 0; i < WANTED; i++) {
-            uint32_t slot = scratch.heap[i].slot;
+            uint32_t slot = scratch.pool[i].slot;
             assert_true(test(NULL, slot));
-            assert_true(fabs((double)scratch.heap[i].score - all[i]) < 1e-3);
+            assert_true(fabs((double)scratch.pool[i].score - all[i]) < 1e-3);
             assert_true(fabs(cosine(rows + slot * DIMENSION, query) - all[i]) < 1e-3);
         }
     }
@@ -190,7 +190,7 @@ static void zero_and_infinite_rows_never_match(void **state) {
     assert_int_equal(
         edda_vectors_search(&vectors, &scratch, view(values, 4), 5, admit_all, NULL, &count), 0);
     assert_int_equal(count, 1);
-    assert_int_equal(scratch.heap[0].slot, 3);
+    assert_int_equal(scratch.pool[0].slot, 3);
     values[1] = 3; /* the opposite: cosine -1 is no match */
     assert_int_equal(
         edda_vectors_search(&vectors, &scratch, view(values, 4), 5, admit_all, NULL, &count), 0);
