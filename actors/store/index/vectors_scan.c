@@ -72,22 +72,40 @@ __attribute__((target("avx2"))) static void scan_avx2(const int8_t *rows, size_t
 }
 
 /* dpbusd wants unsigned times signed: row + 128, and 128 * sum(query) taken off again. */
+__attribute__((target("avx512f,avx512bw,avx512vnni"))) static inline __m256i
+multiply_vnni(const int8_t *row, size_t stride, const int8_t *query) {
+    const __m512i flip = _mm512_set1_epi8((char)0x80);
+    __m512i sum = _mm512_setzero_si512();
+    for (size_t i = 0; i < stride; i += 64) {
+        __m512i a = _mm512_load_si512((const void *)(row + i));
+        __m512i b = _mm512_load_si512((const void *)(query + i));
+        sum = _mm512_dpbusd_epi32(sum, _mm512_xor_si512(a, flip), b);
+    }
+    return _mm256_add_epi32(_mm512_castsi512_si256(sum), _mm512_extracti64x4_epi64(sum, 1));
+}
+
+/* Four rows at a time, so that three horizontal additions serve all four. */
 __attribute__((target("avx512f,avx512bw,avx512vnni"))) static void
 scan_vnni(const int8_t *rows, size_t stride, size_t count, const int8_t *query,
           int32_t *ret_products) {
-    const __m512i flip = _mm512_set1_epi8((char)0x80);
     int32_t offset = 0;
     for (size_t i = 0; i < stride; i++) {
         offset += 128 * query[i];
     }
-    for (size_t row = 0; row < count; row++, rows += stride) {
-        __m512i sum = _mm512_setzero_si512();
-        for (size_t i = 0; i < stride; i += 64) {
-            __m512i a = _mm512_load_si512((const void *)(rows + i));
-            __m512i b = _mm512_load_si512((const void *)(query + i));
-            sum = _mm512_dpbusd_epi32(sum, _mm512_xor_si512(a, flip), b);
-        }
-        ret_products[row] = _mm512_reduce_add_epi32(sum) - offset;
+    for (; count >= 4; count -= 4, rows += 4 * stride, ret_products += 4) {
+        __m256i first = _mm256_hadd_epi32(multiply_vnni(rows, stride, query),
+                                          multiply_vnni(rows + stride, stride, query));
+        __m256i second = _mm256_hadd_epi32(multiply_vnni(rows + 2 * stride, stride, query),
+                                           multiply_vnni(rows + 3 * stride, stride, query));
+        __m256i both = _mm256_hadd_epi32(first, second);
+        __m128i sums =
+            _mm_add_epi32(_mm256_castsi256_si128(both), _mm256_extracti128_si256(both, 1));
+        _mm_storeu_si128((__m128i *)(void *)ret_products,
+                         _mm_sub_epi32(sums, _mm_set1_epi32(offset)));
+    }
+    for (; count > 0; count--, rows += stride) {
+        __m256i row = multiply_vnni(rows, stride, query);
+        *ret_products++ = _mm512_reduce_add_epi32(_mm512_zextsi256_si512(row)) - offset;
     }
 }
 
