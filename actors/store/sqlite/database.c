@@ -25,7 +25,7 @@ static const char write_settings[] = "PRAGMA page_size = 4096; PRAGMA journal_mo
                                      "PRAGMA foreign_keys = OFF; PRAGMA cache_size = -8192;"
                                      "PRAGMA journal_size_limit = 67108864;"
                                      "PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0";
-static const char read_settings[] = "PRAGMA query_only = ON; PRAGMA cache_size = -4096;"
+static const char read_settings[] = "PRAGMA query_only = ON; PRAGMA cache_size = -16384;"
                                     "PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0";
 
 int edda_database_error(edda_database_t *self, int sqlite_code) {
