@@ -4,8 +4,8 @@
 #include <unistd.h>
 
 #include "actors/runtime/json.h"
+#include "actors/runtime/nearest.h"
 #include "ops/command.h"
-#include "ops/nearest.h"
 #include "ops/session.h"
 
 #define ARENA_BYTES     (64u << 20)
@@ -37,10 +37,11 @@ static int list_ops(FILE *out) {
 static int refuse_op(const char *name) {
     size_t count = 0;
     const struct edda_op *table = edda_op_table(&count);
-    const char *known[MAX_OPS + 1] = {NULL};
-    for (size_t i = 0; i < count && i < MAX_OPS; i++)
+    const char *known[MAX_OPS] = {NULL};
+    count = count < MAX_OPS ? count : MAX_OPS;
+    for (size_t i = 0; i < count; i++)
         known[i] = table[i].name;
-    const char *nearest = edda_nearest(name, known);
+    const char *nearest = edda_nearest(name, known, count, edda_nearest_typo(name));
     fprintf(stderr, "edda send: there is no op %s%s%s%s; `edda send` lists them\n", name,
             nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
     return EDDA_EXIT_USAGE;

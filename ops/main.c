@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include "actors/runtime/log.h"
+#include "actors/runtime/nearest.h"
 #include "ops/command.h"
-#include "ops/nearest.h"
 
 static const char *const up_switches[] = {NULL};
 static const char *const jobs_switches[] = {"--dead", "--all", NULL};
@@ -153,10 +153,10 @@ static int give_help(const char *topic) {
 }
 
 static int refuse_unknown(const char *name) {
-    const char *known[COMMAND_COUNT + 1] = {NULL};
+    const char *known[COMMAND_COUNT];
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         known[i] = commands[i].name;
-    const char *nearest = edda_nearest(name, known);
+    const char *nearest = edda_nearest(name, known, COMMAND_COUNT, edda_nearest_typo(name));
     fprintf(stderr, "edda: there is no command %s%s%s%s\n", name, nearest ? "; did you mean " : "",
             nearest ? nearest : "", nearest ? "?" : "");
     print_overview(stderr);

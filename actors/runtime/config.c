@@ -1,6 +1,8 @@
 /* actors/runtime/config.c: the settings table, its values, and helpful words about mistakes. */
 #include "actors/runtime/config.h"
 
+#include "actors/runtime/nearest.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -154,43 +156,13 @@ void edda_config_destroy(edda_config_t **self_p) {
     *self_p = NULL;
 }
 
-static size_t smallest(size_t a, size_t b, size_t c) {
-    size_t least = a < b ? a : b;
-    return least < c ? least : c;
-}
-
-/* Levenshtein; names are cut at NAME_BYTES. */
-static size_t measure_distance(const char *a, const char *b) {
-    size_t row[NAME_BYTES + 1];
-    size_t a_size = strnlen(a, NAME_BYTES);
-    size_t b_size = strnlen(b, NAME_BYTES);
-    for (size_t j = 0; j <= b_size; j++) {
-        row[j] = j;
-    }
-    for (size_t i = 1; i <= a_size; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= b_size; j++) {
-            size_t above = row[j];
-            row[j] = smallest(above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
-            diagonal = above;
-        }
-    }
-    return row[b_size];
-}
-
+/* However far off: a setting is never refused without a hint. */
 static const char *find_nearest(const char *name, bool flags) {
-    const char *nearest = NULL;
-    size_t best = SIZE_MAX;
+    const char *known[EDDA_CONFIG_COUNT];
     for (size_t i = 0; i < EDDA_CONFIG_COUNT; i++) {
-        const char *known = flags ? infos[i].flag : infos[i].variable;
-        size_t distance = measure_distance(name, known);
-        if (distance < best) {
-            best = distance;
-            nearest = known;
-        }
+        known[i] = flags ? infos[i].flag : infos[i].variable;
     }
-    return nearest;
+    return edda_nearest(name, known, EDDA_CONFIG_COUNT, SIZE_MAX);
 }
 
 /* The value is the file's content without its last line break. */

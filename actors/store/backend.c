@@ -13,15 +13,6 @@ void edda_backend_destroy(edda_backend_t **self_p) {
     }
 }
 
-const char *edda_backend_operation_name(enum edda_backend_operation operation) {
-#define EDDA_BACKEND(name, arguments, input, result, meaning) [EDDA_BACKEND_##name] = #name,
-    static const char *const names[] = {
-#include "actors/store/operation.def"
-    };
-#undef EDDA_BACKEND
-    return names[operation];
-}
-
 size_t edda_backend_result_size(enum edda_backend_operation operation) {
 #define EDDA_BACKEND(name, arguments, input, result, meaning)                                      \
     [EDDA_BACKEND_##name] = sizeof(struct result),

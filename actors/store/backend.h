@@ -140,9 +140,6 @@ int edda_backend_submit(edda_backend_t *self,
 /* Finishes what is open (their done is called from here), then closes the database. */
 void edda_backend_destroy(edda_backend_t **self_p);
 
-/* "accept" and so on, for logs. Static. */
-const char *edda_backend_operation_name(enum edda_backend_operation operation);
-
 /* sizeof an operation's result struct. */
 size_t edda_backend_result_size(enum edda_backend_operation operation);
 

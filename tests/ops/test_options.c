@@ -1,7 +1,7 @@
 /* tests/ops/test_options.c: command lines, lists, workers and near misses. */
 #include "tests/proto/cmocka.h"
 
-#include "ops/nearest.h"
+#include "actors/runtime/nearest.h"
 #include "ops/options.h"
 
 static char *const nothing[] = {NULL};
@@ -145,11 +145,12 @@ static void workers_that_make_no_sense_are_refused(void **state) {
 
 static void a_near_miss_finds_its_word_and_nonsense_finds_none(void **state) {
     (void)state;
-    static const char *const known[] = {"import", "search", "doctor", NULL};
-    assert_string_equal(edda_nearest("imprt", known), "import");
-    assert_string_equal(edda_nearest("serach", known), "search");
-    assert_null(edda_nearest("zzzzzz", known));
-    assert_null(edda_nearest("", known));
+    static const char *const known[] = {"import", "search", "doctor"};
+    assert_string_equal(edda_nearest("imprt", known, 3, edda_nearest_typo("imprt")), "import");
+    assert_string_equal(edda_nearest("serach", known, 3, edda_nearest_typo("serach")), "search");
+    assert_null(edda_nearest("zzzzzz", known, 3, edda_nearest_typo("zzzzzz")));
+    assert_null(edda_nearest("", known, 3, edda_nearest_typo("")));
+    assert_non_null(edda_nearest("zzzzzz", known, 3, SIZE_MAX));
 }
 
 int main(void) {

@@ -1,7 +1,6 @@
-/* ops/nearest.c: see nearest.h. */
-#include "ops/nearest.h"
+/* actors/runtime/nearest.c: Levenshtein distances, the smallest wins. */
+#include "actors/runtime/nearest.h"
 
-#include <stddef.h>
 #include <string.h>
 
 #define LONGEST 63
@@ -28,12 +27,17 @@ static size_t count_edits(const char *a, const char *b) {
     return row[b_size];
 }
 
-const char *edda_nearest(const char *word, const char *const *known) {
+size_t edda_nearest_typo(const char *word) {
+    return strlen(word) / 3 + 1;
+}
+
+const char *edda_nearest(const char *word, const char *const *known, size_t count,
+                         size_t most_edits) {
     const char *best = NULL;
-    size_t best_edits = strlen(word) / 3 + 2;
-    for (size_t i = 0; known[i]; i++) {
+    size_t best_edits = 0;
+    for (size_t i = 0; i < count; i++) {
         size_t edits = count_edits(word, known[i]);
-        if (edits < best_edits) {
+        if (edits <= most_edits && (!best || edits < best_edits)) {
             best_edits = edits;
             best = known[i];
         }
