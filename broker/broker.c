@@ -1,7 +1,7 @@
 /* broker/broker.c: frames to events, actions to frames.
  *
- * A body's handle is the zmq_msg_t at the start of a slot; slots come from a free list. What the core
- * sends waits in an outbox of its side until the end of the turn's phase. */
+ * A body's handle is the zmq_msg_t at the start of a slot; slots come from a free list. What the
+ * core sends waits in an outbox of its side until the end of the turn's phase. */
 #include "broker/broker.h"
 
 #include <stdlib.h>
@@ -36,9 +36,9 @@ struct lost {
 
 struct edda_broker {
     edda_loop_t *loop;
-    edda_core_t *core;        /* owned */
-    void *sockets[2];         /* owned; by enum edda_side */
-    edda_watch_t *watches[2]; /* owned */
+    edda_core_t *core;              /* owned */
+    void *sockets[2];               /* owned; by enum edda_side */
+    edda_watch_t *watches[2];       /* owned */
     struct edda_outbox outboxes[2]; /* of the sockets; tags are made by make_tag */
     struct edda_timer tick;
     struct edda_actions actions;
@@ -115,9 +115,9 @@ static void note_refused(void *context, uint64_t tag, int error) {
     struct edda_broker *self = context;
     /* When the list is full the peer is met again at its next message or ping. */
     if (self->lost_count < MAX_LOST) {
-        self->lost[self->lost_count++] = (struct lost){
-            (uint32_t)tag, (uint32_t)(tag >> 32),
-            error == EDDA_E_AGAIN ? EDDA_EVENT_FULL : EDDA_EVENT_UNREACHABLE};
+        self->lost[self->lost_count++] =
+            (struct lost){(uint32_t)tag, (uint32_t)(tag >> 32),
+                          error == EDDA_E_AGAIN ? EDDA_EVENT_FULL : EDDA_EVENT_UNREACHABLE};
     }
 }
 

@@ -162,8 +162,7 @@ int edda_session_open(const edda_config_t *config, enum edda_session_without wit
     if (!self)
         return EDDA_E_MEMORY;
     self->own_context = edda_context_new();
-    int error =
-        self->own_context ? open_connection(self, config, without, message) : EDDA_E_MEMORY;
+    int error = self->own_context ? open_connection(self, config, without, message) : EDDA_E_MEMORY;
     if (error != 0) {
         edda_session_close(&self);
         return error;

@@ -1,4 +1,5 @@
-/* proto/arena.h: memory for one decoded message or one request, freed at once, capped at creation. */
+/* proto/arena.h: memory for one decoded message or one request, freed at once, capped at creation.
+ */
 #ifndef EDDA_PROTO_ARENA_H
 #define EDDA_PROTO_ARENA_H
 

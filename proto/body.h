@@ -22,20 +22,21 @@ enum edda_field_kind {
     EDDA_FIELD_TEXT,
     EDDA_FIELD_BYTES,
     EDDA_FIELD_FLOATS,
-    EDDA_FIELD_UUID,   /* the nil uuid is "absent" */
-    EDDA_FIELD_TEXTS,  /* struct edda_texts */
-    EDDA_FIELD_LIST,   /* {record *items; size_t count;} of .record */
+    EDDA_FIELD_UUID,  /* the nil uuid is "absent" */
+    EDDA_FIELD_TEXTS, /* struct edda_texts */
+    EDDA_FIELD_LIST,  /* {record *items; size_t count;} of .record */
 };
 
 struct edda_schema;
 
 struct edda_field {
     uint8_t key;
-    uint8_t kind;       /* enum edda_field_kind */
-    bool required;      /* decode fails when absent (TEXT, BYTES, FLOATS, UUID, LIST) */
-    const char *name;   /* as in the struct, and in JSON */
+    uint8_t kind;     /* enum edda_field_kind */
+    bool required;    /* decode fails when absent (TEXT, BYTES, FLOATS, UUID, LIST) */
+    const char *name; /* as in the struct, and in JSON */
     size_t offset;
-    size_t maximum;     /* bytes of a text, bytes or floats; items of a list; value of a number; 0 none */
+    size_t
+        maximum; /* bytes of a text, bytes or floats; items of a list; value of a number; 0 none */
     size_t item_maximum; /* bytes of each text of TEXTS */
     const struct edda_schema *record;
 };

@@ -22,13 +22,13 @@ struct edda_hello_services {
 
 /* From a peer. Replayed after every reconnection. */
 struct edda_hello {
-    struct edda_uuid node;    /* made at process start */
-    uint64_t incarnation;     /* wall ms when the node's actor began; a newer one evicts the older */
-    struct edda_text role;    /* "gateway", "pump", "cli" (clients) or "worker" */
-    struct edda_text name;    /* for people: "embedder@host:pid" */
+    struct edda_uuid node; /* made at process start */
+    uint64_t incarnation;  /* wall ms when the node's actor began; a newer one evicts the older */
+    struct edda_text role; /* "gateway", "pump", "cli" (clients) or "worker" */
+    struct edda_text name; /* for people: "embedder@host:pid" */
     uint32_t protocol_minor;
     struct edda_hello_services services; /* workers: what they offer */
-    uint32_t window;          /* workers: how many steps they want at once, 1..64 */
+    uint32_t window;                     /* workers: how many steps they want at once, 1..64 */
 };
 
 struct edda_welcome {
@@ -54,7 +54,7 @@ struct edda_ping {
     uint64_t messages; /* worker: its cumulative grant */
     uint64_t bytes;
     uint32_t running;
-    uint32_t wait_ms;  /* broker: estimated wait of its longest queue */
+    uint32_t wait_ms; /* broker: estimated wait of its longest queue */
 };
 
 struct edda_reset {
@@ -66,16 +66,16 @@ struct edda_service_status {
     struct edda_text name;
     struct edda_text model;
     uint32_t workers;
-    uint32_t window;    /* steps the workers take at once, together */
+    uint32_t window; /* steps the workers take at once, together */
     uint32_t queued;
     uint64_t queued_bytes;
     uint32_t oldest_ms; /* age of the oldest queued step */
     uint32_t running;
-    uint64_t done;      /* steps since the broker began */
+    uint64_t done; /* steps since the broker began */
     uint64_t failed;
     uint64_t requeued;
-    double rate;        /* steps done per second over the last minute */
-    double step_ms;     /* moving average of a step's time */
+    double rate;    /* steps done per second over the last minute */
+    double step_ms; /* moving average of a step's time */
 };
 
 struct edda_service_statuses {
@@ -95,7 +95,7 @@ struct edda_broker_status {
     uint32_t running;
     uint64_t pending_bytes;
     uint64_t refused;
-    uint64_t late;     /* results that came after their attempt was over */
+    uint64_t late; /* results that came after their attempt was over */
     uint64_t resets;
     bool draining;
     struct edda_service_statuses services;

@@ -6,21 +6,21 @@
 
 /* chunk: a pure function of these. */
 struct edda_chunk_arguments {
-    struct edda_text text;   /* at most EDDA_PART_BYTES of UTF-8, NUL-free */
-    struct edda_text format; /* "markdown" (default), "plain", "html", "csv", "json" */
-    struct edda_text title;  /* passed through to the chunks' consumers, not chunked */
-    uint32_t first_byte;     /* where text begins in the document: added to every range */
-    uint32_t target_tokens;  /* 0: the default of 200 */
-    uint32_t maximum_tokens; /* 0: the default of 320 */
-    uint32_t minimum_tokens; /* 0: the default of 40: smaller tails join their neighbour */
-    uint32_t overlap_tokens; /* 0: the default of 30; 0xffffffff: none */
+    struct edda_text text;    /* at most EDDA_PART_BYTES of UTF-8, NUL-free */
+    struct edda_text format;  /* "markdown" (default), "plain", "html", "csv", "json" */
+    struct edda_text title;   /* passed through to the chunks' consumers, not chunked */
+    uint32_t first_byte;      /* where text begins in the document: added to every range */
+    uint32_t target_tokens;   /* 0: the default of 200 */
+    uint32_t maximum_tokens;  /* 0: the default of 320 */
+    uint32_t minimum_tokens;  /* 0: the default of 40: smaller tails join their neighbour */
+    uint32_t overlap_tokens;  /* 0: the default of 30; 0xffffffff: none */
     struct edda_text heading; /* heading path in force where text begins */
 };
 
 struct edda_chunk {
     struct edda_text text;
-    uint32_t number;          /* from 0 within the part */
-    uint32_t start;           /* byte range in the document; overlap included */
+    uint32_t number; /* from 0 within the part */
+    uint32_t start;  /* byte range in the document; overlap included */
     uint32_t end;
     struct edda_text heading; /* "Guide > Install" or absent */
     uint32_t tokens;          /* estimate */
@@ -35,7 +35,7 @@ struct edda_chunk_list {
 struct edda_chunks {
     struct edda_chunk_list chunks;
     struct edda_text title;
-    struct edda_text model;     /* "hash-256" */
+    struct edda_text model; /* "hash-256" */
     uint32_t dimension;
     struct edda_floats vectors; /* chunks.count * dimension values, row after row; a row of zeros is
                                    "no vector" and is never matched */
@@ -57,9 +57,9 @@ struct edda_embeddings {
 struct edda_hit {
     struct edda_uuid chunk;
     struct edda_uuid memo;
-    double score;        /* 0..1, higher is better: the last stage's */
-    double first_score;  /* fused score of store.search */
-    double word_score;   /* the legs, 0..1 after min-max; for explanation */
+    double score;       /* 0..1, higher is better: the last stage's */
+    double first_score; /* fused score of store.search */
+    double word_score;  /* the legs, 0..1 after min-max; for explanation */
     double gram_score;
     double vector_score;
     struct edda_text text;
@@ -67,8 +67,8 @@ struct edda_hit {
     struct edda_text heading;
     struct edda_text snippet;      /* first 100 code points of the memo */
     struct edda_text reference_id; /* or absent */
-    uint32_t number;               /* chunk index in the memo; rerank.texts: index of the document */
-    uint32_t start;                /* byte range in the document */
+    uint32_t number; /* chunk index in the memo; rerank.texts: index of the document */
+    uint32_t start;  /* byte range in the document */
     uint32_t end;
 };
 

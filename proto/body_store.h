@@ -5,7 +5,7 @@
 #include "proto/types.h"
 
 struct edda_store_pong {
-    bool database;           /* the database answered its last check, at most 2 s ago */
+    bool database;            /* the database answered its last check, at most 2 s ago */
     struct edda_text backend; /* "sqlite" */
     uint64_t uptime_ms;
 };
@@ -15,17 +15,17 @@ struct edda_store_pong {
 struct edda_store_accept {
     struct edda_uuid memo; /* UUIDv7, made by the gateway */
     struct edda_text title;
-    struct edda_texts parts;    /* each at most EDDA_PART_BYTES, cut at paragraph ends */
-    uint32_t staged_parts;      /* > 0: this many were staged; parts is empty */
-    uint64_t content_bytes;     /* sum over parts, checked */
+    struct edda_texts parts; /* each at most EDDA_PART_BYTES, cut at paragraph ends */
+    uint32_t staged_parts;   /* > 0: this many were staged; parts is empty */
+    uint64_t content_bytes;  /* sum over parts, checked */
     struct edda_text source;
     struct edda_text reference_id;
     struct edda_texts tags;
-    struct edda_text metadata;  /* JSON object as text, or absent for {} */
-    struct edda_text scopes;    /* JSON object of strings as text, or absent for null */
-    int64_t expires_wall_ms;    /* 0: never */
-    struct edda_text type;      /* "plaintext" or "document" */
-    struct edda_text format;    /* as edda_chunk_arguments.format */
+    struct edda_text metadata;        /* JSON object as text, or absent for {} */
+    struct edda_text scopes;          /* JSON object of strings as text, or absent for null */
+    int64_t expires_wall_ms;          /* 0: never */
+    struct edda_text type;            /* "plaintext" or "document" */
+    struct edda_text format;          /* as edda_chunk_arguments.format */
     struct edda_text idempotency_key; /* or absent */
     struct edda_bytes fingerprint;    /* sha256 of the request, with idempotency_key */
 };
@@ -44,14 +44,14 @@ struct edda_store_put_part {
     struct edda_texts parts;
 };
 
-#define EDDA_PATCH_TITLE 1u
-#define EDDA_PATCH_METADATA 2u
+#define EDDA_PATCH_TITLE        1u
+#define EDDA_PATCH_METADATA     2u
 #define EDDA_PATCH_REFERENCE_ID 4u
-#define EDDA_PATCH_SOURCE 8u
-#define EDDA_PATCH_EXPIRES 16u
-#define EDDA_PATCH_SCOPES 32u
-#define EDDA_PATCH_TAGS 64u
-#define EDDA_PATCH_CONTENT 128u
+#define EDDA_PATCH_SOURCE       8u
+#define EDDA_PATCH_EXPIRES      16u
+#define EDDA_PATCH_SCOPES       32u
+#define EDDA_PATCH_TAGS         64u
+#define EDDA_PATCH_CONTENT      128u
 
 /* store.patch: only fields in `set` change. New content becomes a new version: readers see the old
  * chunks until the new are complete. Content equal to the latest version's is no change. */

@@ -12,9 +12,9 @@
 #include "proto/types.h"
 
 #define EDDA_FLAG_STREAMING 1u /* the requester takes PARTs */
-#define EDDA_FLAG_SOLO 2u      /* run on a worker with nothing else in flight */
-#define EDDA_FLAG_SHED 4u      /* may be refused first under load */
-#define EDDA_FLAG_SAMPLED 8u   /* trace this one */
+#define EDDA_FLAG_SOLO      2u /* run on a worker with nothing else in flight */
+#define EDDA_FLAG_SHED      4u /* may be refused first under load */
+#define EDDA_FLAG_SAMPLED   8u /* trace this one */
 
 enum edda_blame {
     EDDA_BLAME_JOB = 0,     /* this input will fail again */
@@ -24,7 +24,8 @@ enum edda_blame {
 
 enum edda_on_error {
     EDDA_ON_ERROR_FAIL = 0,
-    EDDA_ON_ERROR_SKIP = 1, /* the step's input becomes its output and the op is named in degraded */
+    EDDA_ON_ERROR_SKIP =
+        1, /* the step's input becomes its output and the op is named in degraded */
 };
 
 #define EDDA_NO_ARGUMENTS 255
@@ -80,7 +81,8 @@ int edda_envelope_encode(const struct edda_envelope *envelope,
                          struct edda_buffer *out) EDDA_MUST_CHECK;
 
 /* Walks, then reads. EDDA_E_MALFORMED, EDDA_E_LIMIT. */
-int edda_envelope_decode(struct edda_bytes bytes, struct edda_envelope *ret_envelope) EDDA_MUST_CHECK;
+int edda_envelope_decode(struct edda_bytes bytes,
+                         struct edda_envelope *ret_envelope) EDDA_MUST_CHECK;
 
 /* "store" for "store.search", "embed" for "embed": the service that offers an op. */
 struct edda_text edda_op_service(struct edda_text op);

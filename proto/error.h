@@ -17,7 +17,8 @@ enum edda_error {
 /* The result of a function that can fail must be looked at. */
 #define EDDA_MUST_CHECK __attribute__((warn_unused_result))
 
-/* The name of a code in lower case ("not_found"), "ok" for 0, "unknown" for anything else. Static. */
+/* The name of a code in lower case ("not_found"), "ok" for 0, "unknown" for anything else. Static.
+ */
 const char *edda_error_name(int code);
 
 /* The human text of a code. Static. */
@@ -29,7 +30,8 @@ int edda_error_http(int code);
 /* Whether the same request may succeed later without being changed. */
 bool edda_error_retryable(int code);
 
-/* The code for a number read from the wire; EDDA_E_INTERNAL for numbers this build does not know. */
+/* The code for a number read from the wire; EDDA_E_INTERNAL for numbers this build does not know.
+ */
 int edda_error_from_wire(unsigned number);
 
 #endif

@@ -5,7 +5,8 @@
  *     +---- back-off -----+---------------------+----------------------------+
  *
  * Back-off doubles from 100 ms to 5 s with full jitter, and every attempt uses a new socket. While
- * the session is not LIVE nothing but HELLO may be sent. proto/README.md names the test of each row. */
+ * the session is not LIVE nothing but HELLO may be sent. proto/README.md names the test of each
+ * row. */
 #ifndef EDDA_PROTO_SESSION_H
 #define EDDA_PROTO_SESSION_H
 
@@ -23,29 +24,30 @@ enum edda_session_event {
     EDDA_SESSION_TICK,     /* time passed: call at least every 100 ms */
     EDDA_SESSION_WRITABLE, /* CONNECTING: the transport can take HELLO */
     EDDA_SESSION_WELCOMED,
-    EDDA_SESSION_HEARD,    /* any valid message */
-    EDDA_SESSION_SENT,     /* any message went out: a PING is not needed */
+    EDDA_SESSION_HEARD, /* any valid message */
+    EDDA_SESSION_SENT,  /* any message went out: a PING is not needed */
     EDDA_SESSION_RESET_BY_BROKER,
     EDDA_SESSION_BROKER_DRAINS,
     EDDA_SESSION_BYE_FROM_BROKER,
 };
 
 /* What the owner must do now; or'ed. */
-#define EDDA_SESSION_OPEN 1u   /* open a new socket and connect */
-#define EDDA_SESSION_CLOSE 2u  /* close the socket: the session is over; calls on it have no answer */
-#define EDDA_SESSION_HELLO 4u  /* send HELLO with the whole registration */
-#define EDDA_SESSION_PING 8u
+#define EDDA_SESSION_OPEN 1u /* open a new socket and connect */
+#define EDDA_SESSION_CLOSE                                                                         \
+    2u /* close the socket: the session is over; calls on it have no answer */
+#define EDDA_SESSION_HELLO 4u /* send HELLO with the whole registration */
+#define EDDA_SESSION_PING  8u
 #define EDDA_SESSION_READY 16u /* just became LIVE: grant credit, re-send unanswered requests */
 
 struct edda_session {
     enum edda_session_state state;
     int64_t heard_ms;
     int64_t sent_ms;
-    int64_t since_ms;   /* when the state was entered */
-    int64_t retry_ms;   /* DOWN: when to connect again */
-    uint32_t failures;  /* consecutive, for the back-off */
+    int64_t since_ms;  /* when the state was entered */
+    int64_t retry_ms;  /* DOWN: when to connect again */
+    uint32_t failures; /* consecutive, for the back-off */
     bool hello_sent;
-    uint32_t ping_ms;   /* from WELCOME */
+    uint32_t ping_ms; /* from WELCOME */
     uint32_t liveness;
 };
 

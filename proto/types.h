@@ -1,6 +1,7 @@
 /* proto/types.h: the borrowed views and the assertion that every other header uses.
  *
- * A view never owns its bytes; the header of the function that fills it says until when they live. */
+ * A view never owns its bytes; the header of the function that fills it says until when they live.
+ */
 #ifndef EDDA_PROTO_TYPES_H
 #define EDDA_PROTO_TYPES_H
 
@@ -9,7 +10,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* UTF-8 text, not NUL-terminated. data == NULL means absent (null), size 0 with data means empty. */
+/* UTF-8 text, not NUL-terminated. data == NULL means absent (null), size 0 with data means empty.
+ */
 struct edda_text {
     const char *data;
     size_t size;

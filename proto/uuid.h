@@ -14,8 +14,8 @@ struct edda_uuid edda_uuid_v7(int64_t wall_ms, const uint8_t random[10]);
 /* Name-based: the same namespace and name always give the same uuid. */
 struct edda_uuid edda_uuid_v5(const struct edda_uuid *space, const void *name, size_t size);
 
-/* The uuid of chunk `number` of a memo's version and part: v5 over the three, so that a retry of the
- * same work stores the same rows. */
+/* The uuid of chunk `number` of a memo's version and part: v5 over the three, so that a retry of
+ * the same work stores the same rows. */
 struct edda_uuid edda_uuid_chunk(const struct edda_uuid *memo, uint64_t version, uint32_t part,
                                  uint32_t number);
 

@@ -1,8 +1,8 @@
 /* proto/walk.h: looks over untrusted msgpack before anything reads it, then reads it in place.
  *
- * msgpack-c reserves memory for declared counts: five bytes can ask for 8 GB (msgpack-c issue 1013).
- * So: walk first, needing no memory, then read slices of the same bytes. Packing is msgpack-c's.
- * Source of the format: https://github.com/msgpack/msgpack/blob/master/spec.md */
+ * msgpack-c reserves memory for declared counts: five bytes can ask for 8 GB (msgpack-c issue
+ * 1013). So: walk first, needing no memory, then read slices of the same bytes. Packing is
+ * msgpack-c's. Source of the format: https://github.com/msgpack/msgpack/blob/master/spec.md */
 #ifndef EDDA_PROTO_WALK_H
 #define EDDA_PROTO_WALK_H
 
@@ -29,7 +29,8 @@ uint64_t edda_reader_unsigned(struct edda_reader *reader, uint64_t maximum);
 int64_t edda_reader_signed(struct edda_reader *reader);
 double edda_reader_double(struct edda_reader *reader);
 bool edda_reader_bool(struct edda_reader *reader);
-struct edda_text edda_reader_text(struct edda_reader *reader, size_t maximum); /* valid UTF-8 only */
+struct edda_text edda_reader_text(struct edda_reader *reader,
+                                  size_t maximum); /* valid UTF-8 only */
 struct edda_bytes edda_reader_bytes(struct edda_reader *reader, size_t maximum);
 bool edda_reader_nil(struct edda_reader *reader); /* consumes nil if it is next */
 void edda_reader_skip(struct edda_reader *reader);

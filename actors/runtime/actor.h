@@ -1,9 +1,10 @@
-/* actors/runtime/actor.h: what every stage stands on: a worker session to each broker, credit, jobs.
+/* actors/runtime/actor.h: what every stage stands on: a worker session to each broker, credit,
+ * jobs.
  *
- * The stage names its service and its operations; the actor says HELLO, grants its window as credit,
- * turns WORK into jobs, and keeps the books: granted - finished = what may still come. Handlers run
- * on the loop's thread, must not block, and finish their job now or later. Every handler is
- * idempotent: the same job may come again from another broker or after a lost session.
+ * The stage names its service and its operations; the actor says HELLO, grants its window as
+ * credit, turns WORK into jobs, and keeps the books: granted - finished = what may still come.
+ * Handlers run on the loop's thread, must not block, and finish their job now or later. Every
+ * handler is idempotent: the same job may come again from another broker or after a lost session.
  *
  * Drain: no new credit, DRAIN to the brokers, running jobs finish, BYE. Unknown ops are answered
  * with FAIL no_service. */
@@ -27,9 +28,9 @@ struct edda_actor_options {
     const char *const *brokers; /* URLs, copied; the back endpoints are derived */
     size_t broker_count;
     const char *service;
-    const char *model;  /* or NULL */
-    uint32_t dimension; /* or 0 */
-    const char *name;   /* for people */
+    const char *model;                       /* or NULL */
+    uint32_t dimension;                      /* or 0 */
+    const char *name;                        /* for people */
     const struct edda_operation *operations; /* static */
     size_t operation_count;
     uint32_t window; /* steps wanted at once, 1..EDDA_MAX_WORKER_WINDOW, per broker */

@@ -1,4 +1,5 @@
-/* actors/runtime/client.h: speaks to N brokers as one: sends requests, gives each exactly one reply.
+/* actors/runtime/client.h: speaks to N brokers as one: sends requests, gives each exactly one
+ * reply.
  *
  * The client is the retry agent of what it sends: while a call's ttl lasts and no PART has come, a
  * lost session makes it send the same id again, to the same broker after WELCOME or to another live
@@ -15,8 +16,8 @@
 #include "proto/envelope.h"
 
 #define EDDA_CLIENT_MAX_BROKERS 8
-#define EDDA_CLIENT_MAX_CALLS 16384
-#define EDDA_CLIENT_WAIT_MS 3000
+#define EDDA_CLIENT_MAX_CALLS   16384
+#define EDDA_CLIENT_WAIT_MS     3000
 
 typedef struct edda_client edda_client_t;
 typedef struct edda_call edda_call_t;
@@ -26,8 +27,8 @@ struct edda_client_options {
     void *zmq_context;
     const char *const *brokers; /* URLs, copied */
     size_t broker_count;
-    const char *role; /* "gateway", "pump" or "cli" */
-    const char *name; /* for people */
+    const char *role;       /* "gateway", "pump" or "cli" */
+    const char *name;       /* for people */
     edda_task_fn on_change; /* a broker came or went, or credit grew; may be NULL */
     void *context;
 };
@@ -67,9 +68,9 @@ struct edda_request {
     uint16_t flags;
     uint64_t fence;
     struct edda_bytes idempotency;
-    int broker;              /* index of the one to use, or -1 for any */
-    edda_reply_fn on_reply;  /* exactly once per call, never from within edda_client_call */
-    edda_part_fn on_part;    /* may be NULL */
+    int broker;               /* index of the one to use, or -1 for any */
+    edda_reply_fn on_reply;   /* exactly once per call, never from within edda_client_call */
+    edda_part_fn on_part;     /* may be NULL */
     edda_task_fn on_progress; /* may be NULL */
     void *context;
 };
@@ -80,7 +81,8 @@ edda_client_t *edda_client_new(const struct edda_client_options *options);
 void edda_client_destroy(edda_client_t **self_p);
 
 /* EDDA_E_BUSY, EDDA_E_LIMIT, EDDA_E_INVALID, EDDA_E_MEMORY, EDDA_E_DRAINING (after
- * edda_client_leave): nothing was sent and on_reply will not come. ret_call may be NULL; the call is valid until its on_reply. */
+ * edda_client_leave): nothing was sent and on_reply will not come. ret_call may be NULL; the call
+ * is valid until its on_reply. */
 int edda_client_call(edda_client_t *self, const struct edda_request *request,
                      edda_call_t **ret_call) EDDA_MUST_CHECK;
 

@@ -109,7 +109,8 @@ void edda_call_fail(struct edda_client *client, struct edda_call *call, int erro
 /* Answers everything in client->ending with each call's error. */
 void edda_call_end_all(struct edda_client *client);
 
-/* client.c: sets the tick to the pace of what there is to look after; also when a first call comes. */
+/* client.c: sets the tick to the pace of what there is to look after; also when a first call comes.
+ */
 void edda_client_arm(struct edda_client *client);
 
 /* client_dispatch.c: which broker gets a call, and what brokers say. */

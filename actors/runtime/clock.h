@@ -1,4 +1,5 @@
-/* actors/runtime/clock.h: the two clocks and randomness, for thin edges; pure code is given them. */
+/* actors/runtime/clock.h: the two clocks and randomness, for thin edges; pure code is given them.
+ */
 #ifndef EDDA_RUNTIME_CLOCK_H
 #define EDDA_RUNTIME_CLOCK_H
 

@@ -1,7 +1,8 @@
 /* actors/runtime/config.h: every setting: one table, a flag and an environment variable each.
  *
- * Order: default, then environment, then flags. Unknown settings are an error that names the nearest
- * known one. A NAME_FILE variable reads the value from a file (secrets). The table: config.def. */
+ * Order: default, then environment, then flags. Unknown settings are an error that names the
+ * nearest known one. A NAME_FILE variable reads the value from a file (secrets). The table:
+ * config.def. */
 #ifndef EDDA_RUNTIME_CONFIG_H
 #define EDDA_RUNTIME_CONFIG_H
 

@@ -1,8 +1,8 @@
 /* actors/runtime/job.h: one step of work in a worker, from WORK to its one DONE, FAIL or RETURN.
  *
  * ACCEPTED -> RUNNING -> (PARKED) -> finished. The four functions that take edda_job_t ** are the
- * only doors out; a job leaves by exactly one (asserted). After a cancel or a lost session finishing
- * is still required and harmless.
+ * only doors out; a job leaves by exactly one (asserted). After a cancel or a lost session
+ * finishing is still required and harmless.
  *
  * Threads: the loop's, except edda_job_cancelled, edda_job_arguments, edda_job_input and
  * edda_job_arena, which one pool thread at a time may use while it holds the job. */

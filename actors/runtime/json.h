@@ -1,6 +1,7 @@
 /* actors/runtime/json.h: body structs to JSON and back by the same tables the wire uses.
  *
- * Names are the struct's; uuids are text, bytes are base64, floats are arrays, absent is left out. */
+ * Names are the struct's; uuids are text, bytes are base64, floats are arrays, absent is left out.
+ */
 #ifndef EDDA_RUNTIME_JSON_H
 #define EDDA_RUNTIME_JSON_H
 

@@ -1,15 +1,16 @@
-/* actors/runtime/loop.h: one thread's event loop: ZeroMQ sockets, file descriptors, timers and tasks
- * from other threads, over one epoll.
+/* actors/runtime/loop.h: one thread's event loop: ZeroMQ sockets, file descriptors, timers and
+ * tasks from other threads, over one epoll.
  *
  * ZMQ_FD is edge-triggered and only says "look at ZMQ_EVENTS", so every turn re-reads ZMQ_EVENTS of
  * every socket after callbacks and before sleeping, and never sleeps while one is readable. A
- * callback that takes over 20 ms is counted by name (edda_loop_slow_total) and logged once a minute.
+ * callback that takes over 20 ms is counted by name (edda_loop_slow_total) and logged once a
+ * minute.
  *
  * Threads: everything belongs to the loop's own thread, except edda_loop_post, edda_loop_drain and
  * edda_loop_stop, which any thread may call while the loop exists.
  *
- * Drain: edda_loop_drain runs the drain callbacks once; the loop then ends when no holds are left or
- * at the drain deadline. A second edda_loop_drain ends it at once. */
+ * Drain: edda_loop_drain runs the drain callbacks once; the loop then ends when no holds are left
+ * or at the drain deadline. A second edda_loop_drain ends it at once. */
 #ifndef EDDA_RUNTIME_LOOP_H
 #define EDDA_RUNTIME_LOOP_H
 
@@ -32,7 +33,7 @@ struct edda_timer {
 };
 
 #define EDDA_LOOP_MAX_WATCHES 65536
-#define EDDA_LOOP_MAX_POSTED 65536
+#define EDDA_LOOP_MAX_POSTED  65536
 
 /* name is for logs and metrics; static. NULL when out of memory or file descriptors. */
 edda_loop_t *edda_loop_new(const char *name);
@@ -57,8 +58,8 @@ void edda_loop_unwatch(edda_loop_t *self, edda_watch_t **watch_p);
 /* Calls fire while the ZeroMQ socket is readable, at most once a turn: fire reads up to
  * EDDA_SOCKET_BUDGET messages without blocking and returns. Also when it became writable, and now
  * and then for nothing. Sockets are served in the order they were added. Unwatch before closing. */
-edda_watch_t *edda_loop_socket(edda_loop_t *self, void *zmq_socket, edda_task_fn fire, void *context,
-                               const char *name);
+edda_watch_t *edda_loop_socket(edda_loop_t *self, void *zmq_socket, edda_task_fn fire,
+                               void *context, const char *name);
 
 /* Called at the end of every turn, before sleeping; returns the longest sleep it can bear in ms
  * (-1: any). For libraries with their own timeouts. At most 8. */

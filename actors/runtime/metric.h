@@ -24,8 +24,8 @@ typedef struct edda_cell edda_cell_t;
 /* The cell of a metric and label value (NULL for metrics without label). Never fails. */
 edda_cell_t *edda_metric_cell(enum edda_metric metric, const char *label_value);
 
-void edda_cell_add(edda_cell_t *cell, uint64_t amount); /* counters */
-void edda_cell_set(edda_cell_t *cell, int64_t value);   /* gauges */
+void edda_cell_add(edda_cell_t *cell, uint64_t amount);    /* counters */
+void edda_cell_set(edda_cell_t *cell, int64_t value);      /* gauges */
 void edda_cell_observe(edda_cell_t *cell, double seconds); /* histograms: 50 us .. 60 s */
 int64_t edda_cell_value(const edda_cell_t *cell); /* counter, gauge, or count of observations */
 

@@ -2,7 +2,8 @@
  * thread it runs in.
  *
  * A role's main builds its objects on the loop, calls ready, runs the loop, and takes its objects
- * down again. The same main serves `edda up` (threads over inproc) and `edda <role>` (a process). */
+ * down again. The same main serves `edda up` (threads over inproc) and `edda <role>` (a process).
+ */
 #ifndef EDDA_RUNTIME_ROLE_H
 #define EDDA_RUNTIME_ROLE_H
 
@@ -15,7 +16,7 @@ struct edda_role {
     const edda_config_t *config;
     const char *const *connect; /* broker URLs */
     size_t connect_count;
-    const char *const *listen;  /* broker: URLs to bind */
+    const char *const *listen; /* broker: URLs to bind */
     size_t listen_count;
     /* Called once on the role's thread when it serves; detail is for people ("http://…:7700"). */
     void (*ready)(void *context, const char *name, const char *detail);

@@ -1,9 +1,9 @@
 /* actors/runtime/socket.h: the one place with ZeroMQ socket options, and what a broker URL means.
  *
  * On libzmq 4.3.4 none of these is optional: ROUTER_MANDATORY=1 with SNDTIMEO=0 (a default ROUTER
- * drops silently), LINGER=2000, IMMEDIATE=1 on DEALERs, HEARTBEAT off (its own can abort the process
- * under back-pressure: libzmq issues 3937, 4767), MAXMSGSIZE one frame, routing ids never set,
- * HANDSHAKE_IVL 5000, TCP keepalive 10/3/3 and MAXRT 15000, IPV6, BACKLOG 1024.
+ * drops silently), LINGER=2000, IMMEDIATE=1 on DEALERs, HEARTBEAT off (its own can abort the
+ * process under back-pressure: libzmq issues 3937, 4767), MAXMSGSIZE one frame, routing ids never
+ * set, HANDSHAKE_IVL 5000, TCP keepalive 10/3/3 and MAXRT 15000, IPV6, BACKLOG 1024.
  *
  * One URL names a broker: clients connect to the URL, workers to its back endpoint. */
 #ifndef EDDA_RUNTIME_SOCKET_H
@@ -20,7 +20,8 @@ int edda_endpoint_back(const char *url, char ret_url[EDDA_MAX_URL]) EDDA_MUST_CH
 
 /* A ROUTER bound to every URL. An ipc path is guarded by a lock file beside it, since a second bind
  * would silently steal it: EDDA_E_CONFLICT when another process holds it. Plain tcp beyond loopback
- * is refused with EDDA_E_DENIED unless allow_plain_tcp. The caller closes with edda_socket_close. */
+ * is refused with EDDA_E_DENIED unless allow_plain_tcp. The caller closes with edda_socket_close.
+ */
 int edda_socket_router(void *zmq_context, const char *const *urls, size_t count,
                        bool allow_plain_tcp, void **ret_socket) EDDA_MUST_CHECK;
 

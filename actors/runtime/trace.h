@@ -1,6 +1,7 @@
 /* actors/runtime/trace.h: W3C trace context: continue what came in, or begin.
  *
- * Source: https://www.w3.org/TR/trace-context/ : 00-<32 hex>-<16 hex>-<2 hex>, all-zero ids invalid. */
+ * Source: https://www.w3.org/TR/trace-context/ : 00-<32 hex>-<16 hex>-<2 hex>, all-zero ids
+ * invalid. */
 #ifndef EDDA_RUNTIME_TRACE_H
 #define EDDA_RUNTIME_TRACE_H
 

@@ -9,14 +9,14 @@
 
 #include "proto/message.h"
 
-#define EDDA_MAX_ROUTING_ID 64
+#define EDDA_MAX_ROUTING_ID  64
 #define EDDA_MAX_SEND_FRAMES (EDDA_MAX_FRAMES + 1) /* and the routing id */
 
 struct edda_wire {
     uint8_t routing_id[EDDA_MAX_ROUTING_ID];
     size_t routing_id_size; /* 0 on DEALERs */
     zmq_msg_t frames[EDDA_MAX_FRAMES];
-    size_t frame_count; /* of initialised frames */
+    size_t frame_count;          /* of initialised frames */
     struct edda_message message; /* views into frames */
 };
 
@@ -34,9 +34,9 @@ int edda_wire_receive(void *socket, bool router, struct edda_wire *wire) EDDA_MU
 zmq_msg_t *edda_wire_body(struct edda_wire *wire, size_t index);
 
 /* Makes the frames of one message in frames[0..EDDA_MAX_SEND_FRAMES), which are not initialised:
- * the routing id (NULL on DEALERs), message's F0 and envelope, then shares of bodies[0..count): they
- * stay the caller's (a NULL body makes an empty frame). message->envelope.bodies must describe them.
- * Returns how many were made; EDDA_E_LIMIT: the envelope does not fit; EDDA_E_MEMORY. */
+ * the routing id (NULL on DEALERs), message's F0 and envelope, then shares of bodies[0..count):
+ * they stay the caller's (a NULL body makes an empty frame). message->envelope.bodies must describe
+ * them. Returns how many were made; EDDA_E_LIMIT: the envelope does not fit; EDDA_E_MEMORY. */
 int edda_wire_make(zmq_msg_t *frames, const uint8_t *routing_id, size_t routing_id_size,
                    const struct edda_message *message, zmq_msg_t *const *bodies,
                    size_t count) EDDA_MUST_CHECK;
@@ -53,8 +53,8 @@ int edda_wire_make_session(zmq_msg_t *frames, const uint8_t *routing_id, size_t 
                            const void *record) EDDA_MUST_CHECK;
 
 /* Sends the frames of one message, which are empty and closed after it. EDDA_E_AGAIN: the queue is
- * full, nothing was sent. EDDA_E_UNAVAILABLE: the peer is gone. After an error all of them are still
- * to be closed or, after EDDA_E_AGAIN, may be sent again. */
+ * full, nothing was sent. EDDA_E_UNAVAILABLE: the peer is gone. After an error all of them are
+ * still to be closed or, after EDDA_E_AGAIN, may be sent again. */
 int edda_wire_send_frames(void *socket, zmq_msg_t *frames, size_t count) EDDA_MUST_CHECK;
 void edda_wire_close_frames(zmq_msg_t *frames, size_t count);
 

@@ -32,8 +32,8 @@ void edda_headings_init(struct edda_headings *headings, struct edda_text path) {
     memset(headings, 0, sizeof *headings);
     for (unsigned level = 1; path.size > 0 && level <= EDDA_HEADING_LEVELS; level++) {
         const char *end = memmem(path.data, path.size, joint, JOINT_BYTES);
-        size_t size = end != NULL && level < EDDA_HEADING_LEVELS ? (size_t)(end - path.data)
-                                                                 : path.size;
+        size_t size =
+            end != NULL && level < EDDA_HEADING_LEVELS ? (size_t)(end - path.data) : path.size;
         edda_headings_set(headings, level, (struct edda_text){path.data, size});
         size_t taken = size + JOINT_BYTES < path.size ? size + JOINT_BYTES : path.size;
         path.data += taken;

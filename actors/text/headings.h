@@ -15,7 +15,7 @@
 struct edda_headings {
     char titles[EDDA_HEADING_LEVELS][EDDA_HEADING_BYTES];
     uint8_t sizes[EDDA_HEADING_LEVELS]; /* 0: no heading of this level in force */
-    char fence;        /* '`' or '~' inside fenced code, else 0 */
+    char fence;                         /* '`' or '~' inside fenced code, else 0 */
     uint8_t fence_run; /* length of the run that opened it: a shorter one does not close it */
     bool underlined;   /* the last heading was a line of = or - under its title */
     char previous[EDDA_HEADING_BYTES]; /* the only line so far of the paragraph being walked */
@@ -27,8 +27,8 @@ struct edda_headings {
 void edda_headings_init(struct edda_headings *headings, struct edda_text path);
 
 /* Looks at one line (without its line end) and keeps what it says. Returns the level, 1 to 6, when
- * the line is a heading ("## Title"), or, with `underlined`, makes the one before it a heading; else
- * 0. "key: value" above "---" is front matter, not a heading. */
+ * the line is a heading ("## Title"), or, with `underlined`, makes the one before it a heading;
+ * else 0. "key: value" above "---" is front matter, not a heading. */
 unsigned edda_headings_line(struct edda_headings *headings, struct edda_text line);
 
 /* Puts title in force at level, ending those below it. An empty title ends the level too. */
@@ -38,8 +38,8 @@ void edda_headings_set(struct edda_headings *headings, unsigned level, struct ed
 void edda_headings_walk(struct edda_headings *headings, struct edda_text text);
 
 /* The path in force behind a part of a document in `format` (as in edda_chunk_arguments) when
- * `before` was in force at its start: Markdown's headings, CSV's first row (when the part begins the
- * document), else none. Writes to buffer and returns the size. */
+ * `before` was in force at its start: Markdown's headings, CSV's first row (when the part begins
+ * the document), else none. Writes to buffer and returns the size. */
 size_t edda_headings_after(struct edda_text format, struct edda_text part, bool is_first,
                            struct edda_text before, char buffer[EDDA_HEADING_PATH_BYTES]);
 

@@ -62,8 +62,8 @@ void edda_parts_done(struct edda_parts *parts) {
 }
 
 static int give_part(struct edda_parts *parts, size_t size) {
-    int error = parts->sink(parts->context, (struct edda_text){parts->pending, size},
-                            parts->number, parts->first_byte);
+    int error = parts->sink(parts->context, (struct edda_text){parts->pending, size}, parts->number,
+                            parts->first_byte);
     if (error != 0)
         return error;
     parts->number++;

@@ -1,12 +1,12 @@
 /* actors/text/parts.h: a document's text cut into parts small enough for one durable job.
  *
- * A part has at most EDDA_PART_BYTES and ends, best first, behind a blank line, a line, a sentence, a
- * space, a code point: the last such end in the second half of the room. The parts are consecutive and
- * cover the text exactly. Where the cuts fall depends on the bytes alone, never on how they are fed,
- * so that an upload repeated in other pieces is staged as the same parts.
+ * A part has at most EDDA_PART_BYTES and ends, best first, behind a blank line, a line, a sentence,
+ * a space, a code point: the last such end in the second half of the room. The parts are
+ * consecutive and cover the text exactly. Where the cuts fall depends on the bytes alone, never on
+ * how they are fed, so that an upload repeated in other pieces is staged as the same parts.
  *
- * One thread. Memory: one part and what was fed beyond it, never the document. Text need not be valid
- * UTF-8; where it is, every part is. */
+ * One thread. Memory: one part and what was fed beyond it, never the document. Text need not be
+ * valid UTF-8; where it is, every part is. */
 #ifndef EDDA_ACTORS_TEXT_PARTS_H
 #define EDDA_ACTORS_TEXT_PARTS_H
 
@@ -29,8 +29,7 @@ struct edda_parts {
 };
 
 /* EDDA_E_MEMORY. */
-int edda_parts_init(struct edda_parts *parts, edda_parts_sink *sink,
-                    void *context) EDDA_MUST_CHECK;
+int edda_parts_init(struct edda_parts *parts, edda_parts_sink *sink, void *context) EDDA_MUST_CHECK;
 
 /* Accepts an init that failed and a struct of zeros. */
 void edda_parts_done(struct edda_parts *parts);

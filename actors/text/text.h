@@ -2,9 +2,10 @@
  *
  * Bytes become tokens the same way everywhere: decode UTF-8 (invalid bytes separate), case-fold,
  * strip Latin, Greek and Arabic diacritics, full-width to ASCII; tokens are letter or digit runs of
- * up to 64 bytes; Han and Kana runs give unigrams and bigrams; Thai, Lao, Khmer and Burmese runs give
- * 3- and 4-grams; the language is found by a vote of stopwords and chooses the Snowball stemmer.
- * Code points, never bytes. Source: the measurements behind the built-in defaults, actors/text/README.md.
+ * up to 64 bytes; Han and Kana runs give unigrams and bigrams; Thai, Lao, Khmer and Burmese runs
+ * give 3- and 4-grams; the language is found by a vote of stopwords and chooses the Snowball
+ * stemmer. Code points, never bytes. Source: the measurements behind the built-in defaults,
+ * actors/text/README.md.
  *
  * An analyser belongs to one thread. It caches folded words and stems (bounded), because Snowball
  * costs far more than a look-up and every stage sees the same words again and again. */
@@ -52,8 +53,8 @@ struct edda_token {
     uint32_t start;           /* byte range in the source */
     uint32_t end;
     uint8_t kind;
-    uint8_t letters;          /* code points of the surface */
-    bool stopword;            /* of the language used; indexed like others, left out of queries */
+    uint8_t letters; /* code points of the surface */
+    bool stopword;   /* of the language used; indexed like others, left out of queries */
 };
 
 struct edda_tokens {
@@ -79,7 +80,8 @@ enum edda_language edda_analyser_language(edda_analyser_t *self, struct edda_tex
 /* The hash used for stems: stable across builds and machines, stored on disk. */
 uint64_t edda_text_hash(const void *data, size_t size);
 
-/* Decodes one code point at *at (< end) and moves on; invalid bytes give 0xFFFD and move one byte. */
+/* Decodes one code point at *at (< end) and moves on; invalid bytes give 0xFFFD and move one byte.
+ */
 uint32_t edda_text_next(const char **at, const char *end);
 
 /* Number of code points; invalid bytes count one each. */

@@ -2,8 +2,8 @@
  *
  * A stopword gives its languages equal shares of one vote; a word in Cyrillic, Greek, Arabic or
  * Devanagari letters a small vote to the commonest language of the script. English, the language of
- * most texts without one clear voice, starts half a vote ahead, so that "de novo" or "die casting" in an
- * English question does not carry it away. At most EDDA_VOTE_WORDS words are heard. */
+ * most texts without one clear voice, starts half a vote ahead, so that "de novo" or "die casting"
+ * in an English question does not carry it away. At most EDDA_VOTE_WORDS words are heard. */
 #ifndef EDDA_ACTORS_TEXT_VOTE_H
 #define EDDA_ACTORS_TEXT_VOTE_H
 

@@ -15,7 +15,7 @@
 #include "tests/proto/random.h"
 
 #define MAX_SEEDS    1024
-#define MOST_BYTES    65536
+#define MOST_BYTES   65536
 #define DEFAULT_RUNS 100000
 
 struct seed {

@@ -173,8 +173,8 @@ static void swap_scored(struct edda_scored *a, struct edda_scored *b) {
     *b = kept;
 }
 
-/* Moves the `wanted` best of count items to the front, in no order: Hoare's selection, the middle of
- * three as the pivot. */
+/* Moves the `wanted` best of count items to the front, in no order: Hoare's selection, the middle
+ * of three as the pivot. */
 static void keep_best(struct edda_scored *items, size_t count, size_t wanted) {
     size_t first = 0;
     size_t last = count;

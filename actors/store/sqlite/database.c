@@ -18,9 +18,9 @@ static const char *const texts[EDDA_SQL_COUNT] = {
 #undef EDDA_STATEMENT
 
 /* The page size must be set before anything else is written. FULL: a commit is on the disk when it
- * returns. Freed text need not be overwritten (Debian's default does). Not mapped: every connection's
- * mapping would count as memory of ours, and a page the disk cannot give would be a signal instead of
- * an error; a reader's cache of 16 MB makes reading as quick. */
+ * returns. Freed text need not be overwritten (Debian's default does). Not mapped: every
+ * connection's mapping would count as memory of ours, and a page the disk cannot give would be a
+ * signal instead of an error; a reader's cache of 16 MB makes reading as quick. */
 static const char write_settings[] = "PRAGMA page_size = 4096; PRAGMA journal_mode = WAL;"
                                      "PRAGMA synchronous = FULL; PRAGMA secure_delete = OFF;"
                                      "PRAGMA foreign_keys = OFF; PRAGMA cache_size = -8192;"
