@@ -34,6 +34,18 @@ void fixture_open(struct fixture *f) {
     }
 }
 
+int fixture_setup(void **state) {
+    *state = fixture_new();
+    return 0;
+}
+
+int fixture_teardown(void **state) {
+    struct fixture *f = *state;
+    check_tables(f);
+    fixture_free(&f);
+    return 0;
+}
+
 void fixture_close(struct fixture *f) {
     edda_backend_destroy(&f->backend);
 }
@@ -166,6 +178,18 @@ struct edda_uuid accept_parts(struct fixture *f, const char *title, const char *
     assert_int_equal(error, 0);
     assert_true(edda_uuid_equal(&accepted.memo, &accept.memo));
     return accepted.memo;
+}
+
+struct edda_store_accept one_part(struct edda_text *part) {
+    return (struct edda_store_accept){.memo = edda_uuid_new(),
+                                      .title = EDDA_TEXT("Title"),
+                                      .parts = {part, 1},
+                                      .content_bytes = part->size};
+}
+
+int accept_memo(struct fixture *f, const struct edda_store_accept *arguments,
+                struct edda_store_accepted *accepted) {
+    return ask(f, EDDA_BACKEND_ACCEPT, 0, arguments, NULL, EDDA_BODY_STORE_ACCEPTED, accepted);
 }
 
 struct edda_uuid accept_text(struct fixture *f, const char *title, const char *text) {

@@ -43,6 +43,10 @@ struct fixture {
 struct fixture *fixture_new(void);
 void fixture_free(struct fixture **f_p);
 
+/* For cmocka: *state is the fixture; the tables are checked before it goes. */
+int fixture_setup(void **state);
+int fixture_teardown(void **state);
+
 /* Closes the store, or opens it again over the same directory. */
 void fixture_close(struct fixture *f);
 void fixture_open(struct fixture *f);
@@ -55,7 +59,13 @@ int ask_in(struct fixture *f, const char *project, enum edda_backend_operation o
            uint64_t fence, const void *arguments, const void *input, uint16_t type,
            void *ret_record);
 
-/* ---- in the words of tests; each fails the test when the store says no ---- */
+/* ---- in the words of tests; those without an error fail the test when the store says no ---- */
+
+/* A new memo of one part, which is borrowed; the other fields are the test's to set. */
+struct edda_store_accept one_part(struct edda_text *part);
+/* Returns the error, and fills *accepted, which may be NULL, on success. */
+int accept_memo(struct fixture *f, const struct edda_store_accept *arguments,
+                struct edda_store_accepted *accepted);
 
 struct edda_uuid accept_text(struct fixture *f, const char *title, const char *text);
 struct edda_uuid accept_parts(struct fixture *f, const char *title, const char *const *texts,

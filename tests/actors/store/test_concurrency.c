@@ -7,18 +7,6 @@
 #include "actors/runtime/metric.h"
 #include "tests/actors/store/fixture.h"
 
-static int setup(void **state) {
-    *state = fixture_new();
-    return 0;
-}
-
-static int teardown(void **state) {
-    struct fixture *f = *state;
-    check_tables(f);
-    fixture_free(&f);
-    return 0;
-}
-
 struct counter {
     struct fixture *f;
     size_t open;
@@ -230,7 +218,7 @@ static void destroying_the_store_answers_what_is_open(void **state) {
     assert_int_equal(sql_integer(counter.f, "SELECT count(*) FROM memo"), COUNT + 1);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

@@ -17,11 +17,6 @@
 
 #define ROUNDS 30
 
-static int setup(void **state) {
-    *state = fixture_new();
-    return 0;
-}
-
 static int teardown(void **state) {
     struct fixture *f = *state;
     fixture_free(&f);
@@ -264,7 +259,7 @@ static void a_directory_that_cannot_be_made_is_refused_with_words(void **state) 
     assert_non_null(strstr(message, "/proc/nowhere/store"));
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

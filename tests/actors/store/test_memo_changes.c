@@ -2,30 +2,6 @@
 #include "actors/runtime/clock.h"
 #include "tests/actors/store/fixture.h"
 
-static int setup(void **state) {
-    *state = fixture_new();
-    return 0;
-}
-
-static int teardown(void **state) {
-    struct fixture *f = *state;
-    check_tables(f);
-    fixture_free(&f);
-    return 0;
-}
-
-static struct edda_store_accept one_part(struct edda_text *part) {
-    return (struct edda_store_accept){.memo = edda_uuid_new(),
-                                      .title = EDDA_TEXT("Title"),
-                                      .parts = {part, 1},
-                                      .content_bytes = part->size};
-}
-
-static int accept(struct fixture *f, const struct edda_store_accept *arguments,
-                  struct edda_store_accepted *accepted) {
-    return ask(f, EDDA_BACKEND_ACCEPT, 0, arguments, NULL, EDDA_BODY_STORE_ACCEPTED, accepted);
-}
-
 /* ---- staging ---- */
 
 static int put_parts(struct fixture *f, const struct edda_uuid *memo, uint32_t first,
@@ -49,7 +25,7 @@ static void staged_parts_become_a_memo_in_their_order(void **state) {
     assert_int_equal(put_parts(f, &arguments.memo, 1, texts + 1, 2), 0);
     assert_int_equal(put_parts(f, &arguments.memo, 0, texts, 1), 0);
     assert_int_equal(put_parts(f, &arguments.memo, 0, texts, 2), 0);
-    assert_int_equal(accept(f, &arguments, NULL), 0);
+    assert_int_equal(accept_memo(f, &arguments, NULL), 0);
     assert_int_equal(put_parts(f, &arguments.memo, 0, texts, 1), 0);
     struct edda_claims jobs = claim_jobs(f, 10);
     assert_int_equal(jobs.count, 3);
@@ -66,7 +42,7 @@ static void staged_parts_become_a_memo_in_their_order(void **state) {
     assert_int_equal(memo.chunks.count, 5);
     assert_int_equal(memo.chunks.items[4].number, 4);
     assert_int_equal(memo.content_bytes, 34);
-    assert_int_equal(accept(f, &arguments, NULL), 0);
+    assert_int_equal(accept_memo(f, &arguments, NULL), 0);
     assert_int_equal(sql_integer(f, "SELECT count(*) FROM memo"), 1);
 }
 
@@ -75,14 +51,14 @@ static void an_accept_of_parts_that_are_missing_is_refused(void **state) {
     const char *const texts[] = {"first", "second"};
     struct edda_store_accept arguments = {
         .memo = edda_uuid_new(), .title = EDDA_TEXT("T"), .staged_parts = 2, .content_bytes = 11};
-    assert_int_equal(accept(f, &arguments, NULL), EDDA_E_NOT_FOUND);
+    assert_int_equal(accept_memo(f, &arguments, NULL), EDDA_E_NOT_FOUND);
     assert_int_equal(put_parts(f, &arguments.memo, 1, texts + 1, 1), 0);
-    assert_int_equal(accept(f, &arguments, NULL), EDDA_E_INVALID);
+    assert_int_equal(accept_memo(f, &arguments, NULL), EDDA_E_INVALID);
     assert_int_equal(put_parts(f, &arguments.memo, 0, texts, 1), 0);
     arguments.content_bytes = 12;
-    assert_int_equal(accept(f, &arguments, NULL), EDDA_E_INVALID);
+    assert_int_equal(accept_memo(f, &arguments, NULL), EDDA_E_INVALID);
     arguments.content_bytes = 11;
-    assert_int_equal(accept(f, &arguments, NULL), 0);
+    assert_int_equal(accept_memo(f, &arguments, NULL), 0);
 }
 
 static void a_patch_of_staged_parts_that_is_sent_again_changes_nothing(void **state) {
@@ -215,10 +191,10 @@ static void a_deleted_memo_never_comes_back(void **state) {
     struct edda_store_accept arguments = one_part(&part);
     struct edda_store_accepted accepted;
     struct edda_store_memo read;
-    assert_int_equal(accept(f, &arguments, NULL), 0);
+    assert_int_equal(accept_memo(f, &arguments, NULL), 0);
     assert_int_equal(delete_memo(f, &arguments.memo), 0);
     assert_int_equal(delete_memo(f, &arguments.memo), EDDA_E_NOT_FOUND);
-    assert_int_equal(accept(f, &arguments, &accepted), 0);
+    assert_int_equal(accept_memo(f, &arguments, &accepted), 0);
     assert_true(accepted.replayed);
     assert_int_equal(get_memo(f, &arguments.memo, &read), EDDA_E_NOT_FOUND);
     assert_int_equal(claim_jobs(f, 1).count, 0);
@@ -264,7 +240,7 @@ static void a_memo_is_deleted_a_month_after_it_expired(void **state) {
     assert_int_equal(delete_memo(f, &memo), EDDA_E_NOT_FOUND);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

@@ -5,30 +5,6 @@
 #include "actors/store/memos.h"
 #include "tests/actors/store/fixture.h"
 
-static int setup(void **state) {
-    *state = fixture_new();
-    return 0;
-}
-
-static int teardown(void **state) {
-    struct fixture *f = *state;
-    check_tables(f);
-    fixture_free(&f);
-    return 0;
-}
-
-static struct edda_store_accept one_part(struct edda_text *part) {
-    return (struct edda_store_accept){.memo = edda_uuid_new(),
-                                      .title = EDDA_TEXT("Title"),
-                                      .parts = {part, 1},
-                                      .content_bytes = part->size};
-}
-
-static int accept(struct fixture *f, const struct edda_store_accept *arguments,
-                  struct edda_store_accepted *accepted) {
-    return ask(f, EDDA_BACKEND_ACCEPT, 0, arguments, NULL, EDDA_BODY_STORE_ACCEPTED, accepted);
-}
-
 /* ---- accept ---- */
 
 static void an_accept_that_is_sent_again_is_replayed(void **state) {
@@ -37,8 +13,8 @@ static void an_accept_that_is_sent_again_is_replayed(void **state) {
     struct edda_store_accept arguments = one_part(&part);
     struct edda_store_accepted first;
     struct edda_store_accepted second;
-    assert_int_equal(accept(f, &arguments, &first), 0);
-    assert_int_equal(accept(f, &arguments, &second), 0);
+    assert_int_equal(accept_memo(f, &arguments, &first), 0);
+    assert_int_equal(accept_memo(f, &arguments, &second), 0);
     assert_false(first.replayed);
     assert_true(second.replayed);
     assert_int_equal(sql_integer(f, "SELECT count(*) FROM memo"), 1);
@@ -53,9 +29,9 @@ static void an_idempotency_key_replays_the_same_request(void **state) {
     struct edda_store_accepted second;
     arguments.idempotency_key = EDDA_TEXT("key-1");
     arguments.fingerprint = (struct edda_bytes){(const uint8_t *)"0123456789abcdef", 16};
-    assert_int_equal(accept(f, &arguments, &first), 0);
+    assert_int_equal(accept_memo(f, &arguments, &first), 0);
     arguments.memo = edda_uuid_new();
-    assert_int_equal(accept(f, &arguments, &second), 0);
+    assert_int_equal(accept_memo(f, &arguments, &second), 0);
     assert_true(second.replayed);
     assert_true(edda_uuid_equal(&first.memo, &second.memo));
     assert_int_equal(sql_integer(f, "SELECT count(*) FROM memo"), 1);
@@ -67,10 +43,10 @@ static void an_idempotency_key_with_another_body_is_a_mismatch(void **state) {
     struct edda_store_accept arguments = one_part(&part);
     arguments.idempotency_key = EDDA_TEXT("key-1");
     arguments.fingerprint = (struct edda_bytes){(const uint8_t *)"0123456789abcdef", 16};
-    assert_int_equal(accept(f, &arguments, NULL), 0);
+    assert_int_equal(accept_memo(f, &arguments, NULL), 0);
     arguments.memo = edda_uuid_new();
     arguments.fingerprint = (struct edda_bytes){(const uint8_t *)"fedcba9876543210", 16};
-    assert_int_equal(accept(f, &arguments, NULL), EDDA_E_MISMATCH);
+    assert_int_equal(accept_memo(f, &arguments, NULL), EDDA_E_MISMATCH);
     assert_int_equal(sql_integer(f, "SELECT count(*) FROM memo"), 1);
     /* The key is the project's own. */
     assert_int_equal(ask_in(f, "other", EDDA_BACKEND_ACCEPT, 0, &arguments, NULL,
@@ -83,18 +59,18 @@ static void wrong_accepts_are_refused_and_leave_nothing(void **state) {
     struct edda_text part = EDDA_TEXT("Some text.");
     struct edda_store_accept arguments = one_part(&part);
     arguments.content_bytes++;
-    assert_int_equal(accept(f, &arguments, NULL), EDDA_E_INVALID);
+    assert_int_equal(accept_memo(f, &arguments, NULL), EDDA_E_INVALID);
     arguments = one_part(&part);
     part = EDDA_TEXT("Some \xff text.");
     arguments.content_bytes = part.size;
-    assert_int_equal(accept(f, &arguments, NULL), EDDA_E_INVALID);
+    assert_int_equal(accept_memo(f, &arguments, NULL), EDDA_E_INVALID);
     part = (struct edda_text){"a\0b", 3};
     arguments.content_bytes = 3;
-    assert_int_equal(accept(f, &arguments, NULL), EDDA_E_INVALID);
+    assert_int_equal(accept_memo(f, &arguments, NULL), EDDA_E_INVALID);
     arguments.memo = (struct edda_uuid){{0}};
     part = EDDA_TEXT("x");
     arguments.content_bytes = 1;
-    assert_int_equal(accept(f, &arguments, NULL), EDDA_E_INVALID);
+    assert_int_equal(accept_memo(f, &arguments, NULL), EDDA_E_INVALID);
     arguments.memo = edda_uuid_new();
     assert_int_equal(
         ask_in(f, "", EDDA_BACKEND_ACCEPT, 0, &arguments, NULL, EDDA_BODY_STORE_ACCEPTED, NULL),
@@ -108,11 +84,11 @@ static void a_part_may_be_as_large_as_its_limit_and_no_larger(void **state) {
     memset(large, 'a', EDDA_PART_BYTES + 1);
     struct edda_text part = {large, EDDA_PART_BYTES};
     struct edda_store_accept arguments = one_part(&part);
-    assert_int_equal(accept(f, &arguments, NULL), 0);
+    assert_int_equal(accept_memo(f, &arguments, NULL), 0);
     arguments = one_part(&part);
     part.size++;
     arguments.content_bytes = part.size;
-    assert_int_equal(accept(f, &arguments, NULL), EDDA_E_LIMIT);
+    assert_int_equal(accept_memo(f, &arguments, NULL), EDDA_E_LIMIT);
     free(large);
 }
 
@@ -142,7 +118,7 @@ static void a_memo_reads_back_as_it_was_written(void **state) {
     arguments.metadata = EDDA_TEXT("{\"a\":1}");
     arguments.scopes = EDDA_TEXT("{\"user\":\"u\"}");
     arguments.expires_wall_ms = edda_clock_wall_ms() + 100000;
-    assert_int_equal(accept(f, &arguments, NULL), 0);
+    assert_int_equal(accept_memo(f, &arguments, NULL), 0);
     process_all(f);
     struct edda_store_memo memo;
     assert_int_equal(get_memo(f, &arguments.memo, &memo), 0);
@@ -189,10 +165,10 @@ static void the_newest_memo_of_a_reference_id_wins(void **state) {
     struct edda_text part = EDDA_TEXT("Some text.");
     struct edda_store_accept arguments = one_part(&part);
     arguments.reference_id = EDDA_TEXT("ref");
-    assert_int_equal(accept(f, &arguments, NULL), 0);
+    assert_int_equal(accept_memo(f, &arguments, NULL), 0);
     struct edda_uuid older = arguments.memo;
     arguments.memo = edda_uuid_new();
-    assert_int_equal(accept(f, &arguments, NULL), 0);
+    assert_int_equal(accept_memo(f, &arguments, NULL), 0);
     struct edda_store_select select = {.id = EDDA_TEXT("ref"), .by_reference = true};
     struct edda_store_status status;
     assert_int_equal(ask(f, EDDA_BACKEND_STATUS, 0, &select, NULL, EDDA_BODY_STORE_STATUS, &status),
@@ -395,7 +371,7 @@ static void vectors_that_do_not_fit_are_refused_before_anything_is_stored(void *
                      0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

@@ -6,18 +6,6 @@
 #include "actors/runtime/clock.h"
 #include "tests/actors/store/fixture.h"
 
-static int setup(void **state) {
-    *state = fixture_new();
-    return 0;
-}
-
-static int teardown(void **state) {
-    struct fixture *f = *state;
-    check_tables(f);
-    fixture_free(&f);
-    return 0;
-}
-
 static bool finds(struct fixture *f, const char *query, const char *text) {
     struct edda_hits hits = search(f, query);
     for (size_t i = 0; i < hits.hits.count; i++) {
@@ -309,7 +297,7 @@ static void searches_never_see_half_a_version_nor_two_of_them(void **state) {
     assert_int_equal(watcher.missing, 0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

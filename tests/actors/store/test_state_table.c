@@ -1,11 +1,6 @@
 /* tests/actors/store/test_state_table.c: every row of state table 5, on a real database. */
 #include "tests/actors/store/fixture.h"
 
-static int setup(void **state) {
-    *state = fixture_new();
-    return 0;
-}
-
 static int teardown(void **state) {
     struct fixture *f = *state;
     if (f->backend) {
@@ -274,7 +269,7 @@ static void a_commit_for_a_deleted_memo_is_stale(void **state) {
     assert_int_equal(search(f, "text").hits.count, 0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
