@@ -1,4 +1,4 @@
-/* proto/body_stage.h: what chunker, embedder and reranker take and give. */
+/* proto/body_stage.h: what chunker, embedder, reranker and llm take and give. */
 #ifndef EDDA_PROTO_BODY_STAGE_H
 #define EDDA_PROTO_BODY_STAGE_H
 
@@ -31,20 +31,27 @@ struct edda_chunk_list {
     size_t count;
 };
 
-/* Output of chunk; output of embed.chunks with model, dimension and vectors filled. */
+/* Output of chunk; output of embed.chunks with model, dimension and vectors filled; output of
+ * store.reuse with those rows filled that are known, the others zero. */
 struct edda_chunks {
     struct edda_chunk_list chunks;
     struct edda_text title;
-    struct edda_text model; /* "hash-256" */
+    struct edda_text model; /* "hash-256", "openai:text-embedding-3-small" */
     uint32_t dimension;
     struct edda_floats vectors; /* chunks.count * dimension values, row after row; a row of zeros is
                                    "no vector" and is never matched */
+    struct edda_bytes halves;   /* instead of vectors when those would not fit a frame: the same
+                                   rows as little-endian IEEE 754 binary16 */
 };
 
-/* embed: texts in the arguments. embed.chunks: texts of the input (title, heading and text). */
+/* embed: texts in the arguments. embed.chunks: texts of the input (title, heading and text), except
+ * those whose row is there already and of the embedder's own model. */
 struct edda_embed_arguments {
     struct edda_text input_type; /* "query" or "document" (default) */
     struct edda_texts texts;     /* embed only, at most 256 of 64 KiB */
+    struct edda_text model;      /* embed only: the model wanted, or absent for the embedder's own.
+                                    An embedder that cannot speak it answers with its own */
+    uint32_t dimension;          /* of model */
 };
 
 struct edda_embeddings {
@@ -92,12 +99,95 @@ struct edda_hits {
     struct edda_hit_list hits; /* best first */
     struct edda_hit_terms terms;
     struct edda_texts degraded; /* legs that failed: "vector", "words" */
+    struct edda_text model;     /* the project's vectors are of this model, and the query's was of */
+    uint32_t dimension;         /* another: what to ask the embedder for. Absent when they agree */
 };
 
 struct edda_rerank_arguments {
     struct edda_text query;
     uint32_t top_k;              /* how many to return; 0: all */
     struct edda_texts documents; /* rerank.texts only */
+};
+
+/* ---- llm ---- */
+
+struct edda_llm_message {
+    struct edda_text role; /* "user" or "assistant" */
+    struct edda_text content;
+};
+
+struct edda_llm_messages {
+    struct edda_llm_message *items; /* oldest first */
+    size_t count;
+};
+
+/* llm.answer: input HITS. The passages given to the model are the first of them, numbered from 1,
+ * as many as `passages` and the prompt's token budget allow. */
+struct edda_llm_answer {
+    struct edda_text query;
+    struct edda_llm_messages history; /* of the chat before this question */
+    struct edda_text system_prompt;   /* the client's additional instructions, or absent */
+    struct edda_text provider;        /* "openai"; absent: the worker's default. EDDA_E_INVALID when
+                                         it is not configured, with the contract's text */
+    uint32_t passages;                /* at most this many hits; 0: all */
+};
+
+/* What [[number]] in an answer's text refers to. */
+struct edda_source {
+    uint32_t number; /* from 1 */
+    struct edda_uuid memo;
+    struct edda_uuid chunk;
+    struct edda_text title;
+    struct edda_text heading;
+    uint32_t start; /* byte range of the chunk in the document */
+    uint32_t end;
+};
+
+struct edda_sources {
+    struct edda_source *items;
+    size_t count;
+};
+
+struct edda_answer {
+    struct edda_text text; /* the whole: all parts one behind the other */
+    struct edda_sources sources; /* every passage the model was given, in order */
+    struct edda_text provider;   /* "builtin" */
+    struct edda_text model;      /* "extractive-1" */
+    bool extractive;             /* quotes, not written by a language model */
+    struct edda_text finish;     /* "stop", "length" (cut), "content_filter" */
+    uint32_t input_tokens;       /* as the provider counted; 0: not said */
+    uint32_t output_tokens;
+    struct edda_texts degraded; /* of the hits */
+};
+
+/* The PARTs of llm.answer. */
+struct edda_answer_part {
+    struct edda_text text;
+};
+
+struct edda_llm_rewrite {
+    struct edda_text query;
+    struct edda_llm_messages history;
+    struct edda_text provider; /* as above */
+};
+
+struct edda_rewritten {
+    struct edda_text query; /* the given one when there was nothing to change */
+};
+
+struct edda_llm_provider {
+    struct edda_text provider; /* "local" */
+    struct edda_text label;    /* "Local" */
+    struct edda_text model;
+};
+
+struct edda_llm_provider_list {
+    struct edda_llm_provider *items;
+    size_t count;
+};
+
+struct edda_llm_providers {
+    struct edda_llm_provider_list providers; /* the default first */
 };
 
 #endif

@@ -170,6 +170,7 @@ static const struct edda_field edda_store_search_fields[] = {
     FIELD_UP_TO(1, edda_store_search, query, EDDA_MAX_QUERY_BYTES),
     FIELD_UP_TO(2, edda_store_search, limit, MAX_CANDIDATES),
     FIELD_LIST(3, edda_store_search, filters, edda_store_filter, EDDA_MAX_FILTERS),
+    FIELD(4, edda_store_search, minimum_cosine),
 };
 BODY_SCHEMA(edda_store_search, STORE_SEARCH);
 
@@ -256,3 +257,74 @@ static const struct edda_field edda_store_statistics_fields[] = {
     FIELD_UP_TO(11, edda_store_statistics, index_bytes, EDDA_ANY_NUMBER),
 };
 BODY_SCHEMA(edda_store_statistics, STORE_STATISTICS);
+
+static const struct edda_field edda_store_reembed_fields[] = {
+    FIELD_REQUIRED(1, edda_store_reembed, model, EDDA_MAX_NAME),
+    FIELD_UP_TO(2, edda_store_reembed, dimension, EDDA_MAX_DIMENSION),
+    FIELD(3, edda_store_reembed, look),
+};
+BODY_SCHEMA(edda_store_reembed, STORE_REEMBED);
+
+static const struct edda_field edda_store_reembedded_fields[] = {
+    FIELD_UP_TO(1, edda_store_reembedded, chunks, EDDA_ANY_NUMBER),
+    FIELD_UP_TO(2, edda_store_reembedded, missing, EDDA_ANY_NUMBER),
+    FIELD_UP_TO(3, edda_store_reembedded, queued, EDDA_ANY_NUMBER),
+    FIELD_UP_TO(4, edda_store_reembedded, open, EDDA_ANY_NUMBER),
+    FIELD_UP_TO(5, edda_store_reembedded, dead, EDDA_ANY_NUMBER),
+    FIELD_UP_TO(6, edda_store_reembedded, projects, EDDA_ANY_NUMBER),
+};
+BODY_SCHEMA(edda_store_reembedded, STORE_REEMBEDDED);
+
+static const struct edda_field edda_store_turn_fields[] = {
+    FIELD_REQUIRED(1, edda_store_turn, chat, 0),
+    FIELD_REQUIRED(2, edda_store_turn, question, 0),
+    FIELD_REQUIRED(3, edda_store_turn, answer, 0),
+    FIELD_REQUIRED(4, edda_store_turn, query, EDDA_MAX_QUERY_BYTES),
+    FIELD_UP_TO(5, edda_store_turn, system_prompt, EDDA_MAX_PROMPT_BYTES),
+    FIELD(6, edda_store_turn, asked_wall_ms),
+    FIELD_UP_TO(7, edda_store_turn, text, EDDA_MAX_ANSWER_BYTES),
+    FIELD_UP_TO(8, edda_store_turn, error, MAX_REASON_BYTES),
+};
+BODY_SCHEMA(edda_store_turn, STORE_TURN);
+
+static const struct edda_field edda_store_chat_select_fields[] = {
+    FIELD_REQUIRED(1, edda_store_chat_select, id, MAX_TITLE_BYTES),
+    FIELD_UP_TO(2, edda_store_chat_select, from, EDDA_ANY_NUMBER),
+    FIELD(3, edda_store_chat_select, latest),
+    FIELD_UP_TO(4, edda_store_chat_select, history_bytes, EDDA_MAX_HISTORY_BYTES),
+};
+BODY_SCHEMA(edda_store_chat_select, STORE_CHAT_SELECT);
+
+static const struct edda_field edda_store_message_fields[] = {
+    FIELD(1, edda_store_message, uuid),
+    FIELD_UP_TO(2, edda_store_message, content, EDDA_MAX_ANSWER_BYTES),
+    FIELD_UP_TO(3, edda_store_message, sent_by, EDDA_MAX_NAME),
+    FIELD(4, edda_store_message, sent_wall_ms),
+    FIELD_UP_TO(5, edda_store_message, system_prompt, EDDA_MAX_PROMPT_BYTES),
+    FIELD_UP_TO(6, edda_store_message, error, MAX_REASON_BYTES),
+};
+RECORD_SCHEMA(edda_store_message);
+
+static const struct edda_field edda_store_chat_fields[] = {
+    FIELD(1, edda_store_chat, uuid),
+    FIELD(2, edda_store_chat, created_wall_ms),
+    FIELD_LIST(3, edda_store_chat, messages, edda_store_message, MAX_LISTED),
+    FIELD_UP_TO(4, edda_store_chat, next, EDDA_ANY_NUMBER),
+    FIELD(5, edda_store_chat, more),
+};
+BODY_SCHEMA(edda_store_chat, STORE_CHAT);
+
+static const struct edda_field edda_store_chat_row_fields[] = {
+    FIELD(1, edda_store_chat_row, uuid),
+    FIELD(2, edda_store_chat_row, created_wall_ms),
+    FIELD_UP_TO(3, edda_store_chat_row, title, MAX_TITLE_BYTES),
+    FIELD_UP_TO(4, edda_store_chat_row, messages, EDDA_ANY_NUMBER),
+    FIELD(5, edda_store_chat_row, last_wall_ms),
+};
+RECORD_SCHEMA(edda_store_chat_row);
+
+static const struct edda_field edda_store_chats_fields[] = {
+    FIELD_LIST(1, edda_store_chats, chats, edda_store_chat_row, MAX_PAGE_MEMOS),
+    FIELD_UP_TO(2, edda_store_chats, count, EDDA_ANY_NUMBER),
+};
+BODY_SCHEMA(edda_store_chats, STORE_CHATS);

@@ -186,9 +186,11 @@ struct edda_store_search {
     struct edda_text query;
     uint32_t limit; /* candidates to return: 50 when a reranker follows */
     struct edda_store_filters filters;
+    double minimum_cosine; /* of the vector leg's hits; 0: none */
 };
 
-/* store.put_chunks: input CHUNKS, envelope.fence the lease token. */
+/* store.put_chunks, store.put_vectors: input CHUNKS, envelope.fence the lease token. store.reuse:
+ * input CHUNKS. store.part_chunks: none. */
 struct edda_store_put_chunks {
     uint64_t job;
     struct edda_uuid memo;
@@ -273,6 +275,90 @@ struct edda_store_statistics {
     uint64_t oldest_ready_ms;
     uint64_t database_bytes;
     uint64_t index_bytes;
+};
+
+/* ---- another model's vectors ---- */
+
+/* Of the envelope's project, or of all when it is absent. A part is queued when it is current and
+ * one of its chunks has no vector of this model; asking again queues only what is new. The old
+ * vectors serve until a project's new ones are complete; then the project changes over at once. */
+struct edda_store_reembed {
+    struct edda_text model;
+    uint32_t dimension;
+    bool look; /* only count */
+};
+
+struct edda_store_reembedded {
+    uint64_t chunks;   /* current ones */
+    uint64_t missing;  /* of them without a vector of this model */
+    uint64_t queued;   /* parts, by this call */
+    uint64_t open;     /* parts queued and not done yet */
+    uint64_t dead;     /* parts given up: see jobs */
+    uint64_t projects; /* that search with another model still */
+};
+
+/* ---- chats ---- */
+
+/* store.chat_save: idempotent by `question`. A chat is made by its first turn. EDDA_E_NOT_FOUND:
+ * `chat` is another project's. */
+struct edda_store_turn {
+    struct edda_uuid chat;      /* UUIDv7, made by the gateway for a new chat */
+    struct edda_uuid question;  /* UUIDv7 of the user's message */
+    struct edda_uuid answer;    /* and of the model's */
+    struct edda_text query;
+    struct edda_text system_prompt; /* or absent */
+    int64_t asked_wall_ms;
+    struct edda_text text;  /* of the answer; may be cut short when there is an error */
+    struct edda_text error; /* why the answer broke off; absent: it did not */
+};
+
+/* store.chat_get. EDDA_E_NOT_FOUND: no such chat in this project. */
+struct edda_store_chat_select {
+    struct edda_text id; /* uuid text */
+    uint32_t from;       /* first message wanted, from 0 */
+    bool latest;         /* instead: the last messages, as many as fit history_bytes; at least one */
+    uint32_t history_bytes;
+};
+
+struct edda_store_message {
+    struct edda_uuid uuid;
+    struct edda_text content;
+    struct edda_text sent_by; /* "user" or "model" */
+    int64_t sent_wall_ms;
+    struct edda_text system_prompt; /* of the user's message, or absent */
+    struct edda_text error;         /* of the model's, or absent */
+};
+
+struct edda_store_messages {
+    struct edda_store_message *items; /* oldest first */
+    size_t count;
+};
+
+/* One page: at most 512 KiB of text. */
+struct edda_store_chat {
+    struct edda_uuid uuid;
+    int64_t created_wall_ms;
+    struct edda_store_messages messages;
+    uint32_t next; /* `from` of the page after */
+    bool more;
+};
+
+struct edda_store_chat_row {
+    struct edda_uuid uuid;
+    int64_t created_wall_ms;
+    struct edda_text title; /* the first question, at most 255 code points */
+    uint64_t messages;
+    int64_t last_wall_ms; /* when its last message was sent */
+};
+
+struct edda_store_chat_rows {
+    struct edda_store_chat_row *items;
+    size_t count;
+};
+
+struct edda_store_chats {
+    struct edda_store_chat_rows chats;
+    uint64_t count; /* of all pages */
 };
 
 #endif

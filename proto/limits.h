@@ -8,7 +8,7 @@
 /* Messages. */
 #define EDDA_MAX_FRAMES           10 /* F0 + envelope + 8 bodies */
 #define EDDA_MAX_BODIES           8
-#define EDDA_MAX_FRAME_BYTES      (1024u * 1024u) /* one frame */
+#define EDDA_MAX_FRAME_BYTES      (3072u * 1024u) /* one frame: 512 vectors of 1,536 floats */
 #define EDDA_MAX_MESSAGE_BYTES    (4u * 1024u * 1024u)
 #define EDDA_MAX_ENVELOPE_BYTES   4096u
 #define EDDA_MAX_DEPTH            8 /* nesting of one msgpack value */
@@ -62,7 +62,14 @@
 #define EDDA_MAX_FILTER_VALUES    256
 #define EDDA_MAX_QUERY_BYTES      16384
 #define EDDA_MAX_SEARCH_LIMIT     50
+#define EDDA_MAX_CANDIDATES       200 /* hits a chat may ask the store for */
 #define EDDA_MAX_CHUNKS_PER_PART  1024
 #define EDDA_MAX_DIMENSION        4096
+
+/* Chats. */
+#define EDDA_MAX_ANSWER_BYTES  (256u * 1024u) /* text of one answer; the rest is cut, and said so */
+#define EDDA_MAX_PROMPT_BYTES  (32u * 1024u)  /* a client's system_prompt */
+#define EDDA_MAX_HISTORY       200            /* messages of a chat given to a model */
+#define EDDA_MAX_HISTORY_BYTES (64u * 1024u)
 
 #endif

@@ -13,15 +13,15 @@
 
 /* A wide window is granted in pieces; what is left over is told by the tick. */
 static uint64_t measure_step(const struct edda_actor *self) {
-    return self->window >= 16 ? self->window / 4 : 1;
+    return self->wanted >= 16 ? self->wanted / 4 : 1;
 }
 
 static bool may_grant(const struct edda_actor *self) {
-    return !self->paused && !self->draining;
+    return !self->draining;
 }
 
 static uint64_t measure_room(const struct edda_actor_link *link) {
-    uint32_t window = link->actor->window;
+    uint32_t window = link->actor->wanted;
     return link->orphans < window ? window - link->orphans : 0;
 }
 
@@ -366,6 +366,7 @@ edda_actor_t *edda_actor_new(const struct edda_actor_options *options) {
     self->operations = options->operations;
     self->operation_count = options->operation_count;
     self->window = options->window;
+    self->wanted = options->window;
     self->stage = options->stage;
     self->offered = (struct edda_hello_service){
         .name = copy_text(self->service, options->service),
@@ -419,8 +420,15 @@ void edda_actor_destroy(edda_actor_t **self_p) {
     *self_p = NULL;
 }
 
-void edda_actor_pause(edda_actor_t *self, bool paused) {
-    self->paused = paused;
+void edda_actor_set_window(edda_actor_t *self, uint32_t window) {
+    EDDA_ASSERT(window <= self->window);
+    if (window == self->wanted) {
+        return;
+    }
+    self->wanted = window;
+    for (size_t i = 0; i < self->link_count; i++) {
+        self->links[i].owed = true;
+    }
     tell_all(self, 1);
 }
 

@@ -43,8 +43,11 @@ edda_actor_t *edda_actor_new(const struct edda_actor_options *options);
  * actor when it drains. */
 void edda_actor_destroy(edda_actor_t **self_p);
 
-/* Stops (true) or resumes (false) granting credit: how a provider's limit becomes back-pressure. */
-void edda_actor_pause(edda_actor_t *self, bool paused);
+/* How many steps are wanted at once from now on, per broker: 0..options.window. This is how a
+ * provider's limit becomes back-pressure. Grants already made stay; as they are used up no new ones
+ * follow until fewer than this are open. With 1, brokers send interactive steps only (their last
+ * slot is kept for those): the stage can refuse them at once, and bulk waits where it is. */
+void edda_actor_set_window(edda_actor_t *self, uint32_t window);
 
 size_t edda_actor_running(const edda_actor_t *self);
 size_t edda_actor_brokers_live(const edda_actor_t *self);

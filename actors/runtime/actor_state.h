@@ -77,7 +77,7 @@ struct edda_actor {
     struct edda_timer tick;
     struct edda_timer grant; /* fires once at the end of a turn in which jobs finished */
     struct edda_timer limit; /* just before the drain is cut */
-    bool paused;
+    uint32_t wanted; /* the window as it is set now, at most window */
     bool draining;
     bool left;
     size_t running;

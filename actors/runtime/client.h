@@ -54,6 +54,7 @@ struct edda_reply {
 typedef void (*edda_reply_fn)(void *context, const struct edda_reply *reply);
 typedef void (*edda_part_fn)(void *context, uint32_t sequence, uint16_t type,
                              struct edda_bytes body);
+typedef void (*edda_progress_fn)(void *context, unsigned step); /* index in the request's steps */
 
 struct edda_request {
     const struct edda_step *steps; /* copied */
@@ -71,7 +72,7 @@ struct edda_request {
     int broker;               /* index of the one to use, or -1 for any */
     edda_reply_fn on_reply;   /* exactly once per call, never from within edda_client_call */
     edda_part_fn on_part;     /* may be NULL */
-    edda_task_fn on_progress; /* may be NULL */
+    edda_progress_fn on_progress; /* may be NULL */
     void *context;
 };
 

@@ -337,7 +337,7 @@ static void on_message(void *owner, struct edda_link *link, struct edda_wire *wi
         break;
     case EDDA_PROGRESS:
         if (call->on_progress) {
-            call->on_progress(call->context);
+            call->on_progress(call->context, wire->message.envelope.step);
         }
         break;
     default:

@@ -39,7 +39,7 @@ struct edda_call {
     uint64_t granted_bytes;
     edda_reply_fn on_reply;
     edda_part_fn on_part;
-    edda_task_fn on_progress;
+    edda_progress_fn on_progress;
     void *context;
     struct edda_message message; /* REQ; texts point into texts */
     zmq_msg_t bodies[EDDA_MAX_BODIES];

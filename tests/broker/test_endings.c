@@ -193,15 +193,15 @@ static void the_credit_of_a_new_session_starts_anew(void **state) {
 static void a_part_for_a_client_that_is_away_breaks_the_stream(void **state) {
     (void)state;
     struct rig *rig = rig_new();
-    uint32_t worker = rig_worker(rig, "llm", 4);
+    uint32_t worker = rig_worker(rig, "talk", 4);
     uint32_t client = rig_client(rig, "gateway");
-    struct edda_uuid id = rig_req(rig, client, "llm.answer");
+    struct edda_uuid id = rig_req(rig, client, "talk.answer");
     rig_credit(rig, client, &id, 8, LARGE);
     rig_lose(rig, client, EDDA_EVENT_UNREACHABLE);
     rig_part(rig, worker, &id, 1, 0);
     assert_non_null(rig_sent(rig, worker, EDDA_CANCEL));
     uint32_t again = come_back(rig, client);
-    const struct rig_request resend = {.route = "llm.answer", .ttl_ms = 4000, .id = id};
+    const struct rig_request resend = {.route = "talk.answer", .ttl_ms = 4000, .id = id};
     (void)rig_req_with(rig, again, &resend);
     assert_int_equal(rig_fail_code(rig, again, &id), EDDA_E_STREAM_BROKEN);
     rig_free(&rig);

@@ -71,7 +71,7 @@ static void an_output_of_another_type_ends_the_request(void **state) {
 /* A streaming request that runs on a worker, with credit for count parts. */
 static struct edda_uuid begin_stream(struct rig *rig, uint32_t client, uint64_t count) {
     const struct rig_request request = {
-        .route = "llm.answer", .ttl_ms = 60000, .retries = 2, .flags = EDDA_FLAG_STREAMING};
+        .route = "talk.answer", .ttl_ms = 60000, .retries = 2, .flags = EDDA_FLAG_STREAMING};
     struct edda_uuid id = rig_req_with(rig, client, &request);
     rig_credit(rig, client, &id, count, LARGE);
     return id;
@@ -80,7 +80,7 @@ static struct edda_uuid begin_stream(struct rig *rig, uint32_t client, uint64_t 
 static void a_part_is_forwarded_in_order(void **state) {
     (void)state;
     struct rig *rig = rig_new();
-    uint32_t worker = rig_worker(rig, "llm", 2);
+    uint32_t worker = rig_worker(rig, "talk", 2);
     uint32_t client = rig_client(rig, "gateway");
     struct edda_uuid id = begin_stream(rig, client, 8);
     for (uint32_t i = 0; i < 3; i++) {
@@ -98,7 +98,7 @@ static void a_part_is_forwarded_in_order(void **state) {
 static void a_gap_in_the_parts_breaks_the_stream(void **state) {
     (void)state;
     struct rig *rig = rig_new();
-    uint32_t worker = rig_worker(rig, "llm", 2);
+    uint32_t worker = rig_worker(rig, "talk", 2);
     uint32_t client = rig_client(rig, "gateway");
     struct edda_uuid id = begin_stream(rig, client, 8);
     rig_part(rig, worker, &id, 1, 0);
@@ -111,7 +111,7 @@ static void a_gap_in_the_parts_breaks_the_stream(void **state) {
 static void a_repeated_part_is_dropped(void **state) {
     (void)state;
     struct rig *rig = rig_new();
-    uint32_t worker = rig_worker(rig, "llm", 2);
+    uint32_t worker = rig_worker(rig, "talk", 2);
     uint32_t client = rig_client(rig, "gateway");
     struct edda_uuid id = begin_stream(rig, client, 8);
     rig_part(rig, worker, &id, 1, 0);
@@ -126,7 +126,7 @@ static void a_repeated_part_is_dropped(void **state) {
 static void a_part_without_stream_credit_resets_its_worker(void **state) {
     (void)state;
     struct rig *rig = rig_new();
-    uint32_t worker = rig_worker(rig, "llm", 2);
+    uint32_t worker = rig_worker(rig, "talk", 2);
     uint32_t client = rig_client(rig, "gateway");
     struct edda_uuid id = begin_stream(rig, client, 1);
     rig_part(rig, worker, &id, 1, 0);
@@ -139,7 +139,7 @@ static void a_part_without_stream_credit_resets_its_worker(void **state) {
 static void stream_credit_is_relayed_to_the_worker(void **state) {
     (void)state;
     struct rig *rig = rig_new();
-    uint32_t worker = rig_worker(rig, "llm", 2);
+    uint32_t worker = rig_worker(rig, "talk", 2);
     uint32_t client = rig_client(rig, "gateway");
     struct edda_uuid id = begin_stream(rig, client, 2);
     const struct edda_action *credit = rig_sent(rig, worker, EDDA_CREDIT);
@@ -149,7 +149,7 @@ static void stream_credit_is_relayed_to_the_worker(void **state) {
     rig_credit(rig, client, &id, 2, LARGE);
     assert_null(rig_sent(rig, worker, EDDA_CREDIT)); /* nothing new */
     /* The next worker of a retried step is told, too. */
-    uint32_t other = rig_worker(rig, "llm", 2);
+    uint32_t other = rig_worker(rig, "talk", 2);
     rig_lose(rig, worker, EDDA_EVENT_UNREACHABLE);
     assert_int_equal(rig_work_for(rig, &id), other);
     credit = rig_sent(rig, other, EDDA_CREDIT);
@@ -396,8 +396,8 @@ static void a_second_death_ends_the_request(void **state) {
 static void a_request_that_delivered_is_never_retried(void **state) {
     (void)state;
     struct rig *rig = rig_new();
-    uint32_t worker = rig_worker(rig, "llm", 4);
-    (void)rig_worker_without_credit(rig, "llm", 4);
+    uint32_t worker = rig_worker(rig, "talk", 4);
+    (void)rig_worker_without_credit(rig, "talk", 4);
     uint32_t client = rig_client(rig, "gateway");
     struct edda_uuid failing = begin_stream(rig, client, 8);
     struct edda_uuid dying = begin_stream(rig, client, 8);

@@ -1,7 +1,7 @@
 /* tests/broker/world_client.c: clients: they ask, repeat, cancel, vanish and come back. */
 #include "tests/broker/world_state.h"
 
-static const char *const service_names[SERVICES] = {"embed", "store", "rerank", "llm", "own"};
+static const char *const service_names[SERVICES] = {"embed", "store", "rerank", "talk", "own"};
 static const struct {
     const char *route;
     size_t first; /* index of the first service */
@@ -11,8 +11,8 @@ static const struct {
     {"embed -> store.search -> rerank?(100)", 0},
     {"store.ping", 1},
     {"store.words -> rerank?", 1},
-    {"llm.answer", 3},
-    {"own.a -> own.b -> llm.answer", 4},
+    {"talk.answer", 3},
+    {"own.a -> own.b -> talk.answer", 4},
     {"own.a -> nobody.does?", 4},
     {"nobody.does", SERVICES},
 };

@@ -3,7 +3,7 @@
 #include "tests/broker/world_state.h"
 
 static const char *const offers[] = {"embed", "store", "embed,store", "rerank",
-                                     "llm",   "own",   "own,llm"};
+                                     "talk",   "own",   "own,talk"};
 #define COUNT(array) (sizeof(array) / sizeof(array[0]))
 
 static void take_work(struct world *self, struct worker *worker,
@@ -25,7 +25,7 @@ static void take_work(struct world *self, struct worker *worker,
         .step = envelope->step,
         .attempt = envelope->attempt,
         .output = op ? op->output : EDDA_BODY_EMPTY,
-        .streams = edda_text_is(envelope->op, "llm.answer"),
+        .streams = edda_text_is(envelope->op, "talk.answer"),
     };
 }
 

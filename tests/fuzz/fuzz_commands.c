@@ -15,10 +15,10 @@
 #define IDS         5
 #define MOST_EVENTS 512
 
-static const char *const ops[] = {"embed", "store.search", "rerank",        "llm.answer",
+static const char *const ops[] = {"embed", "store.search", "rerank",        "talk.answer",
                                   "own.a", "store.ping",   "broker.status", "nobody.does"};
 static const char *const roles[] = {"gateway", "pump", "worker", "king"};
-static const char *const offers[] = {"embed", "store,rerank", "llm,own", "embed,embed,store", ""};
+static const char *const offers[] = {"embed", "store,rerank", "talk,own", "embed,embed,store", ""};
 static const uint16_t types[] = {
     EDDA_BODY_NONE, EDDA_BODY_EMBED_ARGUMENTS,  EDDA_BODY_EMBEDDINGS, EDDA_BODY_STORE_SEARCH,
     EDDA_BODY_HITS, EDDA_BODY_RERANK_ARGUMENTS, EDDA_BODY_EMPTY,      EDDA_BODY_CREDIT};

@@ -231,7 +231,7 @@ static void a_message_with_eleven_frames_is_refused(void **state) {
     edda_buffer_done(&built.envelope);
 }
 
-static void a_frame_of_one_mebibyte_is_read_and_one_byte_more_is_not(void **state) {
+static void a_frame_of_the_maximum_is_read_and_one_byte_more_is_not(void **state) {
     (void)state;
     struct edda_message message = minimal(EDDA_DONE);
     struct edda_message decoded;
@@ -249,7 +249,7 @@ static void a_message_of_four_mebibytes_is_read_and_one_byte_more_is_not(void **
     struct edda_message message = minimal(EDDA_REQ);
     struct built built;
     struct edda_message decoded;
-    add_bodies(&message, 4, EDDA_BODY_CHUNKS, EDDA_MAX_FRAME_BYTES);
+    add_bodies(&message, 4, EDDA_BODY_CHUNKS, EDDA_MAX_MESSAGE_BYTES / 4);
     build(&message, &built);
     size_t over = EDDA_FRAME_BYTES + built.envelope.size;
     edda_buffer_done(&built.envelope);
@@ -298,7 +298,7 @@ int main(void) {
         cmocka_unit_test(more_or_fewer_bodies_than_announced_are_malformed),
         cmocka_unit_test(a_message_of_one_frame_is_malformed),
         cmocka_unit_test(a_message_with_eleven_frames_is_refused),
-        cmocka_unit_test(a_frame_of_one_mebibyte_is_read_and_one_byte_more_is_not),
+        cmocka_unit_test(a_frame_of_the_maximum_is_read_and_one_byte_more_is_not),
         cmocka_unit_test(a_message_of_four_mebibytes_is_read_and_one_byte_more_is_not),
         cmocka_unit_test(another_major_is_told_before_anything_else),
         cmocka_unit_test(a_body_that_is_not_there_has_type_zero),

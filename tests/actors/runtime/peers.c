@@ -31,9 +31,10 @@ void answer_part(void *context, uint32_t sequence, uint16_t type, struct edda_by
     answer->parts++;
 }
 
-void answer_progress(void *context) {
+void answer_progress(void *context, unsigned step) {
     struct answer *answer = context;
     answer->progress++;
+    answer->progress_step = step;
 }
 
 static bool is_answered(void *context) {

@@ -22,12 +22,13 @@ struct answer {
     uint32_t parts;
     uint32_t next_part;
     int progress;
+    unsigned progress_step; /* of the last one */
     int64_t at_ms;
 };
 
 void answer_reply(void *context, const struct edda_reply *reply);
 void answer_part(void *context, uint32_t sequence, uint16_t type, struct edda_bytes body);
-void answer_progress(void *context);
+void answer_progress(void *context, unsigned step);
 
 /* Runs the loop until the answer has its reply. */
 void expect_answer(edda_loop_t *loop, struct answer *answer, int error);

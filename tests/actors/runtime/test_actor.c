@@ -166,11 +166,11 @@ static void a_broker_that_drains_is_still_granted(void **state) {
     assert_int_equal(edda_actor_brokers_live(actor), 0);
 }
 
-static void a_paused_actor_grants_nothing_until_it_resumes(void **state) {
+static void an_actor_with_a_window_of_zero_grants_nothing_until_it_has_one_again(void **state) {
     (void)state;
     int wanted = 2;
     start_live(1, 2);
-    edda_actor_pause(actor, true);
+    edda_actor_set_window(actor, 0);
     give(fakes[0], "test.keep");
     give(fakes[0], "test.keep");
     assert_true(fake_loop_until(loop, has_jobs, &wanted, 2000));
@@ -181,8 +181,29 @@ static void a_paused_actor_grants_nothing_until_it_resumes(void **state) {
     (void)fake_broker_expect(fakes[0], FAKE_BACK, EDDA_DONE);
     fake_broker_expect_nothing(fakes[0], FAKE_BACK, 60, false);
     assert_int_equal(fake_broker_granted(fakes[0]), 2);
-    edda_actor_pause(actor, false);
+    edda_actor_set_window(actor, 2);
     fake_broker_expect_granted(fakes[0], 4);
+}
+
+static void a_narrower_window_keeps_what_was_granted_and_grants_less(void **state) {
+    (void)state;
+    int wanted = 3;
+    start_live(1, 4);
+    edda_actor_set_window(actor, 1);
+    assert_int_equal(fake_broker_granted(fakes[0]), 4);
+    for (int i = 0; i < 3; i++) {
+        give(fakes[0], "test.keep");
+    }
+    assert_true(fake_loop_until(loop, has_jobs, &wanted, 2000));
+    for (int i = 0; i < 3; i++) {
+        edda_job_finish(&jobs[i], EDDA_BODY_EMPTY, &empty);
+    }
+    fake_loop_for(loop, 120);
+    assert_int_equal(fake_broker_granted(fakes[0]), 4); /* three done and one more may come */
+    give(fakes[0], "test.now");
+    fake_broker_expect_granted(fakes[0], 5);
+    edda_actor_set_window(actor, 4);
+    fake_broker_expect_granted(fakes[0], 8);
 }
 
 static void each_broker_has_its_own_window(void **state) {
@@ -306,7 +327,8 @@ int main(void) {
         TEST(many_jobs_that_end_in_one_turn_are_granted_together),
         TEST(a_wide_window_is_granted_in_pieces_and_the_rest_by_the_tick),
         TEST(a_broker_that_drains_is_still_granted),
-        TEST(a_paused_actor_grants_nothing_until_it_resumes),
+        TEST(an_actor_with_a_window_of_zero_grants_nothing_until_it_has_one_again),
+        TEST(a_narrower_window_keeps_what_was_granted_and_grants_less),
         TEST(each_broker_has_its_own_window),
         TEST(jobs_of_a_lost_session_hold_their_slots_until_they_end),
         TEST(pings_repeat_the_totals),
