@@ -2,6 +2,8 @@
 #include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "actors/runtime/log.h"
@@ -163,6 +165,14 @@ static int refuse_unknown(const char *name) {
     return EDDA_EXIT_USAGE;
 }
 
+/* A core would hold the keys, in libraries' memory too. The second is for handlers that are given
+ * cores through a pipe, which no limit holds back. */
+static void leave_no_core(void) {
+    struct rlimit none = {0, 0};
+    (void)setrlimit(RLIMIT_CORE, &none);
+    (void)prctl(PR_SET_DUMPABLE, 0);
+}
+
 static int run_with_options(const struct edda_command *command, struct edda_options *options) {
     if (options->word_count < command->minimum_words)
         return edda_command_misused(command, "something is missing");
@@ -179,6 +189,8 @@ static int run_with_options(const struct edda_command *command, struct edda_opti
                                                                  : EDDA_LOG_INFO;
     edda_log_setup(chosen,
                    strcmp(edda_config_text(options->config, EDDA_CONFIG_LOG_FORMAT), "json") == 0);
+    if (edda_config_has_secret(options->config))
+        leave_no_core();
     return command->run(command, options);
 }
 

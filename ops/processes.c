@@ -49,7 +49,7 @@ static void pass_settings(const struct processes *self, const struct process *pr
         const struct edda_setting_info *info = edda_setting_info((enum edda_setting)i);
         if (!options->given[i])
             continue;
-        if (info->kind == EDDA_SETTING_TEXT) {
+        if (info->kind == EDDA_SETTING_TEXT || info->kind == EDDA_SETTING_SECRET) {
             setenv(info->variable, edda_config_text(options->config, (enum edda_setting)i), 1);
         } else {
             char number[32];

@@ -26,8 +26,9 @@ struct closed_set {
 static const struct closed_set closed_sets[] = {
     {EDDA_CONFIG_LOG_LEVEL, "debug,info,warning,error"},
     {EDDA_CONFIG_LOG_FORMAT, "text,json"},
-    {EDDA_CONFIG_EMBEDDING_PROVIDER, "builtin"},
-    {EDDA_CONFIG_RERANKING_PROVIDER, "builtin"},
+    {EDDA_CONFIG_EMBEDDING_PROVIDER, "builtin,openai,voyage,cohere,jina,gemini,tei,ollama,local"},
+    {EDDA_CONFIG_RERANKING_PROVIDER, "builtin,cohere,jina,vllm,voyage,tei,local"},
+    {EDDA_CONFIG_LLM_PROVIDER, "builtin,openai,anthropic,gemini,groq,local"},
 };
 
 struct edda_config {
@@ -35,6 +36,10 @@ struct edda_config {
     int64_t numbers[EDDA_CONFIG_COUNT];
     char message[MESSAGE_BYTES];
 };
+
+static bool is_text(enum edda_setting setting) {
+    return infos[setting].kind == EDDA_SETTING_TEXT || infos[setting].kind == EDDA_SETTING_SECRET;
+}
 
 const struct edda_setting_info *edda_setting_info(enum edda_setting setting) {
     EDDA_ASSERT((unsigned)setting < EDDA_CONFIG_COUNT);
@@ -117,18 +122,25 @@ static int check_number(struct edda_config *self, enum edda_setting setting, con
     return EDDA_E_INVALID;
 }
 
+/* Secrets do not stay behind in freed memory. */
+static void forget(char *text) {
+    explicit_bzero(text, strlen(text));
+    free(text);
+}
+
 static int set_value(struct edda_config *self, enum edda_setting setting, const char *source,
                      const char *value) {
     int64_t number = 0;
-    int error = infos[setting].kind == EDDA_SETTING_TEXT
-                    ? check_text(self, setting, source, value)
-                    : check_number(self, setting, source, value, &number);
+    int error = is_text(setting) ? check_text(self, setting, source, value)
+                                 : check_number(self, setting, source, value, &number);
     if (error) {
         return error;
     }
     char *copy = strdup(value);
     EDDA_ASSERT(copy);
-    free(self->texts[setting]);
+    if (self->texts[setting]) {
+        forget(self->texts[setting]);
+    }
     self->texts[setting] = copy;
     self->numbers[setting] = number;
     return 0;
@@ -150,7 +162,7 @@ void edda_config_destroy(edda_config_t **self_p) {
         return;
     }
     for (size_t i = 0; i < EDDA_CONFIG_COUNT; i++) {
-        free(self->texts[i]);
+        forget(self->texts[i]);
     }
     free(self);
     *self_p = NULL;
@@ -168,7 +180,7 @@ static const char *find_nearest(const char *name, bool flags) {
 /* The value is the file's content without its last line break. */
 static int set_from_file(struct edda_config *self, enum edda_setting setting, const char *source,
                          const char *path) {
-    size_t room = (size_t)(infos[setting].kind == EDDA_SETTING_TEXT ? infos[setting].maximum : 32);
+    size_t room = (size_t)(is_text(setting) ? infos[setting].maximum : 32);
     char *value = calloc(1, room + 3);
     EDDA_ASSERT(value);
     FILE *file = fopen(path, "re");
@@ -218,7 +230,10 @@ static int read_setting(struct edda_config *self, char *const *environment,
     if (path) {
         return set_from_file(self, setting, file_name, path);
     }
-    return value ? set_value(self, setting, infos[setting].variable, value) : 0;
+    if (!value || (*value == '\0' && infos[setting].minimum > 0)) {
+        return 0;
+    }
+    return set_value(self, setting, infos[setting].variable, value);
 }
 
 static bool is_known_variable(const char *name) {
@@ -279,8 +294,16 @@ int edda_config_flag(edda_config_t *self, const char *flag, const char *value,
 }
 
 const char *edda_config_text(const edda_config_t *self, enum edda_setting setting) {
-    EDDA_ASSERT(infos[setting].kind == EDDA_SETTING_TEXT);
+    EDDA_ASSERT(is_text(setting));
     return self->texts[setting];
+}
+
+bool edda_config_has_secret(const edda_config_t *self) {
+    bool some = false;
+    for (size_t i = 0; i < EDDA_CONFIG_COUNT; i++) {
+        some = some || (infos[i].kind == EDDA_SETTING_SECRET && self->texts[i][0] != '\0');
+    }
+    return some;
 }
 
 int64_t edda_config_number(const edda_config_t *self, enum edda_setting setting) {

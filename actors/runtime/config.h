@@ -1,15 +1,21 @@
 /* actors/runtime/config.h: every setting: one table, a flag and an environment variable each.
  *
  * Order: default, then environment, then flags. Unknown settings are an error that names the
- * nearest known one. A NAME_FILE variable reads the value from a file (secrets). The table:
- * config.def. */
+ * nearest known one. A NAME_FILE variable reads the value from a file (secrets). A variable that is
+ * set to nothing, for a setting that cannot be nothing, counts as not set. The table: config.def.
+ */
 #ifndef EDDA_RUNTIME_CONFIG_H
 #define EDDA_RUNTIME_CONFIG_H
 
 #include "proto/error.h"
 #include "proto/types.h"
 
-enum edda_setting_kind { EDDA_SETTING_TEXT, EDDA_SETTING_NUMBER, EDDA_SETTING_SWITCH };
+enum edda_setting_kind {
+    EDDA_SETTING_TEXT,
+    EDDA_SETTING_SECRET, /* a text */
+    EDDA_SETTING_NUMBER,
+    EDDA_SETTING_SWITCH,
+};
 
 #define EDDA_SETTING(name, kind, flag, variable, fallback, minimum, maximum, help)                 \
     EDDA_CONFIG_##name,
@@ -49,6 +55,9 @@ int edda_config_flag(edda_config_t *self, const char *flag, const char *value,
 const char *edda_config_text(const edda_config_t *self, enum edda_setting setting);
 int64_t edda_config_number(const edda_config_t *self, enum edda_setting setting);
 bool edda_config_switch(const edda_config_t *self, enum edda_setting setting);
+
+/* Whether a SECRET has a value: then the process must leave no core. */
+bool edda_config_has_secret(const edda_config_t *self);
 
 /* The setting's row of config.def; static. */
 const struct edda_setting_info *edda_setting_info(enum edda_setting setting);

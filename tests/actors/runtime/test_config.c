@@ -51,6 +51,33 @@ static void variables_of_others_are_not_looked_at(void **state) {
     assert_int_equal(read_environment("EMBEDDING_PROVIDER=builtin", "HOME"), 0);
 }
 
+static void an_empty_variable_counts_as_not_set_where_nothing_is_no_value(void **state) {
+    (void)state;
+    assert_int_equal(read_environment("LLM_PROVIDER=", "VOYAGE_API_KEY="), 0);
+    assert_string_equal(edda_config_text(config, EDDA_CONFIG_LLM_PROVIDER), "builtin");
+    assert_string_equal(edda_config_text(config, EDDA_CONFIG_VOYAGE_API_KEY), "");
+}
+
+static void a_provider_nobody_knows_is_refused_with_those_there_are(void **state) {
+    (void)state;
+    assert_int_equal(read_environment("LLM_PROVIDER=openapi", NULL), EDDA_E_INVALID);
+    assert_string_equal(message, "LLM_PROVIDER must be one of "
+                                 "builtin,openai,anthropic,gemini,groq,local");
+}
+
+static void a_secret_is_known_to_be_there_and_never_named_in_a_message(void **state) {
+    (void)state;
+    char key[600];
+    assert_false(edda_config_has_secret(config));
+    assert_int_equal(read_environment("OPENAI_API_KEY=sk-hush", NULL), 0);
+    assert_true(edda_config_has_secret(config));
+    assert_string_equal(edda_config_text(config, EDDA_CONFIG_OPENAI_API_KEY), "sk-hush");
+    memset(key, 'k', sizeof key - 1);
+    key[sizeof key - 1] = '\0';
+    assert_int_equal(edda_config_flag(config, "--openai-api-key", key, &message), EDDA_E_INVALID);
+    assert_null(strstr(message, "kkk"));
+}
+
 static void an_unknown_variable_names_the_nearest(void **state) {
     (void)state;
     assert_int_equal(read_environment("EDDA_DTA=/a", NULL), EDDA_E_INVALID);
@@ -133,6 +160,12 @@ int main(void) {
         cmocka_unit_test_setup_teardown(flags_win_over_environment_and_that_over_defaults, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(variables_of_others_are_not_looked_at, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            an_empty_variable_counts_as_not_set_where_nothing_is_no_value, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_provider_nobody_knows_is_refused_with_those_there_are,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_secret_is_known_to_be_there_and_never_named_in_a_message,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_unknown_variable_names_the_nearest, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_unknown_flag_names_the_nearest, set_up, tear_down),
         cmocka_unit_test_setup_teardown(numbers_outside_their_range_are_refused, set_up, tear_down),

@@ -1,0 +1,103 @@
+/* actors/provider/service.h: one provider as a service: calls in line, limited, tried again.
+ *
+ *   call -> waiting (queries before bulk) -> running -> on_done, once
+ *             ^                                |
+ *             +-- a failure that may pass, tries and time left: after a back-off, or Retry-After
+ *
+ * While the breaker is open or the provider asked to be left alone, queries fail at once with
+ * EDDA_E_UNAVAILABLE and how long; bulk waits until its deadline. A call is never tried again after
+ * its first on_data. The stage is told by on_change when edda_service_window changes and narrows or
+ * widens its actor's window.
+ *
+ * What a response means (edda_service_judge): 2xx good; 413 EDDA_E_LIMIT, blame job; 400, 404 of a
+ * path we did not make, 415, 422: EDDA_E_FAILED, blame job; 401, 403, 404 (a model that is not
+ * there): EDDA_E_UNAVAILABLE, blame outside: a person must look; 408, 409, 425, 429, 5xx, 529:
+ * EDDA_E_UNAVAILABLE, blame outside, tried again. Texts are "NAME: STATUS the provider's own words",
+ * cut, without control characters, and with everything that looks like a key taken out.
+ *
+ * Threads: the loop's. Limits: EDDA_SERVICE_WAITING calls in line. */
+#ifndef EDDA_ACTORS_PROVIDER_SERVICE_H
+#define EDDA_ACTORS_PROVIDER_SERVICE_H
+
+#include "actors/provider/limit.h"
+#include "actors/provider/outbound.h"
+#include "proto/envelope.h"
+
+#define EDDA_SERVICE_WAITING 4096
+#define EDDA_SERVICE_TRIES   4
+
+typedef struct edda_provider edda_provider_t;
+typedef struct edda_provider_call edda_provider_call_t;
+
+struct edda_provider_options {
+    edda_loop_t *loop;
+    edda_outbound_t *outbound; /* borrowed */
+    const char *name;          /* "openai": in texts, logs and metrics; copied */
+    uint32_t concurrency;
+    uint32_t per_minute;
+    edda_task_fn on_change; /* may be NULL; not from within a function of this header */
+    void *context;
+};
+
+struct edda_provider_reply {
+    int error; /* 0: 2xx and whole. Else as above, or the transfer's */
+    enum edda_blame blame;
+    uint32_t retry_after_ms;
+    char text[EDDA_MAX_ERROR_TEXT + 1]; /* of an error */
+    int status;
+    struct edda_bytes body; /* of a success without on_data; borrowed for the call */
+    bool began;             /* on_data was called */
+};
+
+struct edda_provider_request {
+    const char *method;
+    const char *url;
+    const char *const *headers; /* copied */
+    struct edda_bytes body;     /* borrowed until on_done or cancel */
+    size_t response_maximum;
+    int64_t deadline_ms;
+    bool bulk;
+    unsigned tries; /* 1..EDDA_SERVICE_TRIES in all; 0: EDDA_SERVICE_TRIES */
+    void (*on_data)(void *context, struct edda_bytes data);
+    /* NULL, or: looks at a success's body before it counts as one. Not 0: the provider spoke
+     * nonsense; counted as its failure, tried again, at last given with this code. */
+    int (*check)(void *context, struct edda_bytes body);
+    void (*on_done)(void *context, const struct edda_provider_reply *reply);
+    void *context;
+};
+
+edda_provider_t *edda_provider_new(const struct edda_provider_options *options);
+
+/* Open calls are cancelled: no callbacks. */
+void edda_provider_destroy(edda_provider_t **self_p);
+
+/* EDDA_E_UNAVAILABLE (a query while closed; *ret_wait_ms says how long), EDDA_E_BUSY (too many
+ * wait), EDDA_E_INVALID, EDDA_E_MEMORY: on_done will not come. */
+int edda_provider_send(edda_provider_t *self, const struct edda_provider_request *request,
+                       edda_provider_call_t **ret_call, int64_t *ret_wait_ms) EDDA_MUST_CHECK;
+
+/* Nulls the pointer; on_done will not come. Also from within on_data. */
+void edda_provider_cancel(edda_provider_call_t **call_p);
+
+/* As edda_transfer_pause; remembered when the call does not run. */
+void edda_provider_pause(edda_provider_call_t *call, bool paused);
+
+/* After on_data saw nonsense, an error event, or an end without its mark: how the stream really
+ * ended. Called from within on_done for a reply without error, so that the breaker learns of it. */
+void edda_provider_blame(edda_provider_t *self);
+
+/* How many calls at once make sense now; 0 while closed, then *ret_wait_ms (may be NULL) says how
+ * long. */
+uint32_t edda_provider_window(const edda_provider_t *self, int64_t *ret_wait_ms);
+
+/* Pure: what a response that came means. body: the provider's words. */
+void edda_service_judge(const char *name, int status, struct edda_bytes body,
+                        struct edda_provider_reply *ret_reply, enum edda_outcome *ret_outcome,
+                        bool *ret_again);
+
+/* Pure: copies text to out (NUL-terminated), cut at a character, control characters as blanks, and
+ * every word that looks like a key (sk-, Bearer, pa-, AIza, gsk_, jina_, or 20 and more letters and
+ * digits mixed) as "***". Returns the size. */
+size_t edda_redact(struct edda_text text, char *out, size_t room);
+
+#endif
