@@ -18,12 +18,12 @@
 #include "proto/error.h"
 #include "proto/types.h"
 
-#define EDDA_LIMIT_FAILURES    5     /* in a row: the breaker opens */
-#define EDDA_LIMIT_OPEN_MIN_MS 1000
-#define EDDA_LIMIT_OPEN_MAX_MS 30000
-#define EDDA_LIMIT_RETRY_MIN_MS 250   /* back-off of one call: uniform in 0..min(max, min * 2^n) */
+#define EDDA_LIMIT_FAILURES     5 /* in a row: the breaker opens */
+#define EDDA_LIMIT_OPEN_MIN_MS  1000
+#define EDDA_LIMIT_OPEN_MAX_MS  30000
+#define EDDA_LIMIT_RETRY_MIN_MS 250 /* back-off of one call: uniform in 0..min(max, min * 2^n) */
 #define EDDA_LIMIT_RETRY_MAX_MS 20000
-#define EDDA_LIMIT_HOLD_MAX_MS 300000 /* of a Retry-After; a longer one is cut to this */
+#define EDDA_LIMIT_HOLD_MAX_MS  300000 /* of a Retry-After; a longer one is cut to this */
 
 enum edda_limit_state { EDDA_LIMIT_CLOSED, EDDA_LIMIT_OPEN, EDDA_LIMIT_HALF_OPEN };
 
@@ -45,8 +45,8 @@ struct edda_limit {
     uint32_t opened;    /* times in a row without a success: the exponent */
     enum edda_limit_state state;
     int64_t open_until_ms;
-    int64_t held_until_ms;   /* by Retry-After */
-    int64_t shrunk_ms;       /* when allowed was last halved */
+    int64_t held_until_ms; /* by Retry-After */
+    int64_t shrunk_ms;     /* when allowed was last halved */
     double tokens;
     int64_t tokens_ms;
 };

@@ -4,17 +4,17 @@
  *   send -> [on_data ...] -> on_done         exactly one on_done, never from within send
  *   send -> cancel                           no callback any more; the connection is closed at once
  *
- * One try, no waiting in line: who may go when, and what is tried again, is service.h's.
+ * One try, no waiting in line: who may go when, and what is tried again, is provider.h's.
  *
- * Connections are kept and used again, at most max_connections in all and a host (curl's cost a call
- * grows with the connections it holds); HTTP/2 where TLS negotiates it. NOSIGNAL; TLS verified, by
- * the system's authorities or ca_file; no redirects; only http and https. A proxy as configured, else
- * as https_proxy, http_proxy and no_proxy say.
+ * Connections are kept and used again, at most max_connections in all and a host (curl's cost a
+ * call grows with the connections it holds); HTTP/2 where TLS negotiates it. NOSIGNAL; TLS
+ * verified, by the system's authorities or ca_file; no redirects; only http and https. A proxy as
+ * configured, else as https_proxy, http_proxy and no_proxy say.
  *
- * Clocks, all of them monotonic: connect_ms for name, connection and TLS together; first_byte_ms from
- * the request sent to the first byte of the response's head; idle_ms between two pieces of it, not
- * counted while paused; deadline_ms for all. Threads: the loop's.
- * Source: https://curl.se/libcurl/c/libcurl-multi.html, CURLMOPT_SOCKETFUNCTION. */
+ * Clocks, all of them monotonic: connect_ms for name, connection and TLS together; first_byte_ms
+ * from the request sent to the first byte of the response's head; idle_ms between two pieces of it,
+ * not counted while paused; deadline_ms for all. Threads: the loop's. Source:
+ * https://curl.se/libcurl/c/libcurl-multi.html, CURLMOPT_SOCKETFUNCTION. */
 #ifndef EDDA_ACTORS_PROVIDER_OUTBOUND_H
 #define EDDA_ACTORS_PROVIDER_OUTBOUND_H
 
@@ -38,15 +38,16 @@ struct edda_outbound_options {
 };
 
 struct edda_outbound_result {
-    /* 0: a whole response came, whatever its status. EDDA_E_UNAVAILABLE: no connection, TLS refused,
-     * or broken before the end. EDDA_E_TIMEOUT: connect, first byte or idle. EDDA_E_EXPIRED: the
-     * deadline. EDDA_E_LIMIT: longer than response_maximum. EDDA_E_MEMORY. */
+    /* 0: a whole response came, whatever its status. EDDA_E_UNAVAILABLE: no connection, TLS
+     * refused, or broken before the end. EDDA_E_TIMEOUT: connect, first byte or idle.
+     * EDDA_E_EXPIRED: the deadline. EDDA_E_LIMIT: longer than response_maximum. EDDA_E_MEMORY. */
     int error;
     int status;                   /* 0: none came */
     bool began;                   /* the head of a response came */
     struct edda_text retry_after; /* the header's value, or absent */
     struct edda_text content_type;
-    struct edda_bytes body; /* collected; empty with on_data, except of responses that are not 2xx */
+    struct edda_bytes
+        body; /* collected; empty with on_data, except of responses that are not 2xx */
     char reason[EDDA_OUTBOUND_REASON]; /* words for an error: curl's, without URL or headers */
 };
 

@@ -29,8 +29,8 @@ struct edda_event_reader {
     char event[64];
     size_t event_size;
     bool has_data;
-    bool begun;     /* past a byte order mark */
-    bool after_cr;  /* an LF now belongs to the line that just ended */
+    bool begun;    /* past a byte order mark */
+    bool after_cr; /* an LF now belongs to the line that just ended */
     edda_event_fn on_event;
     void *context;
 };

@@ -1,4 +1,4 @@
-/* actors/provider/service.h: one provider as a service: calls in line, limited, tried again.
+/* actors/provider/provider.h: calls to one provider: in line, limited, tried again.
  *
  *   call -> waiting (queries before bulk) -> running -> on_done, once
  *             ^                                |
@@ -6,25 +6,25 @@
  *
  * While the breaker is open or the provider asked to be left alone, queries fail at once with
  * EDDA_E_UNAVAILABLE and how long; bulk waits until its deadline. A call is never tried again after
- * its first on_data. The stage is told by on_change when edda_service_window changes and narrows or
- * widens its actor's window.
+ * its first on_data. The stage is told by on_change when edda_provider_window changes and narrows
+ * or widens its actor's window.
  *
- * What a response means (edda_service_judge): 2xx good; 413 EDDA_E_LIMIT, blame job; 400, 404 of a
+ * What a response means (edda_provider_judge): 2xx good; 413 EDDA_E_LIMIT, blame job; 400, 404 of a
  * path we did not make, 415, 422: EDDA_E_FAILED, blame job; 401, 403, 404 (a model that is not
  * there): EDDA_E_UNAVAILABLE, blame outside: a person must look; 408, 409, 425, 429, 5xx, 529:
- * EDDA_E_UNAVAILABLE, blame outside, tried again. Texts are "NAME: STATUS the provider's own words",
- * cut, without control characters, and with everything that looks like a key taken out.
+ * EDDA_E_UNAVAILABLE, blame outside, tried again. Texts are "NAME: STATUS the provider's own
+ * words", cut, without control characters, and with everything that looks like a key taken out.
  *
- * Threads: the loop's. Limits: EDDA_SERVICE_WAITING calls in line. */
-#ifndef EDDA_ACTORS_PROVIDER_SERVICE_H
-#define EDDA_ACTORS_PROVIDER_SERVICE_H
+ * Threads: the loop's. Limits: EDDA_PROVIDER_WAITING calls in line. */
+#ifndef EDDA_ACTORS_PROVIDER_PROVIDER_H
+#define EDDA_ACTORS_PROVIDER_PROVIDER_H
 
 #include "actors/provider/limit.h"
 #include "actors/provider/outbound.h"
 #include "proto/envelope.h"
 
-#define EDDA_SERVICE_WAITING 4096
-#define EDDA_SERVICE_TRIES   4
+#define EDDA_PROVIDER_WAITING 4096
+#define EDDA_PROVIDER_TRIES   4
 
 typedef struct edda_provider edda_provider_t;
 typedef struct edda_provider_call edda_provider_call_t;
@@ -57,7 +57,7 @@ struct edda_provider_request {
     size_t response_maximum;
     int64_t deadline_ms;
     bool bulk;
-    unsigned tries; /* 1..EDDA_SERVICE_TRIES in all; 0: EDDA_SERVICE_TRIES */
+    unsigned tries; /* 1..EDDA_PROVIDER_TRIES in all; 0: EDDA_PROVIDER_TRIES */
     void (*on_data)(void *context, struct edda_bytes data);
     /* NULL, or: looks at a success's body before it counts as one. Not 0: the provider spoke
      * nonsense; counted as its failure, tried again, at last given with this code. */
@@ -91,9 +91,9 @@ void edda_provider_blame(edda_provider_t *self);
 uint32_t edda_provider_window(const edda_provider_t *self, int64_t *ret_wait_ms);
 
 /* Pure: what a response that came means. body: the provider's words. */
-void edda_service_judge(const char *name, int status, struct edda_bytes body,
-                        struct edda_provider_reply *ret_reply, enum edda_outcome *ret_outcome,
-                        bool *ret_again);
+void edda_provider_judge(const char *name, int status, struct edda_bytes body,
+                         struct edda_provider_reply *ret_reply, enum edda_outcome *ret_outcome,
+                         bool *ret_again);
 
 /* Pure: copies text to out (NUL-terminated), cut at a character, control characters as blanks, and
  * every word that looks like a key (sk-, Bearer, pa-, AIza, gsk_, jina_, or 20 and more letters and
