@@ -31,6 +31,7 @@ int edda_command_import(const struct edda_command *command, const struct edda_op
 int edda_command_search(const struct edda_command *command, const struct edda_options *options);
 int edda_command_send(const struct edda_command *command, const struct edda_options *options);
 int edda_command_jobs(const struct edda_command *command, const struct edda_options *options);
+int edda_command_reembed(const struct edda_command *command, const struct edda_options *options);
 int edda_command_doctor(const struct edda_command *command, const struct edda_options *options);
 
 /* Says what is wrong with the use of a command and where help is; gives EDDA_EXIT_USAGE. */

@@ -13,6 +13,7 @@
 static const char *const up_switches[] = {NULL};
 static const char *const jobs_switches[] = {"--dead", "--all", NULL};
 static const char *const import_switches[] = {"--no-wait", NULL};
+static const char *const reembed_switches[] = {"--look", "--no-wait", NULL};
 static const char *const search_switches[] = {"--json", NULL};
 
 static const int up_settings[] = {EDDA_CONFIG_DATA,       EDDA_CONFIG_HTTP,
@@ -85,6 +86,14 @@ static const struct edda_command commands[] = {
      "Lists the jobs that are not done: waiting, running or dead. A job is dead after five failed\n"
      "attempts or three deaths of its worker; redrive puts it back with a clean count.\n",
      edda_command_jobs, jobs_switches, local_settings, 0, 2},
+    {"reembed", "[--project NAME] [--look] [--no-wait]",
+     "new vectors for what another model embedded",
+     "After EMBEDDING_PROVIDER or its model was changed: embeds every stored chunk that has no\n"
+     "vector of the embedder's present model, in all projects or in one, while the service goes\n"
+     "on. The old vectors serve until a project's new ones are complete, as long as the embedder\n"
+     "can still speak the old model; then its searches use the new ones. Run again after an\n"
+     "interruption it goes on where it was. --look only counts.\n",
+     edda_command_reembed, reembed_switches, send_settings, 0, 0},
     {"doctor", "[--data DIR] [--http ADDR:PORT] [--url URL]", "what is wrong here, in words",
      "Looks at the data directory, disk, lock, limits, ports, the running service and its stages,\n"
      "dead jobs and library versions. Exit status 1 when something is wrong.\n",

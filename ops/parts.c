@@ -9,12 +9,12 @@
 #include "gateway/gateway.h"
 
 static const struct edda_part_kind part_kinds[] = {
-    {"broker", edda_broker_main, 0, false, "routes messages between the other parts"},
-    {"store", edda_store_main, 1, false, "keeps memos, chunks, keys and jobs in --data"},
-    {"chunker", edda_chunker_main, 2, true, "cuts text into chunks"},
-    {"embedder", edda_embedder_main, 2, true, "gives chunks and queries their vectors"},
-    {"reranker", edda_reranker_main, 2, true, "reorders what the store found"},
-    {"gateway", edda_gateway_main, 3, false, "speaks HTTP"},
+    {"broker", edda_broker_main, 0, false, false, "routes messages between the other parts"},
+    {"store", edda_store_main, 1, false, false, "keeps memos, chunks, keys and jobs in --data"},
+    {"chunker", edda_chunker_main, 2, true, false, "cuts text into chunks"},
+    {"embedder", edda_embedder_main, 2, true, true, "gives chunks and queries their vectors"},
+    {"reranker", edda_reranker_main, 2, true, true, "reorders what the store found"},
+    {"gateway", edda_gateway_main, 3, false, false, "speaks HTTP"},
 };
 
 const struct edda_part_kind *edda_part_kinds(size_t *ret_count) {

@@ -12,6 +12,7 @@ struct edda_part_kind {
     edda_role_main_fn main;
     unsigned phase;
     bool repeatable; /* --workers may ask for more than one */
+    bool providers;  /* speaks to providers: needs their keys */
     const char *summary;
 };
 

@@ -42,6 +42,20 @@ struct processes {
     bool finished;
 };
 
+/* A part is given the keys it uses and no others: what it does not have it cannot lose. */
+static void withhold_secrets(const struct edda_part_kind *kind) {
+    for (size_t i = 0; i < EDDA_CONFIG_COUNT; i++) {
+        const struct edda_setting_info *info = edda_setting_info((enum edda_setting)i);
+        bool needed = i == EDDA_CONFIG_API_KEY ? kind->phase == 3 : kind->providers;
+        if (info->kind != EDDA_SETTING_SECRET || needed)
+            continue;
+        char file[128];
+        snprintf(file, sizeof file, "%s_FILE", info->variable);
+        unsetenv(info->variable);
+        unsetenv(file);
+    }
+}
+
 /* Flags become environment variables: a key on a command line could be read by every user. */
 static void pass_settings(const struct processes *self, const struct process *process) {
     const struct edda_options *options = self->options;
@@ -60,6 +74,7 @@ static void pass_settings(const struct processes *self, const struct process *pr
             setenv(info->variable, number, 1);
         }
     }
+    withhold_secrets(process->kind);
     const char *listen = edda_config_text(options->config, EDDA_CONFIG_LISTEN);
     char urls[4096];
     snprintf(urls, sizeof urls, "%s%s%s", self->url, listen[0] ? "," : "", listen);

@@ -67,6 +67,7 @@ class Using(Directory):
                             (["jobs", "redrive", "x"], "job id"), (["send", "embd"], "embed"),
                             (["send", "rerank"], "alone"), (["up", "--workers", "store=2"], "store"),
                             (["search"], "missing"), (["import"], "missing"),
+                            (["reembed", "x"], "too much"),
                             (["help", "nothing"], "nothing")):
             status, out, error = run(*words)
             self.assertEqual(status, 2, (words, out, error))
@@ -79,9 +80,10 @@ class Using(Directory):
 
     def test_without_a_service_commands_say_how_to_start_one(self):
         url = f"http://127.0.0.1:{free_port()}"
-        status, _, error = run("send", "store.ping", "--data", self.data)
-        self.assertEqual(status, 1)
-        self.assertIn("edda up", error)
+        for words in (["send", "store.ping"], ["reembed"]):
+            status, _, error = run(*words, "--data", self.data)
+            self.assertEqual(status, 1)
+            self.assertIn("edda up", error)
         status, _, error = run("search", "x", "--url", url, seconds=90)
         self.assertEqual(status, 1)
         self.assertIn("no answer", error)
