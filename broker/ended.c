@@ -79,6 +79,7 @@ void edda_ended_keep(struct edda_core *core, struct edda_pending *pending,
         .node = pending->client->node,
         .at_ms = core->now_ms,
         .hash = pending->hash,
+        .step = pending->step,
     };
     for (uint8_t i = 0; i < pending->step_count; i++) {
         if (pending->skipped & (1u << i)) {
@@ -108,6 +109,7 @@ void edda_ended_send(struct edda_core *core, const struct edda_ended *ended,
     struct edda_envelope *envelope = &action->message.envelope;
     envelope->id = ended->id;
     envelope->error = ended->error;
+    envelope->step = ended->error.code ? ended->step : 0;
     for (uint8_t i = 0; i < ended->skipped_count; i++) {
         envelope->degraded[i] = edda_op_entry_name(ended->skipped[i]);
     }

@@ -30,6 +30,7 @@ static void send_terminal(struct edda_core *core, struct edda_pending *pending,
     }
     if (error) {
         envelope->error = *error;
+        envelope->step = pending->step;
     } else {
         edda_emit_body(action, &pending->input);
     }

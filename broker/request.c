@@ -19,18 +19,20 @@ struct plan {
     struct edda_service *first; /* NULL: no worker ever offered it */
     uint64_t bytes;             /* of all bodies */
     uint32_t retry_after_ms;
+    uint8_t step; /* that is the reason of a refusal */
 };
 
 static void refuse(struct edda_core *core, struct edda_peer *peer, const struct edda_uuid *id,
-                   int code, uint32_t retry_after_ms) {
+                   int code, const struct plan *plan) {
     uint32_t wire = (uint32_t)-code;
     core->counters.refused[wire < EDDA_CORE_CODES ? wire : 0]++;
     struct edda_action *action = edda_emit_send(core, peer, EDDA_FAIL);
     action->message.envelope.id = *id;
+    action->message.envelope.step = plan->step;
     action->message.envelope.error = (struct edda_wire_error){
         .code = code,
         .blame = EDDA_BLAME_OUTSIDE,
-        .retry_after_ms = retry_after_ms,
+        .retry_after_ms = plan->retry_after_ms,
         .text = edda_text_of(edda_error_text(code)),
     };
 }
@@ -52,7 +54,7 @@ static bool is_repeated(struct edda_core *core, struct edda_peer *peer, const st
     struct edda_pending *pending = edda_pending_find(core, id);
     if (pending) {
         if (pending->client != peer->client) {
-            refuse(core, peer, id, EDDA_E_CONFLICT, 0);
+            refuse(core, peer, id, EDDA_E_CONFLICT, plan);
             return true;
         }
         core->counters.repeated++;
@@ -88,6 +90,7 @@ static int resolve_route(struct edda_core *core, const struct edda_envelope *env
             const struct edda_pending_step step = {plan->ops[i], 0, wanted->on_error, {0}};
             if (!plan->ops[i] || !edda_flow_skippable(&step)) {
                 plan->retry_after_ms = RETRY_NO_SERVICE_MS;
+                plan->step = i;
                 return EDDA_E_NO_SERVICE;
             }
         }
@@ -183,7 +186,8 @@ static void admit(struct edda_core *core, struct edda_peer *peer, const struct e
     const struct edda_envelope *envelope = &event->message->envelope;
     struct edda_pending *pending = edda_pending_new(core, envelope);
     if (!pending) {
-        refuse(core, peer, &envelope->id, EDDA_E_BUSY, RETRY_BUSY_MIN_MS);
+        const struct plan full = {.retry_after_ms = RETRY_BUSY_MIN_MS};
+        refuse(core, peer, &envelope->id, EDDA_E_BUSY, &full);
         return;
     }
     pending->step_count = envelope->route_count;
@@ -231,7 +235,7 @@ void edda_request_receive(struct edda_core *core, struct edda_peer *peer,
         if (result == 0) {
             admit(core, peer, event, &plan);
         } else {
-            refuse(core, peer, &envelope->id, result, plan.retry_after_ms);
+            refuse(core, peer, &envelope->id, result, &plan);
         }
     }
     if (plan.first) {

@@ -206,6 +206,7 @@ struct edda_ended {
     uint32_t hash;
     struct edda_body body;        /* RESP */
     struct edda_wire_error error; /* code 0: RESP; text.data is owned */
+    uint8_t step;                 /* that failed */
     struct edda_op_entry *skipped[EDDA_MAX_ROUTE];
     uint8_t skipped_count;
 };

@@ -140,6 +140,8 @@ static const struct edda_field edda_answer_fields[] = {
     FIELD_UP_TO(7, edda_answer, input_tokens, EDDA_ANY_NUMBER),
     FIELD_UP_TO(8, edda_answer, output_tokens, EDDA_ANY_NUMBER),
     FIELD_TEXTS(9, edda_answer, degraded, MAX_DEGRADED, EDDA_MAX_NAME),
+    FIELD_UP_TO(10, edda_answer, serving_model, EDDA_MAX_NAME),
+    FIELD_UP_TO(11, edda_answer, serving_dimension, EDDA_MAX_DIMENSION),
 };
 BODY_SCHEMA(edda_answer, ANSWER);
 

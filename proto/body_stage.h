@@ -157,7 +157,9 @@ struct edda_answer {
     struct edda_text finish;     /* "stop", "length" (cut), "content_filter" */
     uint32_t input_tokens;       /* as the provider counted; 0: not said */
     uint32_t output_tokens;
-    struct edda_texts degraded; /* of the hits */
+    struct edda_texts degraded;     /* of the hits */
+    struct edda_text serving_model; /* edda_hits.model and .dimension, passed on */
+    uint32_t serving_dimension;
 };
 
 /* The PARTs of llm.answer. */

@@ -45,6 +45,7 @@ struct edda_step {
 struct edda_reply {
     int error;                     /* 0 or EDDA_E_ */
     struct edda_wire_error detail; /* text, blame, retry_after_ms when error != 0 */
+    unsigned step;                 /* of a broker's error: index of the step that failed */
     uint16_t type;                 /* body type */
     struct edda_bytes body;
     const struct edda_text *degraded;

@@ -278,6 +278,7 @@ static void take_failure(struct edda_client_broker *broker, struct edda_call *ca
     struct edda_reply reply = {
         .error = envelope->error.code,
         .detail = envelope->error,
+        .step = envelope->step,
         .degraded = envelope->degraded,
         .degraded_count = envelope->degraded_count,
     };

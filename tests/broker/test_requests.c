@@ -73,6 +73,7 @@ static void a_request_without_a_worker_fails_at_once(void **state) {
     /* Also when only a later step has none. */
     id = rig_req(rig, client, "embed -> store.search");
     assert_int_equal(rig_fail_code(rig, client, &id), EDDA_E_NO_SERVICE);
+    assert_int_equal(rig_sent(rig, client, EDDA_FAIL)->message.envelope.step, 1);
     assert_int_equal(rig_status(rig).admitted, 0);
     assert_int_equal(rig_status(rig).refused, 2);
     rig_free(&rig);

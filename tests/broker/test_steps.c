@@ -315,6 +315,23 @@ static void a_step_that_failed_by_its_input_is_not_retried(void **state) {
     rig_free(&rig);
 }
 
+static void a_failure_names_its_step_also_when_it_is_asked_for_again(void **state) {
+    (void)state;
+    struct rig *rig = rig_new();
+    uint32_t embedder = rig_worker(rig, "embed", 4);
+    uint32_t store = rig_worker(rig, "store", 4);
+    uint32_t client = rig_client(rig, "gateway");
+    struct edda_uuid id = rig_req(rig, client, "embed -> store.search");
+    rig_done(rig, embedder, &id, 0, 1, EDDA_BODY_EMBEDDINGS);
+    rig_fail(rig, store, &id, 1, 1, EDDA_E_FAILED, EDDA_BLAME_JOB);
+    assert_int_equal(rig_sent(rig, client, EDDA_FAIL)->message.envelope.step, 1);
+    const struct rig_request again = {
+        .route = "embed -> store.search", .ttl_ms = 5000, .id = id};
+    (void)rig_req_with(rig, client, &again);
+    assert_int_equal(rig_sent(rig, client, EDDA_FAIL)->message.envelope.step, 1);
+    rig_free(&rig);
+}
+
 static void the_work_of_a_dead_worker_is_retried_solo(void **state) {
     (void)state;
     struct rig *rig = rig_new();
@@ -429,6 +446,7 @@ int main(void) {
         cmocka_unit_test(the_only_worker_is_not_avoided),
         cmocka_unit_test(who_avoids_one_waits_for_another_until_alone),
         cmocka_unit_test(a_step_that_failed_by_its_input_is_not_retried),
+        cmocka_unit_test(a_failure_names_its_step_also_when_it_is_asked_for_again),
         cmocka_unit_test(the_work_of_a_dead_worker_is_retried_solo),
         cmocka_unit_test(a_solo_job_is_not_starved_by_a_stream_of_others),
         cmocka_unit_test(a_cancelled_solo_job_gives_its_worker_free),

@@ -8,6 +8,7 @@ void answer_reply(void *context, const struct edda_reply *reply) {
     struct answer *answer = context;
     answer->replies++;
     answer->error = reply->error;
+    answer->step = reply->step;
     answer->type = reply->type;
     answer->degraded = reply->degraded_count;
     answer->at_ms = edda_clock_ms();

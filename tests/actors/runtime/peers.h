@@ -19,6 +19,7 @@ struct answer {
     size_t body_size;
     size_t degraded;
     char text[64];
+    unsigned step;
     uint32_t parts;
     uint32_t next_part;
     int progress;

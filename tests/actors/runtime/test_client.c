@@ -155,11 +155,13 @@ static void a_failure_comes_with_its_detail(void **state) {
     assert_int_equal(edda_client_call(client, &request, NULL), 0);
     const struct edda_wire *wire = fake_broker_expect(fakes[0], FAKE_FRONT, EDDA_REQ);
     struct edda_message failure = {.command = EDDA_FAIL, .envelope.id = wire->message.envelope.id};
+    failure.envelope.step = 2;
     failure.envelope.error = (struct edda_wire_error){
         .code = EDDA_E_FAILED, .retry_after_ms = 5, .text = EDDA_TEXT("bad text")};
     fake_broker_send(fakes[0], FAKE_FRONT, &failure, NULL, 0);
     expect_answer(loop, &answer, EDDA_E_FAILED);
     assert_string_equal(answer.text, "bad text");
+    assert_int_equal(answer.step, 2);
 }
 
 static void hello_carries_the_role_and_goes_out_at_once(void **state) {
