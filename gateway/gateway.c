@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 
 #include "actors/runtime/log.h"
+#include "gateway/serving.h"
 #include "gateway/status.h"
 
 #define GRACE_MS    500  /* readiness fails, the listening socket still answers */
@@ -125,9 +126,11 @@ static int start(edda_gateway_t *gateway) {
     }
     gateway->keys = edda_keys_new(edda_config_text(config, EDDA_CONFIG_API_KEY));
     gateway->status = edda_status_new(gateway);
+    gateway->serving = edda_serving_new();
     gateway->pool = edda_pool_new(gateway->loop, "json", 1, POOL_QUEUE);
     gateway->client = edda_client_new(&client);
-    if (!gateway->keys || !gateway->status || !gateway->pool || !gateway->client) {
+    if (!gateway->keys || !gateway->status || !gateway->serving || !gateway->pool ||
+        !gateway->client) {
         return EDDA_E_MEMORY;
     }
     int error = start_http(gateway);
@@ -150,6 +153,7 @@ static void stop(edda_gateway_t *gateway) {
     edda_http_destroy(&gateway->http);
     edda_status_destroy(&gateway->status);
     edda_keys_destroy(&gateway->keys);
+    edda_serving_destroy(&gateway->serving);
     edda_buffer_done(&gateway->scratch);
     free(gateway);
 }

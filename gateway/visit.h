@@ -35,6 +35,8 @@
 struct edda_visit;
 typedef struct edda_gateway edda_gateway_t;
 typedef struct edda_status edda_status_t;
+typedef struct edda_serving edda_serving_t;
+struct edda_retrieval;
 typedef void (*edda_visit_reply_fn)(struct edda_visit *visit, const struct edda_reply *reply);
 typedef void (*edda_visit_fn)(struct edda_visit *visit);
 
@@ -46,6 +48,7 @@ struct edda_gateway {
     edda_pool_t *pool; /* one thread: large JSON bodies */
     edda_keys_t *keys;
     edda_status_t *status;
+    edda_serving_t *serving;
     struct edda_running_keys running;
     struct edda_buffer scratch; /* a call's encoded arguments, copied by the client */
     size_t max_body_bytes;
@@ -82,8 +85,9 @@ struct edda_visit {
     edda_visit_reply_fn on_reply;
     struct edda_visit *next_waiter; /* for the status */
     edda_visit_fn on_status;
-    void *work;         /* the resource's own, in the arena */
-    edda_visit_fn drop; /* releases what work holds; may be NULL */
+    void *work;                       /* the resource's own, in the arena */
+    struct edda_retrieval *retrieval; /* in work; NULL when none is made */
+    edda_visit_fn drop;               /* releases what work holds; may be NULL */
 };
 
 /* The http options' callbacks. */

@@ -99,8 +99,8 @@ struct edda_hits {
     struct edda_hit_list hits; /* best first */
     struct edda_hit_terms terms;
     struct edda_texts degraded; /* legs that failed: "vector", "words" */
-    struct edda_text model;     /* the project's vectors are of this model, and the query's was of */
-    uint32_t dimension;         /* another: what to ask the embedder for. Absent when they agree */
+    struct edda_text model; /* the project's vectors are of this model, and the query's was of */
+    uint32_t dimension;     /* another: what to ask the embedder for. Absent when they agree */
 };
 
 struct edda_rerank_arguments {
@@ -149,7 +149,7 @@ struct edda_sources {
 };
 
 struct edda_answer {
-    struct edda_text text; /* the whole: all parts one behind the other */
+    struct edda_text text;       /* the whole: all parts one behind the other */
     struct edda_sources sources; /* every passage the model was given, in order */
     struct edda_text provider;   /* "builtin" */
     struct edda_text model;      /* "extractive-1" */

@@ -70,9 +70,9 @@ struct edda_request {
     uint16_t flags;
     uint64_t fence;
     struct edda_bytes idempotency;
-    int broker;               /* index of the one to use, or -1 for any */
-    edda_reply_fn on_reply;   /* exactly once per call, never from within edda_client_call */
-    edda_part_fn on_part;     /* may be NULL */
+    int broker;                   /* index of the one to use, or -1 for any */
+    edda_reply_fn on_reply;       /* exactly once per call, never from within edda_client_call */
+    edda_part_fn on_part;         /* may be NULL */
     edda_progress_fn on_progress; /* may be NULL */
     void *context;
 };

@@ -186,6 +186,46 @@ static void comparing_with_null_asks_nobody(void **state) {
     expect_no_call(live);
 }
 
+/* Answers the next search, which must ask for this model, with hits that name another. */
+static void answer_naming(struct live_gateway *live, const char *asked, const char *named) {
+    struct edda_embed_arguments embed;
+    struct edda_hit hit = make_hit();
+    struct edda_text leg = EDDA_TEXT("vector");
+    struct edda_hits hits = {.hits = {&hit, 1},
+                             .degraded = {&leg, named ? 1 : 0},
+                             .model = edda_text_of(named),
+                             .dimension = named ? 8 : 0};
+    struct edda_uuid id = expect_call(live, "embed", EDDA_BODY_EMBED_ARGUMENTS, &embed);
+    assert_int_equal(last_envelope(live)->route_count, 3);
+    assert_true(edda_text_is(embed.model, asked));
+    assert_int_equal(embed.dimension, *asked ? 8 : 0);
+    answer_call(live, &id, EDDA_BODY_HITS, &hits);
+}
+
+static void a_project_served_by_another_model_is_asked_again_with_it(void **state) {
+    struct live_gateway *live = *state;
+    int fd = send_json(live, "POST", PATH, "{\"query\":\"q\"}");
+    answer_naming(live, "", "old");
+    answer_naming(live, "old", NULL);
+    expect_http_json(live, fd, 200, "{\"results\":[" HIT "]}");
+    /* The next is right at once. */
+    fd = send_json(live, "POST", PATH, "{\"query\":\"q\"}");
+    answer_naming(live, "old", NULL);
+    expect_http_json(live, fd, 200, "{\"results\":[" HIT "]}");
+}
+
+static void nothing_is_asked_more_than_once_again_for_its_model(void **state) {
+    struct live_gateway *live = *state;
+    int fd = send_json(live, "POST", PATH, "{\"query\":\"q\"}");
+    answer_naming(live, "old", "new");
+    answer_naming(live, "new", "newest");
+    expect_http_json(live, fd, 200, "{\"results\":[" HIT "],\"degraded\":[\"vector\"]}");
+    /* An embedder that does not speak the model is not asked for it twice. */
+    fd = send_json(live, "POST", PATH, "{\"query\":\"q\"}");
+    answer_naming(live, "newest", "newest");
+    expect_http_json(live, fd, 200, "{\"results\":[" HIT "],\"degraded\":[\"vector\"]}");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_search_is_one_itinerary),
@@ -196,6 +236,8 @@ int main(void) {
         cmocka_unit_test(a_client_that_hangs_up_cancels_its_search),
         cmocka_unit_test(an_expired_search_is_504),
         cmocka_unit_test(comparing_with_null_asks_nobody),
+        cmocka_unit_test(a_project_served_by_another_model_is_asked_again_with_it),
+        cmocka_unit_test(nothing_is_asked_more_than_once_again_for_its_model),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }
