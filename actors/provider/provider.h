@@ -90,6 +90,9 @@ void edda_provider_blame(edda_provider_t *self);
  * long. */
 uint32_t edda_provider_window(const edda_provider_t *self, int64_t *ret_wait_ms);
 
+/* Why calls are refused now: the last failure's text; borrowed until the next. */
+const char *edda_provider_reason(const edda_provider_t *self);
+
 /* Pure: what a response that came means. body: the provider's words. */
 void edda_provider_judge(const char *name, int status, struct edda_bytes body,
                          struct edda_provider_reply *ret_reply, enum edda_outcome *ret_outcome,
