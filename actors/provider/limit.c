@@ -37,10 +37,12 @@ static void refill(struct edda_limit *limit, int64_t now_ms) {
 static void pass_time(struct edda_limit *limit, int64_t now_ms) {
     if (limit->state == EDDA_LIMIT_OPEN && now_ms >= limit->open_until_ms) {
         limit->state = EDDA_LIMIT_HALF_OPEN;
+        limit->turn++;
     }
 }
 
-int64_t edda_limit_closed_ms(const struct edda_limit *limit, int64_t now_ms) {
+/* How long time alone keeps everything back. */
+static int64_t barred_ms(const struct edda_limit *limit, int64_t now_ms) {
     int64_t until_ms = limit->held_until_ms;
     if (limit->state == EDDA_LIMIT_OPEN && limit->open_until_ms > until_ms) {
         until_ms = limit->open_until_ms;
@@ -48,33 +50,54 @@ int64_t edda_limit_closed_ms(const struct edda_limit *limit, int64_t now_ms) {
     return until_ms > now_ms ? until_ms - now_ms : 0;
 }
 
+int64_t edda_limit_closed_ms(const struct edda_limit *limit, int64_t now_ms) {
+    int64_t wait_ms = barred_ms(limit, now_ms);
+    return wait_ms == 0 && limit->probing ? EDDA_LIMIT_OPEN_MIN_MS : wait_ms;
+}
+
 uint32_t edda_limit_window(const struct edda_limit *limit, int64_t now_ms) {
-    if (edda_limit_closed_ms(limit, now_ms) > 0) {
+    if (barred_ms(limit, now_ms) > 0) {
         return 0;
     }
     return limit->state == EDDA_LIMIT_CLOSED ? limit->allowed : 1;
 }
 
-bool edda_limit_admit(struct edda_limit *limit, int64_t now_ms, int64_t *ret_wait_ms) {
+/* A probe does not wait for those that ran when the breaker opened: they may hang. */
+static bool has_room(const struct edda_limit *limit) {
+    return limit->state == EDDA_LIMIT_CLOSED ? limit->running < limit->allowed
+                                             : !limit->probing && limit->running < limit->maximum;
+}
+
+static bool take_token(struct edda_limit *limit, int64_t now_ms, int64_t *ret_wait_ms) {
+    if (limit->per_minute == 0) {
+        return true;
+    }
+    refill(limit, now_ms);
+    if (limit->tokens < 1) {
+        *ret_wait_ms = (int64_t)((1 - limit->tokens) * MS_A_MINUTE / limit->per_minute) + 1;
+        return false;
+    }
+    limit->tokens -= 1;
+    return true;
+}
+
+bool edda_limit_admit(struct edda_limit *limit, int64_t now_ms, uint32_t *ret_turn,
+                      int64_t *ret_wait_ms) {
     pass_time(limit, now_ms);
-    *ret_wait_ms = edda_limit_closed_ms(limit, now_ms);
+    *ret_wait_ms = barred_ms(limit, now_ms);
     if (*ret_wait_ms > 0) {
         return false;
     }
-    if (limit->running >= edda_limit_window(limit, now_ms)) {
+    if (!has_room(limit)) {
         *ret_wait_ms = -1;
         return false;
     }
-    if (limit->per_minute > 0) {
-        refill(limit, now_ms);
-        if (limit->tokens < 1) {
-            double wait_ms = (1 - limit->tokens) * MS_A_MINUTE / limit->per_minute;
-            *ret_wait_ms = (int64_t)wait_ms + 1;
-            return false;
-        }
-        limit->tokens -= 1;
+    if (!take_token(limit, now_ms, ret_wait_ms)) {
+        return false;
     }
     limit->running++;
+    limit->probing = limit->state == EDDA_LIMIT_HALF_OPEN;
+    *ret_turn = limit->turn;
     return true;
 }
 
@@ -90,12 +113,9 @@ static void note_success(struct edda_limit *limit) {
     limit->failures = 0;
     limit->opened = 0;
     if (limit->state == EDDA_LIMIT_HALF_OPEN) {
-        /* Back with care: the rest comes by successes. */
         limit->state = EDDA_LIMIT_CLOSED;
         limit->successes = 0;
-        return;
-    }
-    if (++limit->successes >= limit->allowed && limit->allowed < limit->maximum) {
+    } else if (++limit->successes >= limit->allowed && limit->allowed < limit->maximum) {
         limit->allowed++;
         limit->successes = 0;
     }
@@ -112,29 +132,33 @@ static void open_breaker(struct edda_limit *limit, int64_t now_ms, uint32_t rand
     limit->open_until_ms = now_ms + most_ms / 2 + (int64_t)(random % (uint32_t)(most_ms / 2 + 1));
     limit->opened++;
     limit->failures = 0;
+    shrink(limit, now_ms);
 }
 
 static void note_failure(struct edda_limit *limit, int64_t now_ms, uint32_t random) {
     limit->successes = 0;
-    /* Calls that ran when it opened add nothing: they left before it was known. */
-    if (limit->state == EDDA_LIMIT_HALF_OPEN ||
-        (limit->state == EDDA_LIMIT_CLOSED && ++limit->failures >= EDDA_LIMIT_FAILURES)) {
+    if (limit->state == EDDA_LIMIT_HALF_OPEN || ++limit->failures >= EDDA_LIMIT_FAILURES) {
         open_breaker(limit, now_ms, random);
     }
 }
 
-void edda_limit_end(struct edda_limit *limit, enum edda_outcome outcome, int64_t retry_after_ms,
-                    int64_t now_ms, uint32_t random) {
+static void hold(struct edda_limit *limit, int64_t ms, int64_t now_ms) {
+    ms = ms < EDDA_LIMIT_HOLD_MAX_MS ? ms : EDDA_LIMIT_HOLD_MAX_MS;
+    if (ms > 0 && now_ms + ms > limit->held_until_ms) {
+        limit->held_until_ms = now_ms + ms;
+    }
+}
+
+void edda_limit_end(struct edda_limit *limit, uint32_t turn, enum edda_outcome outcome,
+                    int64_t retry_after_ms, int64_t now_ms, uint32_t random) {
     EDDA_ASSERT(limit->running > 0);
     limit->running--;
     pass_time(limit, now_ms);
-    if (retry_after_ms > 0) {
-        int64_t hold_ms =
-            retry_after_ms < EDDA_LIMIT_HOLD_MAX_MS ? retry_after_ms : EDDA_LIMIT_HOLD_MAX_MS;
-        if (now_ms + hold_ms > limit->held_until_ms) {
-            limit->held_until_ms = now_ms + hold_ms;
-        }
+    hold(limit, retry_after_ms, now_ms);
+    if (turn != limit->turn || limit->state == EDDA_LIMIT_OPEN) {
+        return; /* it began before what it says was known */
     }
+    limit->probing = false;
     switch (outcome) {
     case EDDA_OUTCOME_GOOD:
         note_success(limit);
@@ -145,6 +169,10 @@ void edda_limit_end(struct edda_limit *limit, enum edda_outcome outcome, int64_t
         if (retry_after_ms <= 0) {
             note_failure(limit, now_ms, random);
         }
+        break;
+    case EDDA_OUTCOME_TIMEOUT:
+        shrink(limit, now_ms);
+        note_failure(limit, now_ms, random);
         break;
     case EDDA_OUTCOME_FAILED:
         note_failure(limit, now_ms, random);
@@ -164,13 +192,19 @@ int64_t edda_limit_backoff_ms(uint32_t tries, uint32_t random) {
 }
 
 static int64_t read_date(const char *text, int64_t wall_ms) {
-    struct tm tm = {0};
-    const char *end = strptime(text, "%a, %d %b %Y %H:%M:%S", &tm);
-    if (!end) {
-        return 0;
+    static const char *const notations[] = {
+        "%a, %d %b %Y %H:%M:%S GMT", /* the one that is written today */
+        "%A, %d-%b-%y %H:%M:%S GMT",
+        "%a %b %e %H:%M:%S %Y",
+    };
+    for (size_t i = 0; i < sizeof notations / sizeof notations[0]; i++) {
+        struct tm tm = {0};
+        const char *end = strptime(text, notations[i], &tm);
+        if (end && *end == '\0') {
+            return (int64_t)timegm(&tm) * 1000 - wall_ms;
+        }
     }
-    int64_t at_ms = (int64_t)timegm(&tm) * 1000;
-    return at_ms > wall_ms ? at_ms - wall_ms : 0;
+    return 0;
 }
 
 int64_t edda_retry_after_ms(struct edda_text value, int64_t wall_ms) {
@@ -180,9 +214,11 @@ int64_t edda_retry_after_ms(struct edda_text value, int64_t wall_ms) {
     }
     memcpy(text, value.data, value.size);
     text[value.size] = '\0';
+    int64_t ms = 0;
     if (text[strspn(text, "0123456789")] != '\0') {
-        return read_date(text, wall_ms);
+        ms = read_date(text, wall_ms);
+    } else {
+        ms = value.size > 9 ? EDDA_LIMIT_FAR_MS : strtoll(text, NULL, 10) * 1000;
     }
-    /* Nine digits of seconds are three decades: more is no different. */
-    return value.size > 9 ? INT64_C(1000000000) * 1000 : strtoll(text, NULL, 10) * 1000;
+    return ms < 0 ? 0 : ms < EDDA_LIMIT_FAR_MS ? ms : EDDA_LIMIT_FAR_MS;
 }

@@ -101,13 +101,14 @@ void edda_provider_blame(edda_provider_t *self) {
 /* ---- answers ---- */
 
 static const char *outcome_name(enum edda_outcome outcome) {
-    static const char *const names[] = {"good", "refused", "failed", "dropped"};
+    static const char *const names[] = {"good", "refused", "failed", "timeout", "dropped"};
     return names[outcome];
 }
 
-static void count_end(edda_provider_t *self, enum edda_outcome outcome, int64_t retry_after_ms) {
+static void count_end(edda_provider_t *self, uint32_t turn, enum edda_outcome outcome,
+                      int64_t retry_after_ms) {
     edda_metric_add(EDDA_METRIC_PROVIDER_CALLS, outcome_name(outcome), 1);
-    edda_limit_end(&self->limit, outcome, retry_after_ms, edda_loop_now(self->options.loop),
+    edda_limit_end(&self->limit, turn, outcome, retry_after_ms, edda_loop_now(self->options.loop),
                    edda_random32());
 }
 
@@ -117,7 +118,7 @@ static void judge_transfer(edda_provider_t *self, const struct edda_outbound_res
                            bool *ret_again) {
     reply->error = result->error;
     reply->blame = result->error == EDDA_E_MEMORY ? EDDA_BLAME_WORKER : EDDA_BLAME_OUTSIDE;
-    *ret_outcome = EDDA_OUTCOME_FAILED;
+    *ret_outcome = result->error == EDDA_E_TIMEOUT ? EDDA_OUTCOME_TIMEOUT : EDDA_OUTCOME_FAILED;
     *ret_again = result->error == EDDA_E_UNAVAILABLE || result->error == EDDA_E_TIMEOUT;
     if (result->error == EDDA_E_LIMIT) {
         reply->error = EDDA_E_FAILED; /* EDDA_E_LIMIT is the provider's word for a large request */
@@ -173,6 +174,7 @@ static void on_result(void *context, const struct edda_outbound_result *result) 
     struct edda_provider_reply reply = {.began = call->began};
     enum edda_outcome outcome;
     bool again;
+    uint32_t turn = call->turn;
     call->transfer = NULL;
     edda_call_unlink(call);
     edda_cell_observe(self->seconds, (double)(edda_clock_us() - call->began_us) / 1e6);
@@ -186,7 +188,7 @@ static void on_result(void *context, const struct edda_outbound_result *result) 
     }
     if (reply.error) {
         memcpy(self->reason, reply.text, sizeof self->reason);
-        count_end(self, outcome, reply.error == EDDA_E_UNAVAILABLE ? retry_after_ms : 0);
+        count_end(self, turn, outcome, reply.error == EDDA_E_UNAVAILABLE ? retry_after_ms : 0);
         if (!again || !try_again(call, retry_after_ms)) {
             reply.retry_after_ms = choose_wait(self, retry_after_ms);
             end_call(call, &reply);
@@ -194,7 +196,7 @@ static void on_result(void *context, const struct edda_outbound_result *result) 
     } else {
         self->blamed = false;
         end_call(call, &reply);
-        count_end(self, self->blamed ? EDDA_OUTCOME_FAILED : outcome, 0);
+        count_end(self, turn, self->blamed ? EDDA_OUTCOME_FAILED : outcome, 0);
         self->blamed = false;
     }
     pump(self);
@@ -225,7 +227,8 @@ static int start_call(struct edda_provider_call *call) {
     };
     int error = edda_outbound_send(self->options.outbound, &outbound, &call->transfer);
     if (error) {
-        edda_limit_end(&self->limit, EDDA_OUTCOME_DROPPED, 0, edda_loop_now(self->options.loop), 0);
+        edda_limit_end(&self->limit, call->turn, EDDA_OUTCOME_DROPPED, 0,
+                       edda_loop_now(self->options.loop), 0);
         return error;
     }
     call->tried++;
@@ -308,7 +311,7 @@ static void pump(edda_provider_t *self) {
         }
         struct edda_provider_call *call =
             self->queries.first ? self->queries.first : self->bulk.first;
-        if (!call || !edda_limit_admit(&self->limit, now_ms, &wait_ms)) {
+        if (!call || !edda_limit_admit(&self->limit, now_ms, &call->turn, &wait_ms)) {
             break;
         }
         int error = start_call(call);
@@ -369,7 +372,7 @@ void edda_provider_cancel(edda_provider_call_t **call_p) {
     bool ran = call->transfer != NULL;
     if (ran) {
         edda_transfer_cancel(&call->transfer);
-        count_end(self, EDDA_OUTCOME_DROPPED, 0);
+        count_end(self, call->turn, EDDA_OUTCOME_DROPPED, 0);
     }
     edda_call_dispose(call);
     if (ran) {

@@ -21,6 +21,7 @@ struct edda_provider_call {
     struct edda_provider_request request; /* method, url and headers are copies */
     unsigned tries;                       /* left, this one counted */
     unsigned tried;
+    uint32_t turn;    /* of the limit, when it was let go */
     int64_t again_ms; /* resting until then */
     int64_t began_us;
     edda_transfer_t *transfer; /* running */

@@ -5,7 +5,8 @@
  *         -> NDJSON: each line that is not blank is an event of its own
  *
  * A stream may be cut anywhere, in the middle of a character too: what is not complete waits. Pure;
- * zero-initialised by init. Limits: EDDA_SSE_LINE bytes a line, EDDA_SSE_DATA an event's data.
+ * zero-initialised by init. Limits: EDDA_SSE_LINE bytes a line, EDDA_SSE_DATA an event's data; 64
+ * bytes of an event's name, the rest is not looked at. Bytes are not checked to be UTF-8.
  * Source: https://html.spec.whatwg.org/multipage/server-sent-events.html section 9.2.6. */
 #ifndef EDDA_ACTORS_PROVIDER_SSE_H
 #define EDDA_ACTORS_PROVIDER_SSE_H
