@@ -1,8 +1,6 @@
-/* gateway/documents.c: answers that never change: the description of the API, the front page, what
- * this version has not. */
+/* gateway/documents.c: answers that never change: the description of the API and the front page. */
 #include "gateway/openapi.h"
 #include "gateway/visit.h"
-#include "gateway/write.h"
 
 #define FRONT                                                                                      \
     "{\"name\":\"edda\",\"version\":\"" EDDA_VERSION "\",\"api\":\"/openapi.json\","               \
@@ -19,14 +17,4 @@ void edda_openapi(struct edda_visit *visit) {
 
 void edda_root(struct edda_visit *visit) {
     answer(visit, (struct edda_bytes){(const uint8_t *)FRONT, sizeof FRONT - 1});
-}
-
-void edda_chat(struct edda_visit *visit) {
-    edda_visit_fail(visit, 501, "Chat is not available in this version");
-}
-
-/* The providers of chat; there is no chat. */
-void edda_providers(struct edda_visit *visit) {
-    EDDA_WRITE(edda_visit_out(visit), "{\"providers\":[]}");
-    edda_visit_reply(visit, 200);
 }

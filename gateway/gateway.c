@@ -14,6 +14,8 @@
 #define SPARE_FILES 1024 /* sockets to brokers, databases of the same process, refused peers */
 #define POOL_QUEUE  256
 
+#define MAX_PROVIDERS_BYTES ((size_t)64 * 1024)
+
 /* Raises the limit as far as it goes, and says how many connections it allows. */
 static size_t allow_files(size_t wanted) {
     struct rlimit limit;
@@ -119,7 +121,11 @@ static int start(edda_gateway_t *gateway) {
     };
     gateway->max_body_bytes = (size_t)edda_config_number(config, EDDA_CONFIG_MAX_BODY_BYTES);
     gateway->search_ms = (uint32_t)edda_config_number(config, EDDA_CONFIG_SEARCH_MS);
+    gateway->chat_ms = (uint32_t)edda_config_number(config, EDDA_CONFIG_CHAT_MS);
+    gateway->chat_ping_ms = (uint32_t)edda_config_number(config, EDDA_CONFIG_CHAT_PING_MS);
+    gateway->chat_idle_ms = (uint32_t)edda_config_number(config, EDDA_CONFIG_CHAT_IDLE_MS);
     edda_buffer_init(&gateway->scratch, EDDA_MAX_FRAME_BYTES);
+    edda_buffer_init(&gateway->providers, MAX_PROVIDERS_BYTES);
     prepare_cells(gateway);
     if (sodium_init() < 0) {
         return EDDA_E_INTERNAL;
@@ -155,6 +161,7 @@ static void stop(edda_gateway_t *gateway) {
     edda_keys_destroy(&gateway->keys);
     edda_serving_destroy(&gateway->serving);
     edda_buffer_done(&gateway->scratch);
+    edda_buffer_done(&gateway->providers);
     free(gateway);
 }
 

@@ -69,6 +69,7 @@ static void notify_connection(void *context, struct MHD_Connection *mhd, void **
         /* A request that it answers by itself, headers too large, it does not always complete. */
         void *exchange = connection->exchange;
         complete_request(http, mhd, &exchange, MHD_REQUEST_TERMINATED_WITH_ERROR);
+        unwatch_hangup(connection); /* before the socket is closed */
         unlink_connection(connection);
         free(connection);
         *socket_context = NULL;

@@ -75,6 +75,8 @@ struct edda_http_response {
     const char *etag;          /* or NULL: with tag, made from the body */
     bool tag;                  /* this response has an ETag and may become 304 */
     bool deny;                 /* a 401: WWW-Authenticate goes with it */
+    bool live;                 /* events as they come: proxies are asked not to hold them back, and
+                                  little waits unsent in the socket */
     uint32_t retry_after_s;    /* 0: none */
 };
 
@@ -170,7 +172,8 @@ void edda_exchange_respond(edda_exchange_t *self, const struct edda_http_respons
 void edda_exchange_respond_static(edda_exchange_t *self, const struct edda_http_response *response,
                                   struct edda_bytes body);
 
-/* The same with a body pulled piece by piece, until done. */
+/* The same with a body pulled piece by piece, until done. A client that hangs up ends it at once.
+ */
 void edda_exchange_stream(edda_exchange_t *self, const struct edda_http_response *response,
                           edda_http_pull_fn pull, void *context);
 void edda_exchange_wake(edda_exchange_t *self);

@@ -128,6 +128,10 @@ void complete_request(void *context, struct MHD_Connection *mhd, void **state,
         http->options.done(http->options.context, exchange, status);
     }
     discharge(exchange);
+    unwatch_hangup(exchange->connection);
+    if (exchange->response.live) {
+        hold_little_unsent(exchange, false);
+    }
     exchange->connection->exchange = NULL;
     http->exchange_count--;
     if (exchange->connection->phase != PHASE_CUT) {

@@ -10,7 +10,7 @@
  *   HEADERS  the request line has come           header_ms, then 408
  *   BODY     the headers have come               body_ms, then 408
  *   RUNNING  all has come, the application works its own deadline; the client's hanging up is seen
- *   SENDING  the response goes out               body_ms without progress, then cut
+ *   SENDING  the response goes out               body_ms in which the client took nothing, then cut
  *   CUT      shut down, libmicrohttpd will close it */
 #ifndef EDDA_GATEWAY_HTTP_INTERNAL_H
 #define EDDA_GATEWAY_HTTP_INTERNAL_H
@@ -41,9 +41,11 @@ struct connection {
     edda_http_t *http;
     struct MHD_Connection *mhd;
     struct edda_exchange *exchange; /* the one it is busy with, or NULL */
+    edda_watch_t *hangup;           /* fires when the client closes its side, or NULL */
     int64_t since_ms;               /* when it entered its phase */
     int fd;
     uint8_t phase;
+    bool hung_up; /* it has fired */
 };
 
 #define IDENTITY_BYTES 65
@@ -138,6 +140,9 @@ void discharge(struct edda_exchange *exchange);
 /* http_respond.c */
 enum MHD_Result queue_response(struct edda_exchange *exchange);
 
+/* Whether the socket takes only a little more than what it can send at once, or what it likes. */
+void hold_little_unsent(struct edda_exchange *exchange, bool little);
+
 /* For a connection libmicrohttpd has closed because the client had half-closed it, with the
  * response ready: writes that into the socket before it goes. What it does not take at once is
  * lost. */
@@ -154,5 +159,15 @@ void read_head(struct edda_exchange *exchange, const char *method);
 /* http_sweep.c */
 void sweep_connections(void *context);
 void arm_sweep(edda_http_t *http, int64_t within_ms);
+
+/* Ends a connection that libmicrohttpd holds: it sees the end of the stream and closes. */
+void cut_connection(struct connection *connection);
+
+/* http_hangup.c: a watch until the request is over or the client has hung up. */
+void watch_hangup(struct connection *connection);
+void unwatch_hangup(struct connection *connection);
+
+/* The client has hung up, before its answer: asks the application whether to go on. */
+void give_up_if_gone(struct connection *connection);
 
 #endif

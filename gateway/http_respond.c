@@ -1,4 +1,6 @@
 /* gateway/http_respond.c: from a response to bytes on the wire: headers, ETag, streams. */
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -8,6 +10,7 @@
 #include "gateway/http_internal.h"
 
 #define STREAM_BLOCK ((size_t)32 * 1024)
+#define LIVE_UNSENT  ((size_t)16 * 1024)
 #define JSON_TYPE    "application/json; charset=utf-8"
 
 const char *reason_of(int status) {
@@ -138,6 +141,9 @@ static size_t list_headers(const struct edda_exchange *exchange, int status,
     if (wanted->deny) {
         headers[count++] = (struct header){"WWW-Authenticate", "Bearer"};
     }
+    if (wanted->live) {
+        headers[count++] = (struct header){"X-Accel-Buffering", "no"};
+    }
     if (wanted->retry_after_s > 0) {
         (void)snprintf(number, 16, "%u", wanted->retry_after_s);
         headers[count++] = (struct header){"Retry-After", number};
@@ -189,6 +195,19 @@ void send_past(struct edda_exchange *exchange) {
     edda_buffer_done(&bytes);
 }
 
+void hold_little_unsent(struct edda_exchange *exchange, bool little) {
+    int bytes = little ? (int)LIVE_UNSENT : 0; /* 0: the system's default */
+    (void)setsockopt(exchange->connection->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes,
+                     sizeof bytes);
+}
+
+static void prepare_stream(struct edda_exchange *exchange) {
+    watch_hangup(exchange->connection);
+    if (exchange->response.live) {
+        hold_little_unsent(exchange, true);
+    }
+}
+
 enum MHD_Result queue_response(struct edda_exchange *exchange) {
     struct edda_bytes body = body_of(exchange);
     int status = exchange->response.status;
@@ -205,7 +224,11 @@ enum MHD_Result queue_response(struct edda_exchange *exchange) {
     }
     bool empty = status == 304 || status == 204;
     struct MHD_Response *response;
+    if (exchange->pull && exchange->connection->hung_up) {
+        return MHD_NO;
+    }
     if (exchange->pull && !empty) {
+        prepare_stream(exchange);
         response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, pull_piece,
                                                      exchange, NULL);
     } else {

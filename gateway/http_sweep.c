@@ -1,7 +1,7 @@
 /* gateway/http_sweep.c: the periodic look at what has taken too long, and at who has hung up.
  *
  * A suspended connection's socket is not looked at by libmicrohttpd, so a client that leaves would
- * be found only when its answer is written. Requests older than a tenth of a second are peeked at,
+ * be found only when its answer is written. Requests older than a tenth of a second are watched,
  * which costs quick ones nothing. */
 #include <errno.h>
 #include <linux/tcp.h>
@@ -14,6 +14,7 @@
 #define QUICK_MS 100
 #define LAZY_MS  500
 #define LATE_MS  1000
+#define SOON_MS  10 /* no sweep sooner than this after one */
 
 void arm_sweep(edda_http_t *http, int64_t within_ms) {
     int64_t at_ms = edda_loop_now(http->options.loop) + within_ms;
@@ -22,8 +23,7 @@ void arm_sweep(edda_http_t *http, int64_t within_ms) {
     }
 }
 
-/* Ends a connection that libmicrohttpd holds: it sees the end of the stream and closes. */
-static void cut_connection(struct connection *connection) {
+void cut_connection(struct connection *connection) {
     struct edda_exchange *exchange = connection->exchange;
     move_connection(connection, PHASE_CUT);
     (void)shutdown(connection->fd, SHUT_RDWR);
@@ -103,32 +103,43 @@ static void sweep_phase(edda_http_t *http, enum phase phase, int64_t limit_ms) {
         case PHASE_BODY:
             time_out(connection, "Body took too long");
             break;
+        case PHASE_SENDING:
+            /* With nothing to send it is not the client who is slow. */
+            if (connection->exchange && connection->exchange->suspended) {
+                move_connection(connection, PHASE_SENDING);
+            } else {
+                cut_connection(connection);
+            }
+            break;
         default:
             cut_connection(connection);
         }
     }
 }
 
-static void sweep_running(edda_http_t *http) {
+/* Returns how soon there is something to look at. */
+static int64_t sweep_running(edda_http_t *http) {
     struct connection *list = &http->lists[PHASE_RUNNING];
     int64_t now_ms = edda_loop_now(http->options.loop);
     struct connection *next;
     for (struct connection *at = list->next; at != list; at = next) {
         struct edda_exchange *exchange = at->exchange;
+        int64_t young_ms = at->since_ms + QUICK_MS - now_ms;
         next = at->next;
-        if (now_ms - at->since_ms < QUICK_MS) {
-            return;
+        if (young_ms > 0) {
+            return young_ms < SOON_MS ? SOON_MS : young_ms;
         }
         if (exchange->answered || exchange->gone) {
             continue;
         }
+        watch_hangup(at);
         if (exchange->deadline_ms && now_ms - exchange->deadline_ms >= LATE_MS) {
             http->options.late(http->options.context, exchange);
-        } else if (hung_up(at) && http->options.gone(http->options.context, exchange)) {
-            exchange->gone = true;
-            wake_exchange(exchange);
+        } else if (at->hung_up) {
+            give_up_if_gone(at);
         }
     }
+    return QUICK_MS;
 }
 
 void sweep_connections(void *context) {
@@ -146,12 +157,12 @@ void sweep_connections(void *context) {
     sweep_ended(http, PHASE_FRESH);
     sweep_ended(http, PHASE_HEADERS);
     sweep_ended(http, PHASE_BODY);
-    sweep_running(http);
+    int64_t soon_ms = sweep_running(http);
     edda_cell_set(http->buffered_cell, (int64_t)http->buffered);
 
     struct connection *running = &http->lists[PHASE_RUNNING];
     if (running->next != running || http->linger_count > 0 || http->stopping) {
-        arm_sweep(http, QUICK_MS);
+        arm_sweep(http, soon_ms);
     } else if (http->connection_count > 0) {
         arm_sweep(http, options->header_ms < 2 * LAZY_MS ? QUICK_MS : LAZY_MS);
     }

@@ -3,31 +3,26 @@
  *
  * The JSON's order is the contract's: content stands before the fields that came with it on the
  * first page, so those are kept until the last piece of content is out; chunks follow page by page.
- * The next page is asked for while the last one is being read by the client, so at most two are
- * held. */
+ */
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "gateway/visit.h"
+#include "gateway/paged.h"
 #include "gateway/write.h"
 
 #define PAGE_ARENA   ((size_t)8 * 1024 * 1024)
 #define MAX_HELD     ((size_t)16 * 1024 * 1024) /* JSON of two pages, every byte escaped */
-#define ASK_BELOW    ((size_t)256 * 1024)
 #define MAX_RESTARTS 3
 #define NOT_FOUND    "Memo not found"
 
 struct memo_reading {
     struct edda_store_select select;
-    struct edda_buffer out;    /* not yet taken by the client */
+    struct edda_paged paged;
     struct edda_buffer middle; /* what follows the content */
-    size_t out_at;             /* bytes of out already taken */
     char etag[64];
     bool first; /* no page has come yet */
     bool content_open;
     bool any_chunk;
-    bool more;
-    bool broken;
     unsigned restarts;
 };
 
@@ -35,7 +30,7 @@ static void ask(struct edda_visit *visit);
 
 static void drop(struct edda_visit *visit) {
     struct memo_reading *reading = visit->work;
-    edda_buffer_done(&reading->out);
+    edda_paged_done(&reading->paged);
     edda_buffer_done(&reading->middle);
 }
 
@@ -129,7 +124,7 @@ static void write_whole(struct edda_buffer *out, const struct edda_store_memo *m
 }
 
 static void write_page(struct memo_reading *reading, const struct edda_store_memo *memo) {
-    struct edda_buffer *out = &reading->out;
+    struct edda_buffer *out = &reading->paged.out;
     if (reading->first) {
         write_begin(out, memo);
         write_middle(&reading->middle, memo);
@@ -150,39 +145,10 @@ static void write_page(struct memo_reading *reading, const struct edda_store_mem
     if (!memo->more) {
         EDDA_WRITE(out, "]}");
     }
-    reading->more = memo->more;
+    reading->paged.more = memo->more;
     reading->select.from_part = memo->next_part;
     reading->select.from_chunk = memo->next_chunk;
     reading->select.version = memo->version;
-}
-
-static int64_t pull(void *context, edda_exchange_t *exchange, char *data, size_t size) {
-    struct edda_visit *visit = context;
-    struct memo_reading *reading = visit->work;
-    struct edda_buffer *out = &reading->out;
-    size_t left = out->size - reading->out_at;
-    (void)exchange;
-    if (reading->broken || out->error) {
-        return EDDA_HTTP_BROKEN;
-    }
-    if (left == 0 && !reading->more) {
-        return EDDA_HTTP_END;
-    }
-    size = left < size ? left : size;
-    if (size > 0) {
-        memcpy(data, out->data + reading->out_at, size);
-        reading->out_at += size;
-    }
-    if (reading->more && !visit->call && left - size < ASK_BELOW) {
-        memmove(out->data, out->data + reading->out_at, left - size);
-        out->size = left - size;
-        reading->out_at = 0;
-        ask(visit);
-        if (reading->broken) {
-            return EDDA_HTTP_BROKEN;
-        }
-    }
-    return (int64_t)size;
 }
 
 static void begin_stream(struct edda_visit *visit, const struct edda_store_memo *memo) {
@@ -191,7 +157,7 @@ static void begin_stream(struct edda_visit *visit, const struct edda_store_memo 
                    memo->version, (uint64_t)memo->updated_wall_ms, (unsigned)memo->status.size);
     write_page(reading, memo);
     struct edda_http_response response = {.status = 200, .tag = true, .etag = reading->etag};
-    edda_exchange_stream(visit->exchange, &response, pull, visit);
+    edda_exchange_stream(visit->exchange, &response, edda_paged_pull, &reading->paged);
 }
 
 static void take_page(struct edda_visit *visit, const struct edda_reply *reply) {
@@ -201,16 +167,7 @@ static void take_page(struct edda_visit *visit, const struct edda_reply *reply) 
     bool streaming = !reading->first;
     edda_arena_init(&arena, PAGE_ARENA);
     if (streaming) {
-        int error = reply->error;
-        if (!error && reply->type != EDDA_BODY_STORE_MEMO) {
-            error = EDDA_E_TYPE;
-        }
-        if (!error) {
-            error = edda_body_decode(EDDA_BODY_STORE_MEMO, reply->body, &arena, &memo);
-        }
-        if (error) {
-            reading->broken = true;
-        } else {
+        if (edda_paged_take(&reading->paged, reply, EDDA_BODY_STORE_MEMO, &arena, &memo)) {
             write_page(reading, &memo);
         }
         edda_exchange_wake(visit->exchange);
@@ -229,18 +186,12 @@ static void take_page(struct edda_visit *visit, const struct edda_reply *reply) 
 
 static void ask(struct edda_visit *visit) {
     struct memo_reading *reading = visit->work;
-    struct edda_step step;
     if (reading->first) {
         edda_visit_call(visit, "store.get", EDDA_BODY_STORE_SELECT, &reading->select, take_page);
-        return;
+    } else {
+        edda_paged_send(&reading->paged, "store.get", EDDA_BODY_STORE_SELECT, &reading->select,
+                        take_page);
     }
-    int error =
-        edda_visit_step(visit, "store.get", EDDA_BODY_STORE_SELECT, &reading->select, &step);
-    if (!error) {
-        struct edda_request request = edda_visit_request(visit, &step, 1, EDDA_CALL_TTL_MS);
-        error = edda_visit_try(visit, &request, take_page);
-    }
-    reading->broken = error != 0;
 }
 
 void edda_memo_get(struct edda_visit *visit) {
@@ -253,7 +204,7 @@ void edda_memo_get(struct edda_visit *visit) {
         return;
     }
     *reading = (struct memo_reading){.select = select, .first = true};
-    edda_buffer_init(&reading->out, MAX_HELD);
+    edda_paged_init(&reading->paged, visit, MAX_HELD, ask);
     edda_buffer_init(&reading->middle, MAX_HELD);
     visit->drop = drop;
     ask(visit);

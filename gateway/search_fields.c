@@ -20,21 +20,21 @@ static int refuse(const char **ret_message, const char *message) {
 }
 
 /* A string, or a number's text; absent for what JavaScript calls falsy and for composites. */
-static int check_query(const json_t *body, struct edda_arena *arena,
-                       struct edda_search_fields *fields, const char **ret_message) {
+int edda_search_check_query(const json_t *body, struct edda_arena *arena,
+                            struct edda_text *ret_query, const char **ret_message) {
     const json_t *value = json_object_get(body, "query");
-    fields->query = edda_read_string(value);
+    *ret_query = edda_read_string(value);
     bool number = json_is_number(value) && json_number_value(value) != 0;
     if (number || json_is_true(value)) {
-        int error = edda_read_compact(value, EDDA_MAX_QUERY_BYTES, arena, &fields->query);
+        int error = edda_read_compact(value, EDDA_MAX_QUERY_BYTES, arena, ret_query);
         if (error) {
             return error;
         }
     }
-    if (fields->query.size == 0) {
+    if (ret_query->size == 0) {
         return refuse(ret_message, "Query is required");
     }
-    if (fields->query.size > EDDA_MAX_QUERY_BYTES) {
+    if (ret_query->size > EDDA_MAX_QUERY_BYTES) {
         return refuse(ret_message, "Query must be 16384 bytes or less");
     }
     return 0;
@@ -166,8 +166,9 @@ static int check_filter(const json_t *source, struct edda_arena *arena,
     return error;
 }
 
-static int check_filters(const json_t *body, struct edda_arena *arena,
-                         struct edda_search_fields *fields, const char **ret_message) {
+int edda_search_check_filters(const json_t *body, struct edda_arena *arena,
+                              struct edda_store_filters *ret_filters, bool *ret_nothing,
+                              const char **ret_message) {
     const json_t *value = json_object_get(body, "filters");
     size_t count = json_array_size(value);
     if (!value || json_is_null(value)) {
@@ -185,24 +186,25 @@ static int check_filters(const json_t *body, struct edda_arena *arena,
     }
     for (size_t i = 0; i < count; i++) {
         int error =
-            check_filter(json_array_get(value, i), arena, &items[i], &fields->nothing, ret_message);
+            check_filter(json_array_get(value, i), arena, &items[i], ret_nothing, ret_message);
         if (error) {
             return error;
         }
     }
-    fields->filters = (struct edda_store_filters){items, count};
+    *ret_filters = (struct edda_store_filters){items, count};
     return 0;
 }
 
 int edda_search_check(const json_t *body, struct edda_arena *arena,
                       struct edda_search_fields *ret_fields, const char **ret_message) {
     *ret_fields = (struct edda_search_fields){0};
-    int error = check_query(body, arena, ret_fields, ret_message);
+    int error = edda_search_check_query(body, arena, &ret_fields->query, ret_message);
     if (!error) {
         error = check_limit(body, ret_fields, ret_message);
     }
     if (!error) {
-        error = check_filters(body, arena, ret_fields, ret_message);
+        error = edda_search_check_filters(body, arena, &ret_fields->filters, &ret_fields->nothing,
+                                          ret_message);
     }
     return error;
 }

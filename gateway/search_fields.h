@@ -15,6 +15,13 @@ struct edda_search_fields {
     bool nothing; /* a filter compares with null, which SQL never finds equal or unequal */
 };
 
+/* The rules of "query" and of "filters", which a chat's body has too. Errors as below. */
+int edda_search_check_query(const json_t *body, struct edda_arena *arena,
+                            struct edda_text *ret_query, const char **ret_message) EDDA_MUST_CHECK;
+int edda_search_check_filters(const json_t *body, struct edda_arena *arena,
+                              struct edda_store_filters *ret_filters, bool *ret_nothing,
+                              const char **ret_message) EDDA_MUST_CHECK;
+
 /* body NULL: there was none. EDDA_E_INVALID: *ret_message (static or in the arena) is the answer's
  * text. EDDA_E_MEMORY. */
 int edda_search_check(const json_t *body, struct edda_arena *arena,

@@ -142,12 +142,18 @@ static void handle_keyed(struct edda_visit *visit) {
     }
 }
 
+uint32_t time_of(const struct edda_visit *visit) {
+    if (visit->route && visit->route->name == EDDA_ROUTE_SEARCH) {
+        return visit->gateway->search_ms;
+    }
+    return visit->route && visit->route->name == EDDA_ROUTE_CHAT ? visit->gateway->chat_ms
+                                                                 : EDDA_CALL_TTL_MS;
+}
+
 void edda_visit_end(void *context, edda_exchange_t *exchange) {
     edda_gateway_t *gateway = context;
     struct edda_visit *visit = edda_exchange_visit(exchange);
-    bool search = visit->route && visit->route->name == EDDA_ROUTE_SEARCH;
-    visit->deadline_ms =
-        edda_loop_now(gateway->loop) + (search ? gateway->search_ms : EDDA_CALL_TTL_MS);
+    visit->deadline_ms = edda_loop_now(gateway->loop) + time_of(visit);
     if (edda_exchange_body(exchange).size > 0) {
         read_body(visit, handle_keyed);
     } else {

@@ -21,6 +21,7 @@
 #include "actors/runtime/pool.h"
 #include "actors/runtime/role.h"
 #include "actors/runtime/trace.h"
+#include "gateway/admit.h"
 #include "gateway/http.h"
 #include "gateway/idempotency.h"
 #include "gateway/keys.h"
@@ -31,6 +32,7 @@
 #define EDDA_UNKEYED_BODY_BYTES ((int64_t)100 * 1024)
 #define EDDA_BODY_ALLOWANCE     ((size_t)1024 * 1024 - 1) /* JSON around the largest text */
 #define EDDA_CALL_TTL_MS        10000u
+#define EDDA_MAX_CHATS          (EDDA_CLIENT_WINDOW * 3 / 4) /* the rest is left to searches */
 
 struct edda_visit;
 typedef struct edda_gateway edda_gateway_t;
@@ -53,6 +55,12 @@ struct edda_gateway {
     struct edda_buffer scratch; /* a call's encoded arguments, copied by the client */
     size_t max_body_bytes;
     uint32_t search_ms;
+    uint32_t chat_ms;
+    uint32_t chat_ping_ms;
+    uint32_t chat_idle_ms;
+    size_t chats;                 /* being answered */
+    struct edda_buffer providers; /* as last told, JSON */
+    int64_t providers_until_ms;
     bool draining; /* readiness fails */
     bool stopped;  /* the listening socket is closed */
     bool closing;  /* the client answers its open calls and takes no more */
@@ -117,10 +125,14 @@ void edda_visit_fail_text(struct edda_visit *visit, int status, struct edda_text
  * detail may be NULL. */
 void edda_visit_error(struct edda_visit *visit, int code, const struct edda_wire_error *detail);
 
+/* The same once the refusal has been made, after the request's end; and the line in the log. */
+void edda_visit_refuse(struct edda_visit *visit, const struct edda_refusal *refusal);
+void edda_visit_log(const struct edda_visit *visit, int status, int code,
+                    const struct edda_wire_error *detail);
+
 /* --- calls --- */
 
-/* What every request of this visit carries: project, trace, and one step. ttl_ms is capped by the
- * visit's deadline. */
+/* What every request of this visit carries: project, trace, its steps and time. */
 struct edda_request edda_visit_request(struct edda_visit *visit, const struct edda_step *steps,
                                        size_t count, uint32_t ttl_ms);
 

@@ -19,7 +19,7 @@ void edda_visit_reply(struct edda_visit *visit, int status) {
     edda_exchange_respond(visit->exchange, &response);
 }
 
-static void answer_error(struct edda_visit *visit, const struct edda_refusal *refusal) {
+void edda_visit_refuse(struct edda_visit *visit, const struct edda_refusal *refusal) {
     struct edda_buffer *out = edda_visit_out(visit);
     struct edda_http_response response = {.status = refusal->status,
                                           .retry_after_s = refusal->retry_after_s};
@@ -32,24 +32,29 @@ static void answer_error(struct edda_visit *visit, const struct edda_refusal *re
 
 void edda_visit_fail_text(struct edda_visit *visit, int status, struct edda_text text) {
     struct edda_refusal refusal = {.status = status, .text = text};
-    answer_error(visit, &refusal);
+    edda_visit_refuse(visit, &refusal);
 }
 
 void edda_visit_fail(struct edda_visit *visit, int status, const char *text) {
     edda_visit_fail_text(visit, status, edda_text_of(text));
 }
 
+void edda_visit_log(const struct edda_visit *visit, int status, int code,
+                    const struct edda_wire_error *detail) {
+    struct edda_text text = detail ? detail->text : (struct edda_text){0};
+    edda_log(status == 503 || status == 504 ? EDDA_LOG_INFO : EDDA_LOG_WARNING, "http_failed",
+             "route=%s status=%d error=%s text=\"%.*s\" request_id=%s",
+             visit->route ? visit->route->label : "none", status, edda_error_name(code),
+             (int)text.size, text.data ? text.data : "", visit->request_id);
+}
+
 void edda_visit_error(struct edda_visit *visit, int code, const struct edda_wire_error *detail) {
     struct edda_refusal refusal = edda_admit_refuse(code, detail, edda_random32());
     if (refusal.ours) {
-        struct edda_text text = detail ? detail->text : (struct edda_text){0};
-        edda_log(refusal.status == 503 || refusal.status == 504 ? EDDA_LOG_INFO : EDDA_LOG_WARNING,
-                 "http_failed", "route=%s status=%d error=%s text=\"%.*s\" request_id=%s",
-                 visit->route ? visit->route->label : "none", refusal.status, edda_error_name(code),
-                 (int)text.size, text.data ? text.data : "", visit->request_id);
+        edda_visit_log(visit, refusal.status, code, detail);
     }
     if (edda_exchange_ended(visit->exchange)) {
-        answer_error(visit, &refusal);
+        edda_visit_refuse(visit, &refusal);
     } else {
         turn_away(visit, refusal.status, edda_error_text(code));
     }

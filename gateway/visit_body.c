@@ -38,7 +38,7 @@ static void take_reading(void *context) {
         edda_visit_fail(visit, 400, reading->message);
         return;
     }
-    visit->deadline_ms = edda_loop_now(gateway->loop) + EDDA_CALL_TTL_MS;
+    visit->deadline_ms = edda_loop_now(gateway->loop) + time_of(visit);
     reading->next(visit);
 }
 

@@ -12,6 +12,9 @@ void check_key(struct edda_visit *visit, edda_visit_fn next);
  * the visit is answered with 400. */
 void read_body(struct edda_visit *visit, edda_visit_fn next);
 
+/* Milliseconds the request may take from its end on. */
+uint32_t time_of(const struct edda_visit *visit);
+
 /* Answers now, whether the request has been read to its end or not. */
 void turn_away(struct edda_visit *visit, int status, const char *text);
 

@@ -7,7 +7,8 @@
 
 #include "proto/limits.h"
 
-#define NONE (-1) /* no such setting */
+#define NONE    (-1) /* no such setting */
+#define DEFAULT "default"
 
 /* When a call goes without a key. */
 enum key_rule {
@@ -112,19 +113,16 @@ static bool has_own_settings(enum edda_provider_kind kind, enum edda_provider_us
     return kind != EDDA_PROVIDER_LOCAL || use == EDDA_USE_CHAT;
 }
 
-/* The setting that says where, or that would have to. */
-static int choose_url(const edda_config_t *config, const struct provider *provider,
-                      const struct edda_account *account) {
-    int override = overrides[account->use].url;
-    if (*text_of(config, override)) {
-        return override;
+static const char *choose_url(const edda_config_t *config, const struct provider *provider,
+                              const struct edda_account *account) {
+    const char *url = text_of(config, overrides[account->use].url);
+    if (!*url && account->kind == EDDA_PROVIDER_LOCAL && account->use == EDDA_USE_RERANK) {
+        url = edda_config_text(config, EDDA_CONFIG_EMBEDDING_SERVICE_URL); /* as in Skald */
     }
-    if (account->kind == EDDA_PROVIDER_LOCAL && account->use == EDDA_USE_RERANK &&
-        *text_of(config, EDDA_CONFIG_EMBEDDING_SERVICE_URL)) {
-        return EDDA_CONFIG_EMBEDDING_SERVICE_URL; /* as in Skald */
+    if (!*url && has_own_settings(account->kind, account->use)) {
+        url = text_of(config, provider->url);
     }
-    bool own = provider->url != NONE && has_own_settings(account->kind, account->use);
-    return own ? provider->url : override;
+    return url;
 }
 
 static const char *choose_key(const edda_config_t *config, const struct provider *provider,
@@ -150,17 +148,7 @@ static bool is_url(const char *url) {
     const char *host = strncasecmp(url, "https://", 8) == 0  ? url + 8
                        : strncasecmp(url, "http://", 7) == 0 ? url + 7
                                                              : "";
-    for (const char *at = url; *at; at++) {
-        if ((unsigned char)*at <= ' ' || *at == 0x7f) {
-            return false;
-        }
-    }
-    return *host != '\0' && *host != '/' && *host != ':' && url[strcspn(url, "?#\"\\")] == '\0';
-}
-
-static const char *variable_of(int setting) {
-    EDDA_ASSERT(setting != NONE);
-    return edda_setting_info((enum edda_setting)setting)->variable;
+    return *host != '\0' && *host != '/' && url[strcspn(url, " \t\r\n?#\"\\")] == '\0';
 }
 
 static int set_url(const char *url, struct edda_account *account, const char *variable,
@@ -180,6 +168,11 @@ static int set_url(const char *url, struct edda_account *account, const char *va
     return 0;
 }
 
+static const char *variable_of(int setting) {
+    return setting == NONE ? "the base URL"
+                           : edda_setting_info((enum edda_setting)setting)->variable;
+}
+
 static int refuse(const struct edda_account *account, const char *variable,
                   char message[EDDA_ACCOUNT_MESSAGE]) {
     (void)snprintf(message, EDDA_ACCOUNT_MESSAGE, "%s=%s needs %s", overrides[account->use].chooser,
@@ -189,46 +182,39 @@ static int refuse(const struct edda_account *account, const char *variable,
 
 static int fill_account(const edda_config_t *config, const struct provider *provider,
                         struct edda_account *account, char message[EDDA_ACCOUNT_MESSAGE]) {
-    int url_setting = choose_url(config, provider, account);
-    const char *url = text_of(config, url_setting);
+    int url_setting = has_own_settings(account->kind, account->use) && provider->url != NONE
+                          ? provider->url
+                          : overrides[account->use].url;
+    const char *url = choose_url(config, provider, account);
     if (!*url) {
         return refuse(account, variable_of(url_setting), message);
     }
-    int error = set_url(url, account, variable_of(url_setting), message);
-    if (error) {
-        return error;
-    }
     account->key = choose_key(config, provider, account);
-    if (!*account->key && !may_go_without_key(provider, account->url)) {
+    if (!*account->key && !may_go_without_key(provider, url)) {
         return refuse(account, variable_of(provider->key), message);
     }
     const char *model = text_of(config, overrides[account->use].model);
     if (!*model) {
         model = text_of(config, provider->models[account->use]);
     }
-    (void)snprintf(account->model, sizeof account->model, "%s",
-                   *model ? model : EDDA_ACCOUNT_UNNAMED);
+    (void)snprintf(account->model, sizeof account->model, "%s", *model ? model : DEFAULT);
     if (account->use == EDDA_USE_EMBED) {
         account->dimension = (uint32_t)edda_config_number(config, EDDA_CONFIG_EMBEDDING_DIMENSION);
     }
-    return 0;
+    return set_url(url, account, variable_of(url_setting), message);
 }
 
 int edda_account_find(const edda_config_t *config, enum edda_provider_use use, const char *name,
                       struct edda_account *ret_account, char message[EDDA_ACCOUNT_MESSAGE]) {
     for (size_t i = 0; i < EDDA_PROVIDER_COUNT; i++) {
         if (strcmp(names[i].name, name) == 0 && serves(&providers[i], use)) {
-            struct edda_account account = {
+            *ret_account = (struct edda_account){
                 .kind = (enum edda_provider_kind)i,
                 .use = use,
                 .name = names[i].name,
                 .label = names[i].label,
             };
-            int error = fill_account(config, &providers[i], &account, message);
-            if (!error) {
-                *ret_account = account;
-            }
-            return error;
+            return fill_account(config, &providers[i], ret_account, message);
         }
     }
     (void)snprintf(message, EDDA_ACCOUNT_MESSAGE, "there is no provider %.64s for this", name);

@@ -11,8 +11,6 @@
 #define EDDA_ACCOUNT_MODEL   129
 #define EDDA_ACCOUNT_MESSAGE 256
 
-#define EDDA_ACCOUNT_UNNAMED "default" /* a service of one model, which nobody named */
-
 enum edda_provider_use { EDDA_USE_EMBED, EDDA_USE_RERANK, EDDA_USE_CHAT };
 
 /* provider.def: EDDA_PROVIDER(NAME, "name", "Label"). */

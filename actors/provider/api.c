@@ -7,10 +7,11 @@
 #include "proto/limits.h"
 #include "proto/utf8.h"
 
-/* A row as decimal numbers, at worst. */
-#define VECTOR_JSON_BYTES ((size_t)EDDA_MAX_DIMENSION * 24)
-#define RESPONSE_EXTRA    ((size_t)1024 * 1024)
-#define RESPONSE_MAXIMUM  ((size_t)256 * 1024 * 1024)
+#define VECTOR_JSON_BYTES                                                                          \
+    ((size_t)EDDA_MAX_DIMENSION * 24) /* a row as decimal numbers, at worst                        \
+                                       */
+#define RESPONSE_EXTRA   ((size_t)1024 * 1024)
+#define RESPONSE_MAXIMUM ((size_t)256 * 1024 * 1024)
 
 static const struct edda_embed_api *const embed_apis[EDDA_PROVIDER_COUNT] = {
     [EDDA_PROVIDER_OPENAI] = &edda_openai_embed, [EDDA_PROVIDER_VOYAGE] = &edda_voyage_embed,
@@ -38,47 +39,9 @@ void edda_api_request_init(struct edda_api_request *request, size_t body_maximum
     edda_buffer_init(&request->body, body_maximum);
 }
 
-static void forget_headers(struct edda_api_request *request) {
-    explicit_bzero(request->headers, sizeof request->headers);
-    memset(request->header_list, 0, sizeof request->header_list);
-}
-
 void edda_api_request_done(struct edda_api_request *request) {
-    forget_headers(request);
+    explicit_bzero(request->headers, sizeof request->headers);
     edda_buffer_done(&request->body);
-}
-
-/* A request is built into one that may have been built before. */
-static void start_request(struct edda_api_request *request) {
-    forget_headers(request);
-    edda_buffer_reset(&request->body);
-}
-
-/* ---- responses ---- */
-
-/* Whatever is said of each text besides its vector. */
-#define VALUES_EXTRA 64
-
-/* jansson takes some forty bytes for each value, however short it is written: a body of no more
- * bytes than allowed could take twenty times as many. What is echoed of a request holds at most as
- * many commas as a message has bytes. */
-static bool holds_too_much(struct edda_bytes body, size_t values) {
-    size_t found = 0;
-    for (size_t i = 0; i < body.size; i++) {
-        uint8_t byte = body.data[i];
-        found += byte == ',' || byte == '[' || byte == '{';
-    }
-    return found > values + EDDA_MAX_MESSAGE_BYTES;
-}
-
-/* NULL, and *ret_why says why. */
-static json_t *load(struct edda_bytes body, size_t values, const char **ret_why) {
-    if (holds_too_much(body, values)) {
-        *ret_why = "it holds more than was asked for";
-        return NULL;
-    }
-    *ret_why = "it is no JSON";
-    return edda_api_load((struct edda_text){(const char *)body.data, body.size});
 }
 
 /* ---- embeddings ---- */
@@ -124,7 +87,6 @@ int edda_embed_build(const struct edda_account *account, const struct edda_texts
     for (size_t i = 0; i < texts->count; i++) {
         cut.items[i] = cut_text(texts->items[i], api->limits.item_bytes);
     }
-    start_request(ret_request);
     api->build(account, &cut, query, ret_request);
     free(cut.items);
     return ret_request->body.error;
@@ -145,8 +107,9 @@ int edda_embed_parse(const struct edda_account *account, struct edda_bytes body,
                      const char **ret_why) {
     const struct edda_embed_api *api = embed_apis[account->kind];
     EDDA_ASSERT(api && count > 0);
-    json_t *json = load(body, count * (EDDA_MAX_DIMENSION + VALUES_EXTRA), ret_why);
+    json_t *json = json_loadb((const char *)body.data, body.size, 0, NULL);
     *ret_vectors = (struct edda_embed_vectors){0};
+    *ret_why = "it is no JSON";
     if (!json) {
         return EDDA_E_FAILED;
     }
@@ -175,7 +138,6 @@ int edda_rerank_build(const struct edda_account *account, struct edda_text query
     if (documents->count == 0) {
         return EDDA_E_INVALID;
     }
-    start_request(ret_request);
     rerank_apis[account->kind]->build(account, query, documents, ret_request);
     return ret_request->body.error;
 }
@@ -183,7 +145,8 @@ int edda_rerank_build(const struct edda_account *account, struct edda_text query
 int edda_rerank_parse(const struct edda_account *account, struct edda_bytes body, size_t count,
                       double *ret_scores, const char **ret_why) {
     EDDA_ASSERT(rerank_apis[account->kind]);
-    json_t *json = load(body, count * VALUES_EXTRA, ret_why);
+    json_t *json = json_loadb((const char *)body.data, body.size, 0, NULL);
+    *ret_why = "it is no JSON";
     if (!json) {
         return EDDA_E_FAILED;
     }
@@ -197,26 +160,14 @@ int edda_rerank_parse(const struct edda_account *account, struct edda_bytes body
 int edda_chat_build(const struct edda_account *account, const struct edda_chat_prompt *prompt,
                     struct edda_api_request *ret_request) {
     EDDA_ASSERT(chat_apis[account->kind]);
-    start_request(ret_request);
     chat_apis[account->kind]->build(account, prompt, ret_request);
     return ret_request->body.error;
 }
 
-/* Without its NULs, which no text of this house has. */
 void edda_chat_text(struct edda_chat_stream *stream, const json_t *text) {
-    const char *data = json_string_value(text);
-    size_t left = json_string_length(text);
-    while (left > 0) {
-        size_t length = strnlen(data, left);
-        (void)edda_buffer_append(&stream->text, data, length);
-        length += length < left;
-        data += length;
-        left -= length;
-    }
-    if (stream->text.error) {
-        edda_chat_break(stream, stream->text.error,
-                        stream->text.error == EDDA_E_LIMIT ? "the answer is longer than allowed"
-                                                           : edda_error_text(stream->text.error));
+    if (json_is_string(text) &&
+        edda_buffer_append(&stream->text, json_string_value(text), json_string_length(text))) {
+        edda_chat_break(stream, stream->text.error, "the answer is longer than allowed");
     }
 }
 
@@ -229,41 +180,6 @@ void edda_chat_break(struct edda_chat_stream *stream, int error, const char *rea
         stream->error = error;
         (void)edda_redact(edda_text_of(reason), stream->reason, sizeof stream->reason);
     }
-}
-
-static bool is_requests_fault(const json_t *error) {
-    static const char *const types[] = {"invalid_request_error", "request_too_large",
-                                        "BadRequestError", "INVALID_ARGUMENT"};
-    const char *type = json_string_value(json_object_get(error, "type"));
-    const char *status = json_string_value(json_object_get(error, "status"));
-    int64_t code = edda_api_whole(error, "code");
-    bool fault = code == 400 || code == 413 || code == 422;
-    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
-        fault = fault || (type && strcmp(type, types[i]) == 0) ||
-                (status && strcmp(status, types[i]) == 0);
-    }
-    return fault;
-}
-
-void edda_chat_error(struct edda_chat_stream *stream, const json_t *error) {
-    const char *words = json_is_string(error)
-                            ? json_string_value(error)
-                            : json_string_value(json_object_get(error, "message"));
-    edda_chat_break(stream, is_requests_fault(error) ? EDDA_E_FAILED : EDDA_E_UNAVAILABLE,
-                    words && *words ? words : "the provider broke off");
-}
-
-static void take_count(const json_t *usage, const char *name, uint32_t *count) {
-    int64_t value = edda_api_whole(usage, name);
-    if (value > 0) {
-        *count = value < UINT32_MAX ? (uint32_t)value : UINT32_MAX;
-    }
-}
-
-void edda_chat_usage(struct edda_chat_stream *stream, const json_t *usage, const char *input,
-                     const char *output) {
-    take_count(usage, input, &stream->input_tokens);
-    take_count(usage, output, &stream->output_tokens);
 }
 
 static int take_event(void *context, struct edda_text event, struct edda_text data) {
@@ -290,10 +206,8 @@ void edda_chat_stream_done(struct edda_chat_stream *stream) {
 int edda_chat_stream_feed(struct edda_chat_stream *stream, struct edda_bytes bytes) {
     if (!stream->error) {
         int error = edda_event_reader_feed(&stream->reader, bytes);
-        if (error && !stream->ended) {
-            edda_chat_break(stream, error,
-                            error == EDDA_E_LIMIT ? "an event is longer than allowed"
-                                                  : edda_error_text(error));
+        if (error) {
+            edda_chat_break(stream, error, "an event is longer than allowed");
         }
     }
     return stream->error;

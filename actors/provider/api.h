@@ -28,7 +28,6 @@ struct edda_api_request {
     struct edda_buffer body;
 };
 
-/* Then built by one of the functions below; again and again, if wanted. */
 void edda_api_request_init(struct edda_api_request *request, size_t body_maximum);
 
 /* Wipes keys. */

@@ -56,7 +56,18 @@ static void take_finish(struct edda_chat_stream *stream, const char *reason) {
 }
 
 static void take_usage(struct edda_chat_stream *stream, const json_t *usage) {
-    edda_chat_usage(stream, usage, "input_tokens", "output_tokens");
+    int64_t input = edda_api_whole(usage, "input_tokens");
+    int64_t output = edda_api_whole(usage, "output_tokens");
+    stream->input_tokens = input > 0 ? (uint32_t)input : stream->input_tokens;
+    stream->output_tokens = output > 0 ? (uint32_t)output : stream->output_tokens;
+}
+
+static void take_error(struct edda_chat_stream *stream, const json_t *error) {
+    const char *words = json_string_value(json_object_get(error, "message"));
+    const char *type = json_string_value(json_object_get(error, "type"));
+    bool ours = type && strcmp(type, "invalid_request_error") == 0;
+    edda_chat_break(stream, ours ? EDDA_E_FAILED : EDDA_E_UNAVAILABLE,
+                    words ? words : "the provider broke off");
 }
 
 static void take_typed(struct edda_chat_stream *stream, const char *type, const json_t *json) {
@@ -77,18 +88,17 @@ static void take_typed(struct edda_chat_stream *stream, const char *type, const 
             edda_chat_finish(stream, "stop");
         }
     } else if (strcmp(type, "error") == 0) {
-        edda_chat_error(stream, json_object_get(json, "error"));
+        take_error(stream, json_object_get(json, "error"));
     }
 }
 
-/* The event's name repeats the type. */
 static void take_chat(struct edda_chat_stream *stream, struct edda_text event,
                       struct edda_text data) {
-    json_t *json = edda_api_load(data);
-    (void)event;
-    if (json_is_object(json)) {
-        const char *type = json_string_value(json_object_get(json, "type"));
-        take_typed(stream, type ? type : "", json);
+    json_t *json = json_loadb(data.data, data.size, 0, NULL);
+    const char *type = json_string_value(json_object_get(json, "type"));
+    (void)event; /* repeats the type */
+    if (type) {
+        take_typed(stream, type, json);
     } else {
         edda_chat_break(stream, EDDA_E_FAILED, "an event of the stream is no JSON object");
     }

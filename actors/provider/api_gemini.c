@@ -11,22 +11,16 @@ static void add_headers(struct edda_api_request *request, const struct edda_acco
     edda_api_header(request, "x-goog-api-key", account->key);
 }
 
-/* Some write a model's name as the API's own lists do. */
-static const char *name_of_model(const struct edda_account *account) {
-    bool whole = strncmp(account->model, "models/", 7) == 0;
-    return whole ? account->model + 7 : account->model;
-}
-
 static void write_model(struct edda_buffer *out, const struct edda_account *account) {
     EDDA_WRITE(out, "\"models/");
-    edda_write_escaped(out, edda_text_of(name_of_model(account)));
+    edda_write_escaped(out, edda_text_of(account->model));
     EDDA_WRITE(out, "\"");
 }
 
 static void add_path(struct edda_api_request *request, const struct edda_account *account,
                      const char *method) {
     char path[256];
-    (void)snprintf(path, sizeof path, "/models/%s:%s", name_of_model(account), method);
+    (void)snprintf(path, sizeof path, "/models/%s:%s", account->model, method);
     edda_api_path(request, account, path);
 }
 
@@ -120,9 +114,16 @@ static void take_finish(struct edda_chat_stream *stream, const char *finish) {
     }
 }
 
+static void take_usage(struct edda_chat_stream *stream, const json_t *usage) {
+    int64_t input = edda_api_whole(usage, "promptTokenCount");
+    int64_t output = edda_api_whole(usage, "candidatesTokenCount");
+    stream->input_tokens = input > 0 ? (uint32_t)input : stream->input_tokens;
+    stream->output_tokens = output > 0 ? (uint32_t)output : stream->output_tokens;
+}
+
 static void take_chat(struct edda_chat_stream *stream, struct edda_text event,
                       struct edda_text data) {
-    json_t *json = edda_api_load(data);
+    json_t *json = json_loadb(data.data, data.size, 0, NULL);
     (void)event;
     if (!json_is_object(json)) {
         json_decref(json);
@@ -132,16 +133,16 @@ static void take_chat(struct edda_chat_stream *stream, struct edda_text event,
     const json_t *error = json_object_get(json, "error");
     const json_t *candidate = json_array_get(json_object_get(json, "candidates"), 0);
     const json_t *blocked = json_object_get(json_object_get(json, "promptFeedback"), "blockReason");
-    if (error && !json_is_null(error)) {
-        edda_chat_error(stream, error);
+    if (error) {
+        const char *words = json_string_value(json_object_get(error, "message"));
+        edda_chat_break(stream, EDDA_E_UNAVAILABLE, words ? words : "the provider broke off");
     }
     take_parts(stream, json_object_get(json_object_get(candidate, "content"), "parts"));
     take_finish(stream, json_string_value(json_object_get(candidate, "finishReason")));
     if (json_is_string(blocked)) {
         edda_chat_finish(stream, "content_filter");
     }
-    edda_chat_usage(stream, json_object_get(json, "usageMetadata"), "promptTokenCount",
-                    "candidatesTokenCount");
+    take_usage(stream, json_object_get(json, "usageMetadata"));
     json_decref(json);
 }
 

@@ -36,14 +36,9 @@ static void build_rerank(const struct edda_account *account, struct edda_text qu
     struct edda_buffer *out = &request->body;
     edda_api_path(request, account, "/rerank");
     edda_api_usual_headers(request, account);
-    EDDA_WRITE(out, "{");
-    /* vLLM refuses a name that is not its model's, and asks for none. */
-    if (account->kind != EDDA_PROVIDER_VLLM || strcmp(account->model, EDDA_ACCOUNT_UNNAMED) != 0) {
-        EDDA_WRITE(out, "\"model\":");
-        edda_write_text(out, edda_text_of(account->model));
-        EDDA_WRITE(out, ",");
-    }
-    EDDA_WRITE(out, "\"query\":");
+    EDDA_WRITE(out, "{\"model\":");
+    edda_write_text(out, edda_text_of(account->model));
+    EDDA_WRITE(out, ",\"query\":");
     edda_write_text(out, query);
     EDDA_WRITE(out, ",\"documents\":");
     edda_api_texts(out, documents);

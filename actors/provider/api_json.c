@@ -7,8 +7,6 @@
 #include "actors/provider/api_state.h"
 #include "proto/limits.h"
 
-#define WHOLE_MAXIMUM 9007199254740992.0 /* above it, not every whole number is a double */
-
 /* ---- out ---- */
 
 void edda_api_path(struct edda_api_request *request, const struct edda_account *account,
@@ -60,19 +58,6 @@ void edda_api_texts(struct edda_buffer *out, const struct edda_texts *texts) {
 void edda_api_number(struct edda_buffer *out, const char *name, uint64_t number) {
     (void)edda_buffer_printf(out, ",\"%s\":", name);
     edda_write_unsigned(out, number);
-}
-
-/* ---- in ---- */
-
-json_t *edda_api_load(struct edda_text json) {
-    return json_loadb(json.data, json.size, JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, NULL);
-}
-
-int64_t edda_api_whole(const json_t *object, const char *name) {
-    double value = json_number_value(json_object_get(object, name));
-    bool whole = json_is_number(json_object_get(object, name)) && value >= 0 &&
-                 value <= WHOLE_MAXIMUM && trunc(value) >= value;
-    return whole ? (int64_t)value : -1;
 }
 
 /* ---- rows ---- */
@@ -183,6 +168,12 @@ int edda_api_plain_rows(struct edda_api_rows *rows, const json_t *list) {
         error = edda_api_row(rows, i, json_array_get(list, i));
     }
     return error;
+}
+
+int64_t edda_api_whole(const json_t *object, const char *name) {
+    const json_t *value = json_object_get(object, name);
+    return json_is_integer(value) && json_integer_value(value) >= 0 ? json_integer_value(value)
+                                                                    : -1;
 }
 
 /* ---- scores ---- */

@@ -74,26 +74,20 @@ static void build_chat(const struct edda_account *account, const struct edda_cha
     EDDA_WRITE(out, ",\"stream_options\":{\"include_usage\":true}}");
 }
 
-static void take_finish(struct edda_chat_stream *stream, const char *reason) {
-    bool known = strcmp(reason, "length") == 0 || strcmp(reason, "content_filter") == 0;
-    edda_chat_finish(stream, known ? reason : "stop");
+static void take_usage(struct edda_chat_stream *stream, const json_t *usage) {
+    int64_t input = edda_api_whole(usage, "prompt_tokens");
+    int64_t output = edda_api_whole(usage, "completion_tokens");
+    stream->input_tokens = input > 0 ? (uint32_t)input : stream->input_tokens;
+    stream->output_tokens = output > 0 ? (uint32_t)output : stream->output_tokens;
 }
 
-static void take_choice(struct edda_chat_stream *stream, const json_t *choice) {
-    const char *finish = json_string_value(json_object_get(choice, "finish_reason"));
-    edda_chat_text(stream, json_object_get(json_object_get(choice, "delta"), "content"));
-    if (finish) {
-        take_finish(stream, finish);
-    }
-}
-
-/* Where Groq puts what others have at the top. Source: groq-python, chat_completion_chunk.py. */
-static void take_groq(struct edda_chat_stream *stream, const json_t *groq) {
-    const json_t *error = json_object_get(groq, "error");
-    edda_chat_usage(stream, json_object_get(groq, "usage"), "prompt_tokens", "completion_tokens");
-    if (error && !json_is_null(error)) {
-        edda_chat_error(stream, error);
-    }
+static void take_error(struct edda_chat_stream *stream, const json_t *error) {
+    const char *words = json_string_value(json_object_get(error, "message"));
+    const char *text = json_string_value(error);
+    edda_chat_break(stream, EDDA_E_UNAVAILABLE,
+                    words  ? words
+                    : text ? text
+                           : "the provider broke off");
 }
 
 static void take_chat(struct edda_chat_stream *stream, struct edda_text event,
@@ -106,19 +100,23 @@ static void take_chat(struct edda_chat_stream *stream, struct edda_text event,
         }
         return;
     }
-    json_t *json = edda_api_load(data);
+    json_t *json = json_loadb(data.data, data.size, 0, NULL);
     if (!json_is_object(json)) {
         json_decref(json);
         edda_chat_break(stream, EDDA_E_FAILED, "an event of the stream is no JSON object");
         return;
     }
     const json_t *error = json_object_get(json, "error");
+    const json_t *choice = json_array_get(json_object_get(json, "choices"), 0);
+    const char *finish = json_string_value(json_object_get(choice, "finish_reason"));
     if (error && !json_is_null(error)) {
-        edda_chat_error(stream, error);
+        take_error(stream, error);
     }
-    take_choice(stream, json_array_get(json_object_get(json, "choices"), 0));
-    edda_chat_usage(stream, json_object_get(json, "usage"), "prompt_tokens", "completion_tokens");
-    take_groq(stream, json_object_get(json, "x_groq"));
+    edda_chat_text(stream, json_object_get(json_object_get(choice, "delta"), "content"));
+    if (finish) {
+        edda_chat_finish(stream, finish);
+    }
+    take_usage(stream, json_object_get(json, "usage"));
     json_decref(json);
 }
 

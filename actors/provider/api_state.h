@@ -29,10 +29,6 @@ void edda_api_number(struct edda_buffer *out, const char *name, uint64_t number)
 
 /* ---- responses ---- */
 
-/* Whatever whole or huge numbers and NULs are in what nobody reads, the rest is read: every number
- * is a real one. NULL: no JSON. The caller's. */
-json_t *edda_api_load(struct edda_text json);
-
 /* Rows that come in any order; each place may be filled once. */
 struct edda_api_rows {
     struct edda_embed_vectors *vectors;
@@ -53,8 +49,7 @@ int edda_api_indexed_rows(struct edda_api_rows *rows, const json_t *list) EDDA_M
 /* The same for [[numbers], ...] in order. */
 int edda_api_plain_rows(struct edda_api_rows *rows, const json_t *list) EDDA_MUST_CHECK;
 
-/* A number that is a whole one from 0 to 2^53, also when written as 7.0; -1: it is not there, or
- * none. */
+/* A number that is a whole one from 0 up; -1: it is not there, or none. */
 int64_t edda_api_whole(const json_t *object, const char *name);
 
 /* Scores of [{index, NAME}]; every document once. */
@@ -105,16 +100,7 @@ extern const struct edda_chat_api edda_gemini_chat;
 /* ---- streams ---- */
 
 void edda_chat_text(struct edda_chat_stream *stream, const json_t *text); /* a string, or nothing */
-void edda_chat_break(struct edda_chat_stream *stream, int error, const char *reason);
-
-/* "stop", "length" or "content_filter". */
 void edda_chat_finish(struct edda_chat_stream *stream, const char *finish);
-
-/* An error as providers word it: {message, type, code, status} or a string. */
-void edda_chat_error(struct edda_chat_stream *stream, const json_t *error);
-
-/* Counts are the provider's latest; what is not there, or 0, changes nothing. */
-void edda_chat_usage(struct edda_chat_stream *stream, const json_t *usage, const char *input,
-                     const char *output);
+void edda_chat_break(struct edda_chat_stream *stream, int error, const char *reason);
 
 #endif

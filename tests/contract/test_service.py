@@ -92,13 +92,6 @@ class Service(ServiceTest):
 
         check(document)
 
-    def test_what_is_not_there_yet_says_so(self):
-        self.assertEqual(self.client.get("/api/v1/config/llm-providers").json, {"providers": []})
-        self.expect_error(self.client.post("/api/v1/chat", {"query": "x"}), 501,
-                          "Chat is not available in this version")
-        self.expect_error(self.client.get("/api/v1/chat"), 501,
-                          "Chat is not available in this version")
-
     def test_the_front_page(self):
         self.assertEqual(self.client.get("/", key=None).json["name"], "edda")
 

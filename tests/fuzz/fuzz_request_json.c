@@ -1,9 +1,13 @@
-/* tests/fuzz/fuzz_request_json.c: a request's JSON body becomes a message to create, patch or
- * search: what is accepted can be encoded and sent. */
+/* tests/fuzz/fuzz_request_json.c: a request's JSON body becomes a message to create, patch, search
+ * or chat: what is accepted can be encoded and sent. */
+#include "gateway/chat_fields.h"
 #include "gateway/memo_fields.h"
 #include "gateway/search_fields.h"
 #include "gateway/write.h"
 #include "proto/body.h"
+#include "proto/body_stage.h"
+#include "proto/filter.h"
+#include "proto/limits.h"
 #include "tests/fuzz/fuzz.h"
 
 #define NOW 1700000000000
@@ -56,6 +60,32 @@ static void search(const json_t *json, struct edda_arena *arena) {
     }
 }
 
+static void chat(const json_t *json, struct edda_arena *arena) {
+    struct edda_chat_fields fields;
+    const char *message = NULL;
+    int error = edda_chat_check(json, arena, &fields, &message);
+    if (error == EDDA_E_INVALID) {
+        EDDA_ASSERT(message && *message);
+    } else if (!error) {
+        EDDA_ASSERT(fields.top_k >= 1 && fields.top_k <= fields.candidates);
+        EDDA_ASSERT(fields.candidates <= EDDA_MAX_CANDIDATES);
+        EDDA_ASSERT(fields.minimum_cosine >= 0 && fields.minimum_cosine <= 1);
+        const struct edda_store_search record = {.query = fields.query,
+                                                 .limit = fields.candidates,
+                                                 .filters = fields.filters,
+                                                 .minimum_cosine = fields.minimum_cosine};
+        const struct edda_llm_answer answer = {.query = fields.query,
+                                               .system_prompt = fields.system_prompt,
+                                               .provider = fields.provider,
+                                               .passages = fields.top_k};
+        expect_encodes(EDDA_BODY_STORE_SEARCH, &record);
+        expect_encodes(EDDA_BODY_LLM_ANSWER, &answer);
+        for (size_t i = 0; i < fields.filters.count; i++) {
+            EDDA_ASSERT(!edda_filter_check(&fields.filters.items[i]));
+        }
+    }
+}
+
 /* What is written is what was read. */
 static void write_and_read(const json_t *json) {
     struct edda_buffer out;
@@ -80,6 +110,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         create(json, &arena);
         patch(json, &arena);
         search(json, &arena);
+        chat(json, &arena);
         write_and_read(json);
     } else {
         EDDA_ASSERT(message && *message);

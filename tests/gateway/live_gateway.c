@@ -136,12 +136,20 @@ edda_loop_t *live_gateway_loop(struct live_gateway *live) {
     return live->loop;
 }
 
-int open_http(struct live_gateway *live) {
+int open_narrow_http(struct live_gateway *live, int receive_bytes) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(live->port)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (receive_bytes > 0) {
+        assert_int_equal(
+            setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof receive_bytes), 0);
+    }
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
     return fd;
+}
+
+int open_http(struct live_gateway *live) {
+    return open_narrow_http(live, 0);
 }
 
 void send_more(int fd, const char *bytes, size_t size) {
@@ -301,6 +309,21 @@ void expect_http_json(struct live_gateway *live, int fd, int status, const char 
     (void)close(fd);
 }
 
+static bool has_ended_or_answered(void *context) {
+    struct reading *reading = context;
+    (void)read_some(context);
+    return reading->closed || reading->complete;
+}
+
+void expect_cut(struct live_gateway *live, int fd) {
+    struct reading reading = {.fd = fd};
+    edda_buffer_init(&reading.bytes, (size_t)256 << 20);
+    assert_true(fake_loop_until(live->loop, has_ended_or_answered, &reading, WAIT_MS));
+    assert_true(reading.closed && !reading.complete && reading.bytes.size > 0);
+    edda_buffer_done(&reading.bytes);
+    (void)close(fd);
+}
+
 static bool is_closed(void *context) {
     struct reading *reading = context;
     char byte;
@@ -325,14 +348,14 @@ void decode_step(struct live_gateway *live, size_t index, uint16_t type, void *r
 }
 
 struct edda_uuid take_call(struct live_gateway *live, struct edda_text *ret_op) {
-    live->wire = fake_broker_expect(live->broker, FAKE_FRONT, EDDA_REQ);
+    live->wire = fake_broker_expect_after_credit(live->broker, FAKE_FRONT, EDDA_REQ);
     *ret_op = live->wire->message.envelope.route[0].op;
     return live->wire->message.envelope.id;
 }
 
 struct edda_uuid expect_call(struct live_gateway *live, const char *op, uint16_t type,
                              void *ret_record) {
-    live->wire = fake_broker_expect(live->broker, FAKE_FRONT, EDDA_REQ);
+    live->wire = fake_broker_expect_after_credit(live->broker, FAKE_FRONT, EDDA_REQ);
     const struct edda_envelope *envelope = &live->wire->message.envelope;
     assert_true(envelope->route_count > 0);
     if (!edda_text_is(envelope->route[0].op, op)) {

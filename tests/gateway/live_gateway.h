@@ -48,6 +48,7 @@ edda_loop_t *live_gateway_loop(struct live_gateway *live);
 
 /* A connection of its own for each; send_more uses an old one. The caller closes fd. */
 int open_http(struct live_gateway *live);
+int open_narrow_http(struct live_gateway *live, int receive_bytes); /* of the socket's buffer */
 int send_http(struct live_gateway *live, const char *bytes);
 void send_more(int fd, const char *bytes, size_t size);
 
@@ -62,11 +63,14 @@ void free_answer(struct http_answer **answer_p);
 /* The response's JSON text, without white space, keys in order, must be this. */
 void expect_http_json(struct live_gateway *live, int fd, int status, const char *json);
 
+/* The connection ends before its response does. */
+void expect_cut(struct live_gateway *live, int fd);
+
 /* The connection ends without another byte. */
 void expect_end(struct live_gateway *live, int fd);
 
-/* The next call's first op must be op; its arguments are decoded into *ret_record, whose views live
- * until the next expect_call. */
+/* The next call's first op must be op, CREDITs for streams before it are passed over; its arguments
+ * are decoded into *ret_record, whose views live until the next expect_call. */
 struct edda_uuid expect_call(struct live_gateway *live, const char *op, uint16_t type,
                              void *ret_record);
 

@@ -3,10 +3,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "proto/body_peer.h"
-#include "proto/body_stage.h"
 #include "proto/uuid.h"
-#include "tests/gateway/live_gateway.h"
+#include "tests/gateway/live_chat.h"
 #include "tests/proto/cmocka.h"
 
 #define PATH  "/api/v1/search"
@@ -81,29 +79,6 @@ static void a_failed_leg_is_named_and_too_many_hits_are_cut(void **state) {
     expect_http_json(live, fd, 200, "{\"results\":[" HIT "],\"degraded\":[\"vector\"]}");
 }
 
-/* Answers the look at broker and store: these services have a worker. */
-static void answer_status(struct live_gateway *live, const char *const *names, size_t count) {
-    struct edda_service_status items[4];
-    struct edda_broker_status status = {.services = {items, count}};
-    struct edda_store_pong pong = {.database = true};
-    struct edda_store_statistics statistics = {.memos = 1};
-    for (size_t i = 0; i < count; i++) {
-        items[i] = (struct edda_service_status){.name = edda_text_of(names[i]), .workers = 1};
-    }
-    for (size_t i = 0; i < 3; i++) {
-        struct edda_text op;
-        struct edda_uuid id = take_call(live, &op);
-        if (edda_text_is(op, "broker.status")) {
-            answer_call(live, &id, EDDA_BODY_BROKER_STATUS, &status);
-        } else if (edda_text_is(op, "store.ping")) {
-            answer_call(live, &id, EDDA_BODY_STORE_PONG, &pong);
-        } else {
-            assert_true(edda_text_is(op, "store.statistics"));
-            answer_call(live, &id, EDDA_BODY_STORE_STATISTICS, &statistics);
-        }
-    }
-}
-
 static void without_a_reranker_the_search_goes_on(void **state) {
     struct live_gateway *live = *state;
     static const char *const names[] = {"embed", "store"};
@@ -114,7 +89,7 @@ static void without_a_reranker_the_search_goes_on(void **state) {
     int fd = send_json(live, "POST", PATH, "{\"query\":\"q\",\"limit\":4}");
     struct edda_uuid id = expect_call(live, "embed", EDDA_BODY_EMBED_ARGUMENTS, &embed);
     fail_call(live, &id, EDDA_E_NO_SERVICE);
-    answer_status(live, names, 2);
+    answer_look(live, names, 2);
     id = expect_call(live, "embed", EDDA_BODY_EMBED_ARGUMENTS, &embed);
     assert_int_equal(last_envelope(live)->route_count, 2);
     decode_step(live, 1, EDDA_BODY_STORE_SEARCH, &search);
@@ -134,7 +109,7 @@ static void without_an_embedder_words_are_searched(void **state) {
     int fd = send_json(live, "POST", PATH, "{\"query\":\"q\"}");
     struct edda_uuid id = expect_call(live, "embed", EDDA_BODY_EMBED_ARGUMENTS, &embed);
     fail_call(live, &id, EDDA_E_UNAVAILABLE);
-    answer_status(live, names, 2);
+    answer_look(live, names, 2);
     id = expect_call(live, "store.words", EDDA_BODY_STORE_SEARCH, &search);
     assert_int_equal(last_envelope(live)->route_count, 2);
     answer_call(live, &id, EDDA_BODY_HITS, &hits);
@@ -149,7 +124,7 @@ static void without_a_store_it_fails_at_once(void **state) {
     int fd = send_json(live, "POST", PATH, "{\"query\":\"q\"}");
     struct edda_uuid id = expect_call(live, "embed", EDDA_BODY_EMBED_ARGUMENTS, &embed);
     fail_call(live, &id, EDDA_E_NO_SERVICE);
-    answer_status(live, names, 2);
+    answer_look(live, names, 2);
     struct http_answer *answer = expect_http(live, fd, 503);
     assert_string_equal(answer->body, "{\"error\":\"no worker offers this stage\"}");
     assert_non_null(strstr(answer->head, "Retry-After: "));

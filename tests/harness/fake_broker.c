@@ -299,6 +299,10 @@ void fake_broker_expect_nothing(struct fake_broker *fake, enum fake_side side, i
     }
 }
 
+bool fake_broker_has(struct fake_broker *fake, enum fake_side side, int64_t ms) {
+    return fake_loop_until(fake->loop, has_message, &fake->ports[side], ms);
+}
+
 uint64_t fake_broker_granted(const struct fake_broker *fake) {
     return fake->granted;
 }

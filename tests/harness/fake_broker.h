@@ -68,6 +68,9 @@ const struct edda_wire *fake_broker_expect_after_credit(struct fake_broker *fake
 void fake_broker_expect_nothing(struct fake_broker *fake, enum fake_side side, int64_t ms,
                                 bool ignore_credit);
 
+/* Whether any message comes within ms; it stays in the queue. */
+bool fake_broker_has(struct fake_broker *fake, enum fake_side side, int64_t ms);
+
 /* The worker's cumulative grant as last told by CREDIT or PING. */
 uint64_t fake_broker_granted(const struct fake_broker *fake);
 uint64_t fake_broker_granted_bytes(const struct fake_broker *fake);

@@ -123,119 +123,12 @@ static void an_url_must_be_one(void **state) {
         "EMBEDDING_SERVICE_URL=localhost:80",  "EMBEDDING_SERVICE_URL=ftp://host",
         "EMBEDDING_SERVICE_URL=http://",       "EMBEDDING_SERVICE_URL=http:///v1",
         "EMBEDDING_SERVICE_URL=http://a b",    "EMBEDDING_SERVICE_URL=http://h/?key=1",
-        "EMBEDDING_SERVICE_URL=http://h/v1#x", "EMBEDDING_SERVICE_URL=http://:80/v1",
-        "EMBEDDING_SERVICE_URL=http://h\x01",  "EMBEDDING_SERVICE_URL=/",
+        "EMBEDDING_SERVICE_URL=http://h/v1#x",
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         set(wrong[i]);
         assert_int_equal(find(EDDA_USE_EMBED, "tei"), EDDA_E_INVALID);
         assert_non_null(strstr(message, "EMBEDDING_SERVICE_URL of tei must be http://HOST"));
-    }
-}
-
-static void a_wrong_url_is_named_by_the_variable_that_has_it(void **state) {
-    (void)state;
-    static const struct {
-        enum edda_provider_use use;
-        const char *name;
-        const char *setting;
-        const char *message;
-    } cases[] = {
-        {EDDA_USE_EMBED, "ollama", "OLLAMA_BASE_URL=host", "OLLAMA_BASE_URL of ollama must"},
-        {EDDA_USE_EMBED, "ollama", "EMBEDDING_SERVICE_URL=host",
-         "EMBEDDING_SERVICE_URL of ollama must"},
-        {EDDA_USE_RERANK, "local", "EMBEDDING_SERVICE_URL=host",
-         "EMBEDDING_SERVICE_URL of local must"},
-        {EDDA_USE_RERANK, "local", "RERANKING_SERVICE_URL=host",
-         "RERANKING_SERVICE_URL of local must"},
-        {EDDA_USE_CHAT, "local", "LOCAL_LLM_BASE_URL=host", "LOCAL_LLM_BASE_URL of local must"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        set(cases[i].setting);
-        assert_int_equal(find(cases[i].use, cases[i].name), EDDA_E_INVALID);
-        assert_non_null(strstr(message, cases[i].message));
-    }
-}
-
-static void slashes_at_an_urls_end_do_not_count(void **state) {
-    (void)state;
-    set("OPENAI_BASE_URL=https://api.openai.com/v1/");
-    assert_int_equal(find(EDDA_USE_CHAT, "openai"), EDDA_E_INVALID); /* OpenAI's own: needs a key */
-    assert_string_equal(message, "LLM_PROVIDER=openai needs OPENAI_API_KEY");
-    set("OPENAI_API_KEY=sk-1");
-    assert_int_equal(find(EDDA_USE_CHAT, "openai"), 0);
-    assert_string_equal(account.url, "https://api.openai.com/v1");
-    set("OPENAI_BASE_URL=HTTP://host:1///");
-    assert_int_equal(find(EDDA_USE_CHAT, "openai"), 0);
-    assert_string_equal(account.url, "HTTP://host:1");
-}
-
-static void an_account_that_is_not_complete_is_not_given(void **state) {
-    (void)state;
-    account = (struct edda_account){.name = "as it was"};
-    assert_int_equal(find(EDDA_USE_EMBED, "openai"), EDDA_E_INVALID);
-    assert_int_equal(find(EDDA_USE_EMBED, "nobody"), EDDA_E_NOT_FOUND);
-    assert_string_equal(account.name, "as it was");
-}
-
-static void each_provider_has_its_own_url_and_model(void **state) {
-    (void)state;
-    static const struct {
-        enum edda_provider_use use;
-        const char *name;
-        const char *setting;
-        const char *url;
-        const char *model;
-    } cases[] = {
-        {EDDA_USE_EMBED, "voyage", "VOYAGE_API_KEY=k", "https://api.voyageai.com/v1",
-         "voyage-3-large"},
-        {EDDA_USE_EMBED, "cohere", "COHERE_API_KEY=k", "https://api.cohere.com", "embed-v4.0"},
-        {EDDA_USE_EMBED, "jina", "JINA_API_KEY=k", "https://api.jina.ai/v1", "jina-embeddings-v3"},
-        {EDDA_USE_EMBED, "gemini", "GEMINI_API_KEY=k",
-         "https://generativelanguage.googleapis.com/v1beta", "gemini-embedding-001"},
-        {EDDA_USE_EMBED, "ollama", "EMBEDDING_API_KEY=k", "http://127.0.0.1:11434",
-         "nomic-embed-text"},
-        {EDDA_USE_RERANK, "voyage", "VOYAGE_API_KEY=k", "https://api.voyageai.com/v1",
-         "rerank-2.5"},
-        {EDDA_USE_RERANK, "cohere", "COHERE_API_KEY=k", "https://api.cohere.com", "rerank-v3.5"},
-        {EDDA_USE_RERANK, "jina", "JINA_API_KEY=k", "https://api.jina.ai/v1",
-         "jina-reranker-v2-base-multilingual"},
-        {EDDA_USE_CHAT, "anthropic", "ANTHROPIC_API_KEY=k", "https://api.anthropic.com",
-         "claude-3-7-sonnet-20250219"},
-        {EDDA_USE_CHAT, "gemini", "GEMINI_API_KEY=k",
-         "https://generativelanguage.googleapis.com/v1beta", "gemini-2.5-flash"},
-        {EDDA_USE_CHAT, "groq", "GROQ_API_KEY=k", "https://api.groq.com/openai/v1",
-         "llama-3.3-70b-versatile"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        if (strcmp(cases[i].name, "ollama") != 0) { /* needs no key */
-            edda_config_destroy(&config);
-            config = edda_config_new();
-            assert_int_equal(find(cases[i].use, cases[i].name), EDDA_E_INVALID);
-        }
-        set(cases[i].setting);
-        assert_int_equal(find(cases[i].use, cases[i].name), 0);
-        assert_string_equal(account.url, cases[i].url);
-        assert_string_equal(account.model, cases[i].model);
-        assert_string_equal(account.key, "k");
-    }
-}
-
-static void a_service_of_ones_own_needs_no_key_but_may_have_one(void **state) {
-    (void)state;
-    static const char *const rerankers[] = {"vllm", "tei", "local"};
-    set("RERANKING_SERVICE_URL=http://h/v1");
-    for (size_t i = 0; i < 3; i++) {
-        assert_int_equal(find(EDDA_USE_RERANK, rerankers[i]), 0);
-        assert_string_equal(account.key, "");
-        assert_string_equal(account.model, "default");
-    }
-    set("RERANKING_API_KEY=k2");
-    set("RERANKING_MODEL=bge-reranker");
-    for (size_t i = 0; i < 3; i++) {
-        assert_int_equal(find(EDDA_USE_RERANK, rerankers[i]), 0);
-        assert_string_equal(account.key, "k2");
-        assert_string_equal(account.model, "bge-reranker");
     }
 }
 
@@ -247,9 +140,6 @@ static void chat_providers_are_those_whose_accounts_are_complete(void **state) {
     assert_string_equal(edda_account_configured(config, EDDA_USE_CHAT, 0), "anthropic");
     assert_string_equal(edda_account_configured(config, EDDA_USE_CHAT, 1), "local");
     assert_null(edda_account_configured(config, EDDA_USE_CHAT, 2));
-    set("OPENAI_BASE_URL=http://127.0.0.1:1234/v1");
-    assert_string_equal(edda_account_configured(config, EDDA_USE_CHAT, 0), "openai");
-    assert_string_equal(edda_account_configured(config, EDDA_USE_CHAT, 1), "anthropic");
 }
 
 static void vectors_are_named_by_provider_and_model(void **state) {
@@ -277,11 +167,6 @@ int main(void) {
         TEST(an_openai_service_elsewhere_needs_no_key),
         TEST(the_local_reranker_is_the_embedding_service_as_in_skald),
         TEST(an_url_must_be_one),
-        TEST(a_wrong_url_is_named_by_the_variable_that_has_it),
-        TEST(slashes_at_an_urls_end_do_not_count),
-        TEST(an_account_that_is_not_complete_is_not_given),
-        TEST(each_provider_has_its_own_url_and_model),
-        TEST(a_service_of_ones_own_needs_no_key_but_may_have_one),
         TEST(chat_providers_are_those_whose_accounts_are_complete),
         TEST(vectors_are_named_by_provider_and_model),
     };

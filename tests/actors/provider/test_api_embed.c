@@ -1,7 +1,6 @@
 /* tests/actors/provider/test_api_embed.c: every provider's embedding request and response,
  * literally.
  */
-#include "proto/limits.h"
 #include "tests/actors/provider/accounts.h"
 #include "tests/proto/cmocka.h"
 
@@ -113,65 +112,6 @@ static void a_key_with_a_line_break_is_refused(void **state) {
     edda_api_request_done(&request);
 }
 
-static void a_request_may_be_built_again_into_the_same(void **state) {
-    (void)state;
-    struct edda_account account = account_of(EDDA_PROVIDER_OPENAI);
-    struct edda_api_request request;
-    edda_api_request_init(&request, 120);
-    account.key = "k1\n";
-    assert_int_equal(edda_embed_build(&account, &two, true, &request), EDDA_E_LIMIT);
-    account.key = "k1";
-    for (int i = 0; i < 5; i++) {
-        assert_int_equal(edda_embed_build(&account, &two, true, &request), 0);
-        assert_int_equal(request.body.size, strlen(requests[0].query));
-        assert_int_equal(count_header_list(&request), 3);
-    }
-    edda_api_request_done(&request);
-}
-
-static void a_body_over_its_maximum_is_refused(void **state) {
-    (void)state;
-    struct edda_account account = account_of(EDDA_PROVIDER_OPENAI);
-    size_t size = strlen(requests[0].query);
-    for (size_t room = size - 1; room <= size; room++) {
-        struct edda_api_request request;
-        edda_api_request_init(&request, room);
-        assert_int_equal(edda_embed_build(&account, &two, true, &request),
-                         room < size ? EDDA_E_LIMIT : 0);
-        edda_api_request_done(&request);
-    }
-}
-
-static void a_gemini_model_may_be_written_as_google_lists_it(void **state) {
-    (void)state;
-    struct edda_account account = account_of(EDDA_PROVIDER_GEMINI);
-    memcpy(account.model, "models/m1", sizeof "models/m1");
-    expect_body(&account, &two, true, requests[4].url, requests[4].key_header, requests[4].query);
-}
-
-static void each_providers_limits_are_its_own_and_fit_a_response(void **state) {
-    (void)state;
-    static const struct {
-        enum edda_provider_kind kind;
-        uint32_t items;
-        uint32_t tokens;
-    } cases[] = {
-        {EDDA_PROVIDER_OPENAI, 1536, 300000}, {EDDA_PROVIDER_VOYAGE, 1000, 120000},
-        {EDDA_PROVIDER_COHERE, 96, 0},        {EDDA_PROVIDER_JINA, 1024, 0},
-        {EDDA_PROVIDER_GEMINI, 100, 0},       {EDDA_PROVIDER_TEI, 32, 0},
-        {EDDA_PROVIDER_OLLAMA, 64, 0},        {EDDA_PROVIDER_LOCAL, 1, 0},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct edda_account account = account_of(cases[i].kind);
-        struct edda_embed_limits limits = edda_embed_limits(&account, 0);
-        assert_int_equal(limits.items, cases[i].items);
-        assert_int_equal(limits.tokens, cases[i].tokens);
-        assert_true((size_t)limits.items * 4096 * 4 * 4 / 3 <= (size_t)32 << 20);
-        assert_true((size_t)limits.items * 4096 * 4 * 4 / 3 < limits.response_bytes);
-        assert_true(limits.item_bytes > 0 && limits.item_bytes <= limits.bytes);
-    }
-}
-
 static void as_many_texts_as_a_provider_takes_and_no_more(void **state) {
     (void)state;
     static struct edda_text items[1600];
@@ -208,16 +148,6 @@ static void a_text_that_is_too_long_is_cut_at_a_character(void **state) {
     assert_int_equal(edda_buffer_append(&request.body, "", 1), 0);
     assert_null(strstr((const char *)request.body.data, "\xc3"));
     assert_true(request.body.size > most && request.body.size < most + 200);
-    item.size = most + 1; /* whole, it would not fit */
-    assert_int_equal(edda_embed_build(&account, &texts, true, &request), 0);
-    size_t cut = request.body.size;
-    memcpy(letters + most - 2,
-           "\xc3\xa4"
-           "a",
-           3); /* whole, it does */
-    assert_int_equal(edda_embed_build(&account, &texts, true, &request), 0);
-    assert_int_equal(request.body.size, cut + 1);
-    assert_non_null(memmem(request.body.data, request.body.size, "\xc3\xa4\"", 3));
     edda_api_request_done(&request);
 }
 
@@ -270,38 +200,13 @@ static void each_providers_response_is_understood(void **state) {
 
 static void tokens_are_those_the_provider_counted(void **state) {
     (void)state;
-    static const struct {
-        enum edda_provider_kind kind;
-        const char *body;
-        uint64_t tokens;
-    } cases[] = {
-        {EDDA_PROVIDER_OPENAI,
-         "{\"data\":[{\"embedding\":[1]}],\"usage\":{\"prompt_tokens\":5,\"total_tokens\":5}}", 5},
-        {EDDA_PROVIDER_VOYAGE, "{\"data\":[{\"embedding\":[1]}],\"usage\":{\"total_tokens\":5}}",
-         5},
-        {EDDA_PROVIDER_JINA, "{\"data\":[{\"embedding\":[1]}],\"usage\":{\"total_tokens\":5}}", 5},
-        {EDDA_PROVIDER_COHERE,
-         "{\"embeddings\":{\"float\":[[1]]},\"meta\":{\"billed_units\":{\"input_tokens\":5.0}}}",
-         5},
-        {EDDA_PROVIDER_OLLAMA, "{\"embeddings\":[[1]],\"prompt_eval_count\":5}", 5},
-        {EDDA_PROVIDER_TEI, "[[1]]", 0},
-        {EDDA_PROVIDER_OPENAI, "{\"data\":[{\"embedding\":[1]}],\"usage\":null}", 0},
-        {EDDA_PROVIDER_OPENAI, "{\"data\":[{\"embedding\":[1]}],\"usage\":{\"total_tokens\":-5}}",
-         0},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        assert_int_equal(parse(cases[i].kind, cases[i].body, 1, 0), 0);
-        assert_int_equal(vectors.tokens, cases[i].tokens);
-        edda_embed_vectors_done(&vectors);
-    }
-}
-
-static void what_nobody_reads_may_be_odd(void **state) {
-    (void)state;
-    expect_vectors(
-        EDDA_PROVIDER_OPENAI,
-        "{\"created\":99999999999999999999999,\"object\":\"a\\u0000b\",\"data\":[{\"index\":"
-        "1.0,\"embedding\":[0.25,2]},{\"index\":0,\"embedding\":\"AACAPwAAAL8=\"}]}");
+    assert_int_equal(parse(EDDA_PROVIDER_OPENAI,
+                           "{\"data\":[{\"index\":0,\"embedding\":[1]}],"
+                           "\"usage\":{\"prompt_tokens\":5,\"total_tokens\":5}}",
+                           1, 0),
+                     0);
+    assert_int_equal(vectors.tokens, 5);
+    edda_embed_vectors_done(&vectors);
 }
 
 static void a_response_that_is_not_as_promised_is_refused_with_the_reason(void **state) {
@@ -343,93 +248,11 @@ static void a_response_that_is_not_as_promised_is_refused_with_the_reason(void *
          "a vector is no base64 of floats"},
         {"{\"data\":[{\"index\":0,\"embedding\":\"!!\"}]}", "a vector is no base64 of floats"},
         {"{\"data\":[7]}", "a vector is no list of numbers"},
-        {"{\"data\":[{\"index\":1e300,\"embedding\":[1,2]}]}", "an index is no number"},
-        {"{\"data\":[{\"index\":1e17,\"embedding\":[1,2]}]}", "an index is no number"},
-        {"{\"data\":[{\"index\":0,\"embedding\":[1e999]}]}", "it is no JSON"},
-        {"{\"data\":[{\"index\":0,\"embedding\":\"AACAPw\"}]}", "a vector is no base64 of floats"},
-        {"{\"data\":[{\"index\":0,\"embedding\":\"AACAPwAAAL8=\"},{\"index\":1,\"embedding\":"
-         "\"AACAPw==\"}]}",
-         "a vector of another dimension"},
-        {"{\"data\":[{\"index\":0,\"embedding\":\"\"}]}",
-         "a vector without values, or with too many"},
-        {"{\"data\":\"\xff\"}", "it is no JSON"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         assert_int_equal(parse(EDDA_PROVIDER_OPENAI, cases[i].body, 2, 0), EDDA_E_FAILED);
         assert_string_equal(why, cases[i].why);
         assert_null(vectors.values);
-    }
-}
-
-static void the_other_shapes_are_looked_at_as_closely(void **state) {
-    (void)state;
-    static const struct {
-        enum edda_provider_kind kind;
-        const char *body;
-        const char *why;
-    } cases[] = {
-        {EDDA_PROVIDER_COHERE, "{\"embeddings\":[[1,2]]}", "it has no list of vectors"},
-        {EDDA_PROVIDER_COHERE, "{\"embeddings\":{\"float\":[[1,2],7]}}",
-         "a vector is no list of numbers"},
-        {EDDA_PROVIDER_GEMINI, "{\"embeddings\":{\"values\":[1,2]}}", "it has no list of vectors"},
-        {EDDA_PROVIDER_GEMINI, "{\"embeddings\":[[1,2]]}", "a vector is no list of numbers"},
-        {EDDA_PROVIDER_TEI, "{\"error\":\"no\"}", "it has no list of vectors"},
-        {EDDA_PROVIDER_TEI, "[[1,2],[3,4],[5,6]]", "a vector for no text"},
-        {EDDA_PROVIDER_TEI, "[[[1,2]],[[3,4]]]", "a vector holds a value that is no number"},
-        {EDDA_PROVIDER_OLLAMA, "{\"embeddings\":[[1,2]]}", "another number of vectors than texts"},
-        {EDDA_PROVIDER_LOCAL, "{\"dimension\":2}", "a vector is no list of numbers"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        assert_int_equal(parse(cases[i].kind, cases[i].body, 2, 0), EDDA_E_FAILED);
-        assert_string_equal(why, cases[i].why);
-        assert_null(vectors.values);
-    }
-}
-
-static void nesting_without_end_is_refused(void **state) {
-    (void)state;
-    static char deep[100001];
-    memset(deep, '[', sizeof deep - 1);
-    assert_int_equal(parse(EDDA_PROVIDER_TEI, deep, 1, 0), EDDA_E_FAILED);
-    assert_string_equal(why, "it is no JSON");
-}
-
-/* Commas of an echoed text: as many as a message can have are read, one more is not. */
-static void a_body_of_more_values_than_could_be_asked_for_is_not_read(void **state) {
-    (void)state;
-    static char body[EDDA_MAX_MESSAGE_BYTES + 8192];
-    static const char end[] = "\",\"embeddings\":{\"float\":[[1,2]]}}"; /* 5 of them */
-    static const size_t most = EDDA_MAX_MESSAGE_BYTES + EDDA_MAX_DIMENSION + 64;
-    static const char begin[] = "{\"texts\":\""; /* 1 */
-    for (size_t commas = most - 6; commas <= most - 5; commas++) {
-        memcpy(body, begin, sizeof begin);
-        memset(body + sizeof begin - 1, ',', commas);
-        memcpy(body + sizeof begin - 1 + commas, end, sizeof end);
-        if (commas == most - 6) {
-            assert_int_equal(parse(EDDA_PROVIDER_COHERE, body, 1, 0), 0);
-            edda_embed_vectors_done(&vectors);
-        } else {
-            assert_int_equal(parse(EDDA_PROVIDER_COHERE, body, 1, 0), EDDA_E_FAILED);
-            assert_string_equal(why, "it holds more than was asked for");
-            assert_null(vectors.values);
-        }
-    }
-}
-
-static void a_vector_has_at_most_as_many_values_as_allowed(void **state) {
-    (void)state;
-    static char body[4 * EDDA_MAX_DIMENSION];
-    for (size_t values = EDDA_MAX_DIMENSION; values <= EDDA_MAX_DIMENSION + 1; values++) {
-        size_t at = 0;
-        body[at++] = '[';
-        for (size_t i = 0; i < values; i++) {
-            body[at++] = i > 0 ? ',' : '[';
-            body[at++] = '1';
-        }
-        memcpy(body + at, "]]", 3);
-        bool fits = values == EDDA_MAX_DIMENSION;
-        assert_int_equal(parse(EDDA_PROVIDER_TEI, body, 1, 0), fits ? 0 : EDDA_E_FAILED);
-        edda_embed_vectors_done(&vectors);
     }
 }
 
@@ -447,20 +270,11 @@ int main(void) {
         cmocka_unit_test(skalds_service_takes_one_text_a_call),
         cmocka_unit_test(a_call_without_a_key_has_no_header_of_one),
         cmocka_unit_test(a_key_with_a_line_break_is_refused),
-        cmocka_unit_test(a_request_may_be_built_again_into_the_same),
-        cmocka_unit_test(a_body_over_its_maximum_is_refused),
-        cmocka_unit_test(a_gemini_model_may_be_written_as_google_lists_it),
-        cmocka_unit_test(each_providers_limits_are_its_own_and_fit_a_response),
         cmocka_unit_test(as_many_texts_as_a_provider_takes_and_no_more),
         cmocka_unit_test(a_text_that_is_too_long_is_cut_at_a_character),
         cmocka_unit_test(each_providers_response_is_understood),
         cmocka_unit_test(tokens_are_those_the_provider_counted),
         cmocka_unit_test(a_response_that_is_not_as_promised_is_refused_with_the_reason),
-        cmocka_unit_test(what_nobody_reads_may_be_odd),
-        cmocka_unit_test(the_other_shapes_are_looked_at_as_closely),
-        cmocka_unit_test(nesting_without_end_is_refused),
-        cmocka_unit_test(a_body_of_more_values_than_could_be_asked_for_is_not_read),
-        cmocka_unit_test(a_vector_has_at_most_as_many_values_as_allowed),
         cmocka_unit_test(the_dimension_asked_for_is_the_only_one_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
