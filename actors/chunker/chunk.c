@@ -3,6 +3,7 @@
 #include "actors/chunker/html.h"
 #include "actors/chunker/piece.h"
 #include "actors/chunker/structure.h"
+#include "actors/text/tokens.h"
 #include "proto/limits.h"
 
 #define TARGET_LEAST  64u
@@ -44,10 +45,6 @@ static struct sizes read_sizes(const struct edda_chunk_arguments *arguments, boo
         .minimum = clamp(minimum, MINIMUM_LEAST, target / 2) * EDDA_UNITS_A_TOKEN,
         .overlap = clamp(overlap, 0, target / 2) * EDDA_UNITS_A_TOKEN,
     };
-}
-
-uint32_t edda_chunk_tokens(struct edda_text text) {
-    return (edda_pieces_units(text) + EDDA_UNITS_A_TOKEN - 1) / EDDA_UNITS_A_TOKEN;
 }
 
 /* Whether a chunk of `units` ends in front of piece. */
@@ -122,7 +119,7 @@ static int emit(struct packing *packing, size_t from, size_t first, size_t end) 
         .start = packing->arguments->first_byte + start,
         .end = packing->arguments->first_byte + stop,
         .heading = choose_heading(pieces, first, end),
-        .tokens = edda_chunk_tokens(text),
+        .tokens = edda_tokens_of(text),
     };
     if (packing->html != NULL) {
         chunk->start = packing->arguments->first_byte + packing->html->start[start];

@@ -11,8 +11,7 @@
  * HTML a chunk's text is the exact bytes of its range; HTML gives the visible text, entities
  * decoded, headings and list items marked as in Markdown, with the range it came from.
  *
- * Tokens are estimated: 1 for a Han, Kana, Hangul or unspaced-script character, 2/9 for any other
- * (900 characters of English are 200 tokens). No tokenizer's truth, but the same everywhere.
+ * Tokens are estimated as in actors/text/tokens.h.
  *
  * Limits: text of EDDA_PART_BYTES; target 64 to 8192 tokens, maximum from the target to 16384,
  * minimum 24 to half the target, overlap at most half the target: arguments outside are moved
@@ -35,8 +34,5 @@
  * EDDA_E_LIMIT (text too long), EDDA_E_MEMORY (arena or heap). */
 int edda_chunk_text(const struct edda_chunk_arguments *arguments, struct edda_arena *arena,
                     struct edda_chunks *ret_chunks) EDDA_MUST_CHECK;
-
-/* The estimate above, at least 1 for text that is not empty. */
-uint32_t edda_chunk_tokens(struct edda_text text);
 
 #endif

@@ -1,6 +1,6 @@
 #include "actors/chunker/html.h"
 
-#include "actors/chunker/piece.h"
+#include "actors/text/text.h"
 
 #include <stdlib.h>
 #include <strings.h>
@@ -35,16 +35,16 @@ static void put_mark(struct reader *reader, const char *mark, size_t start, size
 static void put_break(struct reader *reader, size_t wanted, size_t start, size_t end) {
     size_t at = reader->size;
     size_t lines = 0;
-    while (at > 0 && edda_is_blank(reader->out[at - 1]))
+    while (at > 0 && edda_text_is_blank(reader->out[at - 1]))
         lines += reader->out[--at] == '\n';
     for (; at > 0 && lines < wanted; lines++)
         put(reader, "\n", 1, start, end);
 }
 
 static void put_character(struct reader *reader, char byte, size_t start) {
-    bool blank = edda_is_blank(byte);
+    bool blank = edda_text_is_blank(byte);
     if (blank && !reader->in_pre) {
-        bool after_blank = reader->size == 0 || edda_is_blank(reader->out[reader->size - 1]);
+        bool after_blank = reader->size == 0 || edda_text_is_blank(reader->out[reader->size - 1]);
         if (!after_blank)
             put(reader, " ", 1, start, start + 1);
         return;

@@ -1,45 +1,10 @@
 #include "actors/chunker/piece.h"
 
-#include "actors/chunker/sentence.h"
+#include "actors/text/sentence.h"
 #include "actors/text/text.h"
+#include "actors/text/tokens.h"
 
 #include <stdlib.h>
-
-#define CHARACTER_UNITS 2u
-
-static bool is_within(uint32_t value, uint32_t first, uint32_t last) {
-    return value >= first && value <= last;
-}
-
-/* Scripts whose tokenizers give about one token a character. */
-static bool is_dense(uint32_t point) {
-    return is_within(point, 0x0E00, 0x0EFF) || is_within(point, 0x1000, 0x109F) ||
-           is_within(point, 0x1780, 0x17FF) || is_within(point, 0x2E80, 0x9FFF) ||
-           is_within(point, 0xAC00, 0xD7A3) || is_within(point, 0xF900, 0xFAFF) ||
-           is_within(point, 0xFF66, 0xFF9D) || is_within(point, 0x20000, 0x3FFFD);
-}
-
-/* Units of the code point at *at, which is moved behind it. */
-static uint32_t weigh_next(const char **at, const char *end, bool *blank_before) {
-    if ((unsigned char)**at < 0x80) {
-        bool blank = edda_is_blank(*(*at)++);
-        uint32_t units = blank && *blank_before ? 0 : CHARACTER_UNITS;
-        *blank_before = blank;
-        return units;
-    }
-    *blank_before = false;
-    return is_dense(edda_text_next(at, end)) ? EDDA_UNITS_A_TOKEN : CHARACTER_UNITS;
-}
-
-uint32_t edda_pieces_units(struct edda_text text) {
-    const char *at = text.data;
-    const char *end = text.data + text.size;
-    bool blank_before = false;
-    uint32_t units = 0;
-    while (at < end)
-        units += weigh_next(&at, end, &blank_before);
-    return units;
-}
 
 void edda_pieces_init(struct edda_pieces *pieces, struct edda_text text, struct edda_arena *arena,
                       uint32_t target_tokens) {
@@ -95,16 +60,16 @@ static void add_one(struct edda_pieces *pieces, size_t start, size_t end, uint32
     pieces->items[pieces->count++] = (struct edda_piece){
         .start = (uint32_t)start,
         .end = (uint32_t)end,
-        .units = units + CHARACTER_UNITS,
+        .units = units + EDDA_UNITS_A_CHARACTER,
         .path = (uint32_t)(pieces->path_count - 1),
         .rank = (uint8_t)rank,
     };
 }
 
 static bool trim_range(struct edda_text text, size_t *start, size_t *end) {
-    while (*start < *end && edda_is_blank(text.data[*start]))
+    while (*start < *end && edda_text_is_blank(text.data[*start]))
         ++*start;
-    while (*end > *start && edda_is_blank(text.data[*end - 1]))
+    while (*end > *start && edda_text_is_blank(text.data[*end - 1]))
         --*end;
     return *start < *end;
 }
@@ -120,14 +85,14 @@ static size_t find_break(struct edda_text text, size_t start, size_t end, uint32
     uint32_t units = 0;
     while (at < last) {
         const char *from = at;
-        units += weigh_next(&at, last, &blank_before);
+        units += edda_units_next(&at, last, &blank_before);
         if (units > limit && from > text.data + start) {
             at = from;
             break;
         }
         if (*from == '\n' && units >= limit / 2)
             line = at;
-        else if (edda_is_blank(*from))
+        else if (edda_text_is_blank(*from))
             space = at;
     }
     if (at == last)
@@ -139,8 +104,8 @@ static size_t find_break(struct edda_text text, size_t start, size_t end, uint32
 void edda_pieces_add(struct edda_pieces *pieces, size_t start, size_t end, enum edda_rank rank) {
     if (!trim_range(pieces->text, &start, &end))
         return;
-    uint32_t units = edda_pieces_units((struct edda_text){pieces->text.data + start, end - start});
-    if (units + CHARACTER_UNITS <= pieces->whole_units) {
+    uint32_t units = edda_units_of((struct edda_text){pieces->text.data + start, end - start});
+    if (units + EDDA_UNITS_A_CHARACTER <= pieces->whole_units) {
         add_one(pieces, start, end, units, rank);
         return;
     }
@@ -150,7 +115,7 @@ void edda_pieces_add(struct edda_pieces *pieces, size_t start, size_t end, enum 
         size_t to = cut;
         if (trim_range(pieces->text, &from, &to)) {
             struct edda_text part = {pieces->text.data + from, to - from};
-            add_one(pieces, from, to, edda_pieces_units(part), rank);
+            add_one(pieces, from, to, edda_units_of(part), rank);
             rank = EDDA_RANK_WORD;
         }
         start = cut;

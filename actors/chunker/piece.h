@@ -1,17 +1,14 @@
 /* actors/chunker/piece.h: the smallest pieces of a text that packing keeps whole, in order.
  *
  * A piece is a sentence, a line of code, a row, a heading, or a part of one that was over the
- * limit. Its rank says how good a chunk's end in front of it would be. Sizes are in units, nine to
- * a token: nine for a character that is a token of its own, two for any other, a run of white space
- * one character. Internal to the chunker. */
+ * limit. Its rank says how good a chunk's end in front of it would be. Sizes are in units of
+ * actors/text/tokens.h. Internal to the chunker. */
 #ifndef EDDA_ACTORS_CHUNKER_PIECE_H
 #define EDDA_ACTORS_CHUNKER_PIECE_H
 
 #include "proto/arena.h"
 #include "proto/error.h"
 #include "proto/types.h"
-
-#define EDDA_UNITS_A_TOKEN 9u
 
 enum edda_rank {
     EDDA_RANK_WORD,     /* inside a sentence */
@@ -59,12 +56,5 @@ void edda_pieces_add_prose(struct edda_pieces *pieces, size_t start, size_t end,
 
 /* Fills in `rest`. Call once, when all are added. Returns the error that stuck. */
 int edda_pieces_finish(struct edda_pieces *pieces);
-
-/* The estimated size of a text: EDDA_UNITS_A_TOKEN of them make a token. */
-uint32_t edda_pieces_units(struct edda_text text);
-
-static inline bool edda_is_blank(char byte) {
-    return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r';
-}
 
 #endif

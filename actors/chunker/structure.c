@@ -1,6 +1,7 @@
 #include "actors/chunker/structure.h"
 
 #include "actors/text/headings.h"
+#include "actors/text/text.h"
 
 enum line_kind { LINE_BLANK, LINE_PROSE, LINE_ITEM, LINE_ROW, LINE_CODE };
 
@@ -44,7 +45,7 @@ static bool is_item(struct edda_text line) {
 
 static enum line_kind classify(struct edda_text line, bool in_code, bool has_rows) {
     size_t at = 0;
-    while (at < line.size && edda_is_blank(line.data[at]))
+    while (at < line.size && edda_text_is_blank(line.data[at]))
         at++;
     if (in_code)
         return LINE_CODE;

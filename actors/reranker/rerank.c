@@ -1,7 +1,7 @@
 /* actors/reranker/rerank.c: reading the passages once, then the features of lexical-1. */
 #include "actors/reranker/rerank.h"
 
-#include "actors/reranker/likeness.h"
+#include "actors/text/likeness.h"
 
 #include <math.h>
 #include <stdlib.h>

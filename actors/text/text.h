@@ -93,4 +93,9 @@ struct edda_text edda_text_prefix(struct edda_text text, size_t count);
 /* Whether text is valid UTF-8 without NUL. */
 bool edda_text_valid(struct edda_text text);
 
+/* ASCII white space. */
+static inline bool edda_text_is_blank(char byte) {
+    return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r';
+}
+
 #endif

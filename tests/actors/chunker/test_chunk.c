@@ -1,6 +1,5 @@
 /* tests/actors/chunker/test_chunk.c: how texts become chunks, by example and by property. */
 #include "actors/chunker/chunk.h"
-#include "actors/chunker/sentence.h"
 #include "actors/text/text.h"
 #include "proto/limits.h"
 
@@ -192,29 +191,6 @@ static void chinese_is_cut_behind_its_full_stops(void **state) {
         assert_memory_equal(cut.data + cut.size - 3, "。", 3);
         assert_true(list.items[i].tokens <= EDDA_CHUNK_MAXIMUM_TOKENS);
     }
-}
-
-static void sentences_end_where_readers_end_them(void **state) {
-    (void)state;
-    static const struct {
-        const char *text;
-        size_t first;
-    } cases[] = {
-        {"One. Two.", 5},
-        {"Dr. Who came. Two.", 14},
-        {"It is 3.14 now. Two.", 16},
-        {"See e.g. the. Two.", 14},
-        {"He said \"no.\" Then.", 14},
-        {"Why? Because.", 5},
-        {"J. Smith. Two.", 10},
-        {"No end here", 11},
-        {"Wait... what. Two.", 14},
-        {"好。坏。", 6},
-        {"好！」坏", 9},
-        {"क्या। हाँ", 16},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        assert_int_equal(edda_sentence_next(edda_text_of(cases[i].text)), cases[i].first);
 }
 
 static void csv_chunks_carry_the_header_row(void **state) {
@@ -447,7 +423,6 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_small_tail_joins_its_neighbour, make, unmake),
         cmocka_unit_test_setup_teardown(code_is_cut_between_lines_only, make, unmake),
         cmocka_unit_test_setup_teardown(chinese_is_cut_behind_its_full_stops, make, unmake),
-        cmocka_unit_test(sentences_end_where_readers_end_them),
         cmocka_unit_test_setup_teardown(csv_chunks_carry_the_header_row, make, unmake),
         cmocka_unit_test_setup_teardown(json_is_cut_between_values, make, unmake),
         cmocka_unit_test_setup_teardown(html_gives_the_visible_text_with_its_source_range, make,

@@ -1,7 +1,7 @@
 #include "actors/reranker/rerank.h"
 
-#include "actors/reranker/likeness.h"
 #include "actors/reranker/stage.h"
+#include "actors/text/likeness.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,8 +1,11 @@
-/* tests/actors/text/test_pieces.c: grams of words, parts of documents, paths of headings. */
+/* tests/actors/text/test_pieces.c: grams of words, parts of documents, paths of headings,
+ * ends of sentences, sizes in tokens. */
 #include "actors/text/grams.h"
 #include "actors/text/headings.h"
 #include "actors/text/parts.h"
+#include "actors/text/sentence.h"
 #include "actors/text/text.h"
+#include "actors/text/tokens.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -241,6 +244,67 @@ static void the_first_row_of_csv_is_its_heading(void **state) {
     assert_int_equal(size, 0);
 }
 
+static void sentences_end_where_readers_end_them(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t first;
+    } cases[] = {
+        {"One. Two.", 5},
+        {"Dr. Who came. Two.", 14},
+        {"It is 3.14 now. Two.", 16},
+        {"See e.g. the. Two.", 14},
+        {"He said \"no.\" Then.", 14},
+        {"Why? Because.", 5},
+        {"J. Smith. Two.", 10},
+        {"No end here", 11},
+        {"Wait... what. Two.", 14},
+        {"好。坏。", 6},
+        {"好！」坏", 9},
+        {"क्या। हाँ", 16},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        assert_int_equal(edda_sentence_next(edda_text_of(cases[i].text)), cases[i].first);
+}
+
+static void tokens_are_counted_by_writing(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        uint32_t tokens;
+    } cases[] = {
+        {"", 0},
+        {"a", 1},
+        {"nine letters and more", 5}, /* 21 characters */
+        {"a   b", 1},                 /* white space is one */
+        {"漢字", 2},
+        {"สวัสดี", 6},
+        {"ab漢", 2},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        assert_int_equal(edda_tokens_of(edda_text_of(cases[i].text)), cases[i].tokens);
+}
+
+static void a_prefix_has_as_many_tokens_as_it_may(void **state) {
+    (void)state;
+    static const char *const texts[] = {"some words in a row", "漢字かな交じり文", "é漢é漢é漢", "x"};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        struct edda_text text = edda_text_of(texts[i]);
+        for (uint32_t tokens = 0; tokens < 10; tokens++) {
+            struct edda_text prefix = edda_tokens_prefix(text, tokens);
+            assert_ptr_equal(prefix.data, text.data);
+            assert_true(edda_text_valid(prefix));
+            assert_true(edda_tokens_of(prefix) <= tokens);
+            if (prefix.size < text.size) {
+                const char *next = text.data + prefix.size;
+                edda_text_next(&next, text.data + text.size);
+                struct edda_text more = {text.data, (size_t)(next - text.data)};
+                assert_true(edda_tokens_of(more) > tokens);
+            }
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_word_has_its_framed_grams),
@@ -257,6 +321,9 @@ int main(void) {
         cmocka_unit_test(fenced_code_has_no_headings),
         cmocka_unit_test(a_long_title_is_cut_at_a_code_point),
         cmocka_unit_test(the_first_row_of_csv_is_its_heading),
+        cmocka_unit_test(sentences_end_where_readers_end_them),
+        cmocka_unit_test(tokens_are_counted_by_writing),
+        cmocka_unit_test(a_prefix_has_as_many_tokens_as_it_may),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

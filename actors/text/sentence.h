@@ -1,9 +1,9 @@
-/* actors/chunker/sentence.h: where a sentence ends, in Latin, Cyrillic, Indic and CJK writing.
+/* actors/text/sentence.h: where a sentence ends, in Latin, Cyrillic, Indic and CJK writing.
  *
  * Latin marks end a sentence when white space follows and what comes next does not begin in lower
  * case; common abbreviations and initials do not end one. Ideographic marks end one at once. */
-#ifndef EDDA_ACTORS_CHUNKER_SENTENCE_H
-#define EDDA_ACTORS_CHUNKER_SENTENCE_H
+#ifndef EDDA_ACTORS_TEXT_SENTENCE_H
+#define EDDA_ACTORS_TEXT_SENTENCE_H
 
 #include "proto/types.h"
 

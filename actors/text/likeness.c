@@ -1,5 +1,5 @@
-/* actors/reranker/likeness.c: trigram sets of words. */
-#include "actors/reranker/likeness.h"
+/* actors/text/likeness.c: trigram sets of words. */
+#include "actors/text/likeness.h"
 
 #include "actors/text/text.h"
 

@@ -1,6 +1,5 @@
-#include "actors/chunker/sentence.h"
+#include "actors/text/sentence.h"
 
-#include "actors/chunker/piece.h"
 #include "actors/text/text.h"
 
 static bool is_wide_end(uint32_t point) {
@@ -29,7 +28,7 @@ static const char *skip_closers(const char *at, const char *end) {
 }
 
 static const char *skip_blank(const char *at, const char *end) {
-    while (at < end && edda_is_blank(*at))
+    while (at < end && edda_text_is_blank(*at))
         at++;
     return at;
 }

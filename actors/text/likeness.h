@@ -1,9 +1,9 @@
-/* actors/reranker/likeness.h: how alike two words are spelled: Dice of their trigrams.
+/* actors/text/likeness.h: how alike two words are spelled: Dice of their trigrams.
  *
  * Trigrams of "<word>" as a set of hashes with a 64-bit signature (one bit a trigram), so that most
  * unlike words are refused by one popcount. Pure. Limit: the first 30 trigrams. */
-#ifndef EDDA_ACTORS_RERANKER_LIKENESS_H
-#define EDDA_ACTORS_RERANKER_LIKENESS_H
+#ifndef EDDA_ACTORS_TEXT_LIKENESS_H
+#define EDDA_ACTORS_TEXT_LIKENESS_H
 
 #include "proto/types.h"
 
