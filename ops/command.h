@@ -29,6 +29,7 @@ int edda_command_role(const struct edda_command *command, const struct edda_opti
 int edda_command_key(const struct edda_command *command, const struct edda_options *options);
 int edda_command_import(const struct edda_command *command, const struct edda_options *options);
 int edda_command_search(const struct edda_command *command, const struct edda_options *options);
+int edda_command_chat(const struct edda_command *command, const struct edda_options *options);
 int edda_command_send(const struct edda_command *command, const struct edda_options *options);
 int edda_command_jobs(const struct edda_command *command, const struct edda_options *options);
 int edda_command_reembed(const struct edda_command *command, const struct edda_options *options);

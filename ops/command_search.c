@@ -8,6 +8,7 @@
 #include "ops/answer.h"
 #include "ops/command.h"
 #include "ops/fetch.h"
+#include "ops/terminal.h"
 
 #define PATIENCE_MS 20000
 #define LIMIT       5
@@ -28,14 +29,6 @@ static size_t count_letters(const char *text, size_t size) {
     return letters;
 }
 
-/* Control characters of a stranger's text must not reach the terminal. */
-static void print_word(const char *word, size_t size) {
-    for (size_t i = 0; i < size; i++) {
-        unsigned char letter = (unsigned char)word[i];
-        putchar(letter < 0x20 || letter == 0x7f ? '?' : letter);
-    }
-}
-
 /* Lines are filled anew; blank lines, which part paragraphs and headings, stay line ends. */
 static void print_wrapped(const struct search *search, const char *text) {
     size_t column = 0;
@@ -54,7 +47,7 @@ static void print_wrapped(const struct search *search, const char *text) {
         }
         printf("%s", column == 0 ? "    " : " ");
         column += letters + (column > 0 ? 1 : 0);
-        print_word(text, size);
+        edda_print_word(stdout, text, size);
         text += size;
     }
     putchar('\n');
@@ -72,7 +65,8 @@ static void print_results(const struct search *search, json_t *results) {
     json_t *result;
     json_array_foreach(results, index, result) {
         printf("%s%zu. ", bold, index + 1);
-        print_word(text_of(result, "memo_title"), strlen(text_of(result, "memo_title")));
+        edda_print_word(stdout, text_of(result, "memo_title"),
+                        strlen(text_of(result, "memo_title")));
         printf("%s  (%.3f, memo %s)\n", plain,
                1.0 - json_number_value(json_object_get(result, "distance")),
                text_of(result, "memo_uuid"));
@@ -108,20 +102,8 @@ static void on_answer(void *context, int status, struct edda_bytes body, const c
     json_decref(json);
 }
 
-/* The words of the command line as one question. */
 static char *make_body(const struct edda_options *options) {
-    size_t room = 1;
-    for (size_t i = 0; i < options->word_count; i++)
-        room += strlen(options->words[i]) + 1;
-    char *question = calloc(1, room);
-    size_t size = 0;
-    for (size_t i = 0; question && i < options->word_count; i++) {
-        size_t length = strlen(options->words[i]);
-        if (i > 0)
-            question[size++] = ' ';
-        memcpy(question + size, options->words[i], length);
-        size += length;
-    }
+    char *question = edda_words_joined(options);
     json_t *json = question ? json_pack("{s:s, s:i}", "query", question, "limit", LIMIT) : NULL;
     char *body = json ? json_dumps(json, JSON_COMPACT) : NULL;
     json_decref(json);

@@ -12,7 +12,9 @@
 #define RETRY_MIN_MS       200
 #define RETRY_MAX_MS       10000
 #define REQUEST_TIMEOUT_MS 120000L
+#define ONCE_TIMEOUT_MS    630000L /* the longest deadline a service may have, and its last words */
 #define CONNECT_TIMEOUT_MS 5000L
+#define SILENCE_S          60L /* of a streamed answer, which has a comment every 15 s */
 
 struct fetch {
     struct fetch *next; /* in the waiting list */
@@ -30,6 +32,8 @@ struct fetch {
     struct curl_slist *headers;
     struct edda_buffer answer;
     char error[CURL_ERROR_SIZE];
+    bool once;
+    bool (*on_bytes)(void *context, struct edda_bytes bytes);
     void (*on_done)(void *context, int status, struct edda_bytes body, const char *error);
     void *context;
 };
@@ -128,6 +132,8 @@ int edda_fetch_add(edda_fetch_t *self, const struct edda_fetch_request *request)
     fetch->owner = self;
     fetch->method = request->method;
     fetch->not_before_ms = request->not_before_ms;
+    fetch->once = request->once;
+    fetch->on_bytes = request->on_bytes;
     fetch->on_done = request->on_done;
     fetch->context = request->context;
     bool good = true;
@@ -153,7 +159,12 @@ int edda_fetch_add(edda_fetch_t *self, const struct edda_fetch_request *request)
 
 static size_t take_bytes(char *data, size_t size, size_t count, void *context) {
     struct fetch *fetch = context;
-    return edda_buffer_append(&fetch->answer, data, size * count) == 0 ? size * count : 0;
+    struct edda_bytes bytes = {(const uint8_t *)data, size * count};
+    long status = 0;
+    curl_easy_getinfo(fetch->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (fetch->on_bytes && status == 200)
+        return fetch->on_bytes(fetch->context, bytes) ? bytes.size : 0;
+    return edda_buffer_append(&fetch->answer, bytes.data, bytes.size) == 0 ? bytes.size : 0;
 }
 
 static void add_header(struct fetch *fetch, const char *line) {
@@ -191,7 +202,13 @@ static int begin(edda_fetch_t *self, struct fetch *fetch, int64_t now_ms) {
     curl_easy_setopt(fetch->easy, CURLOPT_URL, fetch->url);
     curl_easy_setopt(fetch->easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(fetch->easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(fetch->easy, CURLOPT_TIMEOUT_MS, REQUEST_TIMEOUT_MS);
+    if (fetch->on_bytes) {
+        curl_easy_setopt(fetch->easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
+        curl_easy_setopt(fetch->easy, CURLOPT_LOW_SPEED_TIME, SILENCE_S);
+    } else {
+        curl_easy_setopt(fetch->easy, CURLOPT_TIMEOUT_MS,
+                         fetch->once ? ONCE_TIMEOUT_MS : REQUEST_TIMEOUT_MS);
+    }
     curl_easy_setopt(fetch->easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
     curl_easy_setopt(fetch->easy, CURLOPT_ERRORBUFFER, fetch->error);
     curl_easy_setopt(fetch->easy, CURLOPT_WRITEFUNCTION, take_bytes);
@@ -231,7 +248,9 @@ static int64_t start_due(edda_fetch_t *self) {
     return next_ms;
 }
 
-static bool may_help(CURLcode code, long status) {
+static bool may_help(const struct fetch *fetch, CURLcode code, long status) {
+    if (fetch->once)
+        return code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST;
     if (code != CURLE_OK)
         return code != CURLE_URL_MALFORMAT && code != CURLE_UNSUPPORTED_PROTOCOL &&
                code != CURLE_WRITE_ERROR && code != CURLE_OUT_OF_MEMORY;
@@ -254,7 +273,7 @@ static void finish(edda_fetch_t *self, struct fetch *fetch, CURLcode code) {
     wait_ms = wait_ms / 2 + (int64_t)(edda_random32() % (uint32_t)(wait_ms / 2 + 1));
     if (retry_after_s > 0 && retry_after_s < 3600)
         wait_ms = (int64_t)retry_after_s * 1000;
-    if (may_help(code, status) && now_ms + wait_ms < fetch->give_up_ms) {
+    if (may_help(fetch, code, status) && now_ms + wait_ms < fetch->give_up_ms) {
         fetch->not_before_ms = now_ms + wait_ms;
         put_in_line(self, fetch);
         return;

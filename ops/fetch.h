@@ -2,9 +2,9 @@
  * interface.
  *
  * A request is retried on connection errors and on 408, 429, 502, 503 and 504, honouring
- * Retry-After, with doubling waits, until its patience is over; only requests that are idempotent,
- * or carry an Idempotency-Key, may be given here. Everything happens inside edda_fetch_run, on its
- * thread. */
+ * Retry-After, with doubling waits, until its patience is over; so it must be idempotent, or carry
+ * an Idempotency-Key, or be marked `once`. Everything happens inside edda_fetch_run, on its thread.
+ */
 #ifndef EDDA_OPS_FETCH_H
 #define EDDA_OPS_FETCH_H
 
@@ -20,6 +20,10 @@ struct edda_fetch_request {
     const char *content_type;    /* of body; NULL without one; copied */
     struct edda_bytes body;      /* copied; the same bytes are sent on every try */
     int64_t not_before_ms;       /* monotonic; 0: now */
+    bool once; /* not to be done twice: retried only while no connection comes about */
+    /* The body of a 200 as it comes, instead of to on_done; false ends it. May be NULL. Such a
+     * request may take as long as it likes while it is not silent for a minute. */
+    bool (*on_bytes)(void *context, struct edda_bytes bytes);
     void (*on_done)(void *context, int status, struct edda_bytes body, const char *error);
     void *context;
 };

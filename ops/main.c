@@ -15,6 +15,8 @@ static const char *const jobs_switches[] = {"--dead", "--all", NULL};
 static const char *const import_switches[] = {"--no-wait", NULL};
 static const char *const reembed_switches[] = {"--look", "--no-wait", NULL};
 static const char *const search_switches[] = {"--json", NULL};
+static const char *const chat_switches[] = {"--json", "--no-sources",
+                                            "--provider=", "--chat=", NULL};
 
 static const int up_settings[] = {EDDA_CONFIG_DATA,       EDDA_CONFIG_HTTP,
                                   EDDA_CONFIG_PROCESSES,  EDDA_CONFIG_WORKERS,
@@ -77,6 +79,14 @@ static const struct edda_command commands[] = {
      "Prints the best passages with the memo each comes from. --json prints the service's answer\n"
      "as it is.\n",
      edda_command_search, search_switches, http_settings, 1, SIZE_MAX},
+    {"chat", "\"question\" [--chat ID] [--provider NAME] [--no-sources] [--json]",
+     "ask, and read an answer with its sources",
+     "Prints the answer as it is written, then the sources it cites, with the memo each is from.\n"
+     "--chat goes on with a chat; --provider names who answers instead of the service's default;\n"
+     "--json prints the service's whole answer. Exit status 1 when there is none, or when it "
+     "broke\n"
+     "off; the reason is on standard error. Ctrl-C stops it, and the model too.\n",
+     edda_command_chat, chat_switches, http_settings, 1, SIZE_MAX},
     {"send", "OP [--connect URL] [--project NAME] < args.json",
      "one message to one stage, its output as JSON",
      "Reads the arguments as one JSON object from standard input (nothing: no arguments), sends\n"

@@ -19,21 +19,37 @@ static bool is_list(size_t setting) {
            setting == EDDA_CONFIG_WORKERS;
 }
 
-static bool set_own_switch(struct edda_options *options, const char *argument) {
-    for (size_t i = 0; options->own_switches && options->own_switches[i]; i++) {
-        EDDA_ASSERT(i < EDDA_MAX_OWN_SWITCHES);
-        if (strcmp(options->own_switches[i], argument) == 0) {
-            options->own_given[i] = true;
-            return true;
-        }
-    }
-    return false;
-}
-
 static int fail_with(struct edda_options *options, const char *format, const char *first,
                      const char *second) {
     snprintf(options->message, sizeof options->message, format, first, second);
     return EDDA_E_INVALID;
+}
+
+/* One of the command's own; *index moves on when the next argument is its value. */
+static int read_own(struct edda_options *options, const char *const *arguments, size_t count,
+                    size_t *index, bool *ret_known) {
+    const char *argument = arguments[*index];
+    *ret_known = true;
+    for (size_t i = 0; options->own_switches && options->own_switches[i]; i++) {
+        const char *name = options->own_switches[i];
+        size_t size = strlen(name);
+        bool valued = name[size - 1] == '=';
+        EDDA_ASSERT(i < EDDA_MAX_OWN_SWITCHES);
+        if (valued && strncmp(argument, name, size) == 0) {
+            options->own_values[i] = argument + size;
+        } else if (valued && strlen(argument) == size - 1 &&
+                   strncmp(argument, name, size - 1) == 0) {
+            if (*index + 1 >= count)
+                return fail_with(options, "%s needs a value%s", argument, "");
+            options->own_values[i] = arguments[++*index];
+        } else if (valued || strcmp(argument, name) != 0) {
+            continue;
+        }
+        options->own_given[i] = true;
+        return 0;
+    }
+    *ret_known = false;
+    return 0;
 }
 
 /* A list flag adds to what earlier flags gave; the first one replaces environment and default. */
@@ -91,9 +107,10 @@ static int read_arguments(struct edda_options *options, const char *const *argum
         if (strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0) {
             options->help = true;
         } else if (argument[0] == '-' && argument[1] == '-') {
-            if (set_own_switch(options, argument))
-                continue;
-            int error = read_flag(options, arguments, count, &i);
+            bool own;
+            int error = read_own(options, arguments, count, &i, &own);
+            if (!own)
+                error = read_flag(options, arguments, count, &i);
             if (error != 0)
                 return error;
         } else if (argument[0] == '-' && argument[1] != '\0') {
@@ -134,6 +151,14 @@ bool edda_options_own(const struct edda_options *options, const char *name) {
             return options->own_given[i];
     }
     return false;
+}
+
+const char *edda_options_own_value(const struct edda_options *options, const char *name) {
+    for (size_t i = 0; options->own_switches && options->own_switches[i]; i++) {
+        if (strcmp(options->own_switches[i], name) == 0)
+            return options->own_values[i];
+    }
+    return NULL;
 }
 
 bool edda_list_item(const char *list, size_t n, char *ret_item, size_t size) {

@@ -2,7 +2,8 @@
  *
  * Every setting of config.def may be given as --flag VALUE or --flag=VALUE with any command; flags
  * of lists (--connect, --listen, --workers) may be repeated. A command also has switches of its
- * own ("--dead") that are no settings. Words are what is left, in order; "--" ends the flags. */
+ * own that are no settings ("--dead"), some of them with a value, which "=" at the end of their
+ * name says ("--chat="). Words are what is left, in order; "--" ends the flags. */
 #ifndef EDDA_OPS_OPTIONS_H
 #define EDDA_OPS_OPTIONS_H
 
@@ -16,9 +17,10 @@ struct edda_options {
     size_t word_count;
     const char *const *own_switches; /* static, NULL-terminated, at most EDDA_MAX_OWN_SWITCHES */
     bool own_given[EDDA_MAX_OWN_SWITCHES];
-    bool given[EDDA_CONFIG_COUNT]; /* settings that came from a flag */
-    bool help;                     /* --help or -h */
-    char message[512];             /* why reading failed, for people */
+    const char *own_values[EDDA_MAX_OWN_SWITCHES]; /* borrowed argv strings, or NULL */
+    bool given[EDDA_CONFIG_COUNT];                 /* settings that came from a flag */
+    bool help;                                     /* --help or -h */
+    char message[512];                             /* why reading failed, for people */
 };
 
 /* Reads environment, then arguments[0..count). own_switches may be NULL. Strings of arguments must
@@ -30,6 +32,9 @@ void edda_options_done(struct edda_options *options);
 
 /* Whether one of the command's own switches was given. */
 bool edda_options_own(const struct edda_options *options, const char *name);
+
+/* The value of one ("--chat="), the last when it was given several times; NULL: not given. */
+const char *edda_options_own_value(const struct edda_options *options, const char *name);
 
 /* The n-th of a comma-separated list into ret_item, spaces trimmed. False past its end or when the
  * item does not fit; empty items are skipped. */

@@ -54,7 +54,7 @@ class Using(Directory):
             self.assertIn("edda", out.lower())
 
     def test_every_command_has_a_manual_both_ways(self):
-        for command in ["up", *ROLES, "key", "import", "search", "send", "jobs", "doctor"]:
+        for command in ["up", *ROLES, "key", "import", "search", "chat", "send", "jobs", "doctor"]:
             for words in (["help", command], [command, "--help"]):
                 status, out, _ = run(*words)
                 self.assertEqual(status, 0, words)
@@ -66,7 +66,7 @@ class Using(Directory):
                             (["key", "revoke"], "revoke"), (["jobs", "redrive"], "redrive"),
                             (["jobs", "redrive", "x"], "job id"), (["send", "embd"], "embed"),
                             (["send", "rerank"], "alone"), (["up", "--workers", "store=2"], "store"),
-                            (["search"], "missing"), (["import"], "missing"),
+                            (["search"], "missing"), (["chat"], "missing"), (["import"], "missing"),
                             (["reembed", "x"], "too much"),
                             (["help", "nothing"], "nothing")):
             status, out, error = run(*words)

@@ -109,6 +109,31 @@ static void own_switches_belong_to_their_command(void **state) {
     edda_options_done(&options);
 }
 
+static void own_switches_may_have_a_value(void **state) {
+    (void)state;
+    static const char *const switches[] = {"--chat=", "--json", NULL};
+    struct edda_options options;
+    const char *apart[] = {"--chat", "--json", "word", NULL};
+    const char *joined[] = {"--chat=a", "--json", "--chat=b=c", NULL};
+    const char *missing[] = {"word", "--chat", NULL};
+    const char *longer[] = {"--chats", "a", NULL};
+    assert_int_equal(read_line(&options, switches, apart), 0);
+    assert_string_equal(edda_options_own_value(&options, "--chat="), "--json");
+    assert_false(edda_options_own(&options, "--json"));
+    assert_int_equal(options.word_count, 1);
+    edda_options_done(&options);
+    assert_int_equal(read_line(&options, switches, joined), 0);
+    assert_string_equal(edda_options_own_value(&options, "--chat="), "b=c");
+    assert_true(edda_options_own(&options, "--json"));
+    edda_options_done(&options);
+    assert_int_equal(read_line(&options, switches, missing), EDDA_E_INVALID);
+    assert_string_equal(options.message, "--chat needs a value");
+    edda_options_done(&options);
+    assert_int_equal(read_line(&options, switches, longer), EDDA_E_INVALID);
+    assert_null(edda_options_own_value(&options, "--chat="));
+    edda_options_done(&options);
+}
+
 static void list_items_are_trimmed_and_empty_ones_skipped(void **state) {
     (void)state;
     char item[16];
@@ -164,6 +189,7 @@ int main(void) {
         cmocka_unit_test(a_flag_without_its_value_says_what_it_takes),
         cmocka_unit_test(a_single_dash_is_refused),
         cmocka_unit_test(own_switches_belong_to_their_command),
+        cmocka_unit_test(own_switches_may_have_a_value),
         cmocka_unit_test(list_items_are_trimmed_and_empty_ones_skipped),
         cmocka_unit_test(workers_are_one_unless_named),
         cmocka_unit_test(workers_that_make_no_sense_are_refused),
