@@ -10,6 +10,7 @@
 #include "gateway/http_internal.h"
 
 #define STREAM_BLOCK ((size_t)32 * 1024)
+#define LIVE_BLOCK   ((size_t)4 * 1024)
 #define LIVE_UNSENT  ((size_t)16 * 1024)
 #define JSON_TYPE    "application/json; charset=utf-8"
 
@@ -229,8 +230,9 @@ enum MHD_Result queue_response(struct edda_exchange *exchange) {
     }
     if (exchange->pull && !empty) {
         prepare_stream(exchange);
-        response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, pull_piece,
-                                                     exchange, NULL);
+        response = MHD_create_response_from_callback(
+            MHD_SIZE_UNKNOWN, exchange->response.live ? LIVE_BLOCK : STREAM_BLOCK, pull_piece,
+            exchange, NULL);
     } else {
         /* The bytes outlive the response: they are the exchange's or the program's. */
         void *data = (void *)(uintptr_t)body.data;
