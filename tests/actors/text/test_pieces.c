@@ -273,13 +273,9 @@ static void tokens_are_counted_by_writing(void **state) {
         const char *text;
         uint32_t tokens;
     } cases[] = {
-        {"", 0},
-        {"a", 1},
-        {"nine letters and more", 5}, /* 21 characters */
-        {"a   b", 1},                 /* white space is one */
-        {"漢字", 2},
-        {"สวัสดี", 6},
-        {"ab漢", 2},
+        {"", 0},      {"a", 1},    {"nine letters and more", 5}, /* 21 characters */
+        {"a   b", 1},                                            /* white space is one */
+        {"漢字", 2},  {"สวัสดี", 6}, {"ab漢", 2},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         assert_int_equal(edda_tokens_of(edda_text_of(cases[i].text)), cases[i].tokens);
@@ -287,7 +283,8 @@ static void tokens_are_counted_by_writing(void **state) {
 
 static void a_prefix_has_as_many_tokens_as_it_may(void **state) {
     (void)state;
-    static const char *const texts[] = {"some words in a row", "漢字かな交じり文", "é漢é漢é漢", "x"};
+    static const char *const texts[] = {"some words in a row", "漢字かな交じり文", "é漢é漢é漢",
+                                        "x"};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         struct edda_text text = edda_text_of(texts[i]);
         for (uint32_t tokens = 0; tokens < 10; tokens++) {
