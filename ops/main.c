@@ -49,18 +49,17 @@ static const int doctor_settings[] = {EDDA_CONFIG_DATA, EDDA_CONFIG_HTTP, EDDA_C
 static const struct edda_command commands[] = {
     {"up", "[--data DIR] [--http ADDR:PORT] [--processes] [--workers STAGE=N]...",
      "run everything on one machine",
-     "Starts broker, store, chunker, embedder, reranker and gateway, as threads of one process "
-     "or,\n"
-     "with --processes, as supervised child processes. Prints the address. A first start on a "
-     "data\n"
-     "directory without any key makes one and prints it once. Ctrl-C or SIGTERM drains: running\n"
-     "work is finished, nothing accepted is lost; a second one ends at once.\n",
+     "Starts broker, store, chunker, embedder, reranker, llm and gateway, as threads of one\n"
+     "process or, with --processes, as supervised child processes. Prints the address. A first\n"
+     "start on a data directory without any key makes one and prints it once. Ctrl-C or SIGTERM\n"
+     "drains: running work is finished, nothing accepted is lost; a second one ends at once.\n",
      edda_command_up, up_switches, up_settings, 0, 0},
     ROLE("broker", "route messages between the other parts"),
     ROLE("gateway", "speak HTTP"),
     ROLE("chunker", "cut text into chunks"),
     ROLE("embedder", "give chunks and queries their vectors"),
     ROLE("reranker", "reorder what the store found"),
+    ROLE("llm", "answer questions from what was found"),
     ROLE("store", "keep memos, chunks, keys and jobs in the data directory"),
     {"key", "create|list|revoke [KEY] [--project NAME]", "make, list and revoke API keys",
      "create prints the new key once, on standard output; only its hash is kept. list shows each\n"

@@ -187,7 +187,7 @@ bool edda_list_item(const char *list, size_t n, char *ret_item, size_t size) {
 
 static bool may_repeat(const char *stage) {
     return strcmp(stage, "chunker") == 0 || strcmp(stage, "embedder") == 0 ||
-           strcmp(stage, "reranker") == 0;
+           strcmp(stage, "reranker") == 0 || strcmp(stage, "llm") == 0;
 }
 
 int edda_workers_of(const char *list, const char *stage, unsigned *ret_count, char *message,
@@ -206,7 +206,7 @@ int edda_workers_of(const char *list, const char *stage, unsigned *ret_count, ch
         *equals = '\0';
         if (!may_repeat(item)) {
             snprintf(message, message_size,
-                     "--workers: %s is not chunker, embedder or reranker; only these may be "
+                     "--workers: %s is not chunker, embedder, reranker or llm; only these may be "
                      "more than one",
                      item);
             return EDDA_E_INVALID;

@@ -42,7 +42,7 @@ bool edda_list_item(const char *list, size_t n, char *ret_item, size_t size);
 
 /* How many of `stage` (--workers embedder=2,chunker=1) are wanted: 1 when not named.
  * EDDA_E_INVALID: the list is not STAGE=N with N from 1 to 64 and a stage that may be repeated
- * (chunker, embedder, reranker); message then says what is wrong. */
+ * (chunker, embedder, reranker, llm); message then says what is wrong. */
 int edda_workers_of(const char *list, const char *stage, unsigned *ret_count, char *message,
                     size_t message_size) EDDA_MUST_CHECK;
 

@@ -3,6 +3,7 @@
 
 #include "actors/chunker/actor.h"
 #include "actors/embedder/actor.h"
+#include "actors/llm/actor.h"
 #include "actors/reranker/actor.h"
 #include "actors/store/actor.h"
 #include "broker/broker.h"
@@ -14,6 +15,7 @@ static const struct edda_part_kind part_kinds[] = {
     {"chunker", edda_chunker_main, 2, true, false, "cuts text into chunks"},
     {"embedder", edda_embedder_main, 2, true, true, "gives chunks and queries their vectors"},
     {"reranker", edda_reranker_main, 2, true, true, "reorders what the store found"},
+    {"llm", edda_llm_main, 2, true, true, "answers questions from what was found"},
     {"gateway", edda_gateway_main, 3, false, false, "speaks HTTP"},
 };
 

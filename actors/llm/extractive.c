@@ -20,6 +20,7 @@
 #define WEIGHT_PASSAGE 0.3
 #define WEIGHT_NUMBER  0.15
 #define SHARE_QUESTION 0.33
+#define SHARE_CODE     0.7
 
 edda_extractor_t *edda_extractor_new(edda_analyser_t *analyser) {
     edda_extractor_t *self = calloc(1, sizeof *self);
@@ -327,7 +328,7 @@ static void score_sentence(const edda_extractor_t *self, size_t i, double passag
     sentence->score = sentence->share + WEIGHT_PAIRS * weigh_pairs(self, sentence->pairs) +
                       WEIGHT_PASSAGE * passage +
                       (self->asks_number && sentence->number ? WEIGHT_NUMBER : 0);
-    sentence->score *= sentence->asks ? SHARE_QUESTION : 1;
+    sentence->score *= sentence->asks ? SHARE_QUESTION : sentence->quote.code ? SHARE_CODE : 1;
 }
 
 static double best_score(const struct edda_hit_list *hits, size_t count) {

@@ -163,7 +163,8 @@ bool edda_quotes_next(struct edda_quotes *quotes, struct edda_quote *ret_quote) 
         size_t piece = cut_sentence((struct edda_text){rest.data, sentence});
         struct edda_quote quote = {.text = trim((struct edda_text){rest.data, piece}),
                                    .begun = quotes->inside,
-                                   .cut = piece < sentence};
+                                   .cut = piece < sentence,
+                                   .code = quotes->fenced};
         quotes->at += piece;
         quotes->inside = quote.cut;
         if (has_word(quote.text)) {

@@ -23,6 +23,7 @@ struct edda_quote {
     struct edda_text text; /* a trimmed part of the walk's text, not empty */
     bool begun;            /* its sentence began before it */
     bool cut;              /* and goes on behind it */
+    bool code;             /* a line of fenced code */
 };
 
 void edda_quotes_begin(struct edda_quotes *quotes, struct edda_text text);

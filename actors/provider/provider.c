@@ -372,8 +372,9 @@ void edda_provider_cancel(edda_provider_call_t **call_p) {
     bool ran = call->transfer != NULL;
     if (ran) {
         edda_transfer_cancel(&call->transfer);
-        count_end(self, call->turn, EDDA_OUTCOME_DROPPED, 0);
+        count_end(self, call->turn, self->blamed ? EDDA_OUTCOME_FAILED : EDDA_OUTCOME_DROPPED, 0);
     }
+    self->blamed = false;
     edda_call_dispose(call);
     if (ran) {
         edda_loop_timer_set(self->options.loop, &self->timer, edda_loop_now(self->options.loop));

@@ -83,7 +83,8 @@ void edda_provider_cancel(edda_provider_call_t **call_p);
 void edda_provider_pause(edda_provider_call_t *call, bool paused);
 
 /* After on_data saw nonsense, an error event, or an end without its mark: how the stream really
- * ended. Called from within on_done for a reply without error, so that the breaker learns of it. */
+ * ended. Called from within on_done for a reply without error, or right before the cancel of the
+ * call that is broken off for it, so that the breaker learns of it. */
 void edda_provider_blame(edda_provider_t *self);
 
 /* How many calls at once make sense now; 0 while closed, then *ret_wait_ms (may be NULL) says how

@@ -341,8 +341,9 @@ static void run_timers(struct edda_loop *self) {
     size_t most = self->timers.count;
     struct edda_timer *timer;
     while (most-- > 0 && (timer = edda_timers_take(&self->timers, self->now_ms)) != NULL) {
+        const char *name = timer->name; /* its owner may go with the call */
         timer->fire(timer->context);
-        note_time(self, timer->name);
+        note_time(self, name);
     }
 }
 

@@ -45,7 +45,8 @@ int edda_loop_run(edda_loop_t *self);
 /* Monotonic milliseconds, read once per turn. */
 int64_t edda_loop_now(const edda_loop_t *self);
 
-/* Sets or moves a timer. fire is called once, never before at_ms, never from within this call. */
+/* Sets or moves a timer. fire is called once, never before at_ms, never from within this call;
+ * it may free the timer. */
 void edda_loop_timer_set(edda_loop_t *self, struct edda_timer *timer, int64_t at_ms);
 void edda_loop_timer_cancel(edda_loop_t *self, struct edda_timer *timer);
 

@@ -11,7 +11,7 @@
 #include "actors/runtime/loop.h"
 
 struct edda_role {
-    const char *name; /* "broker", "gateway", "chunker", "embedder", "reranker", "store" */
+    const char *name; /* "broker", "gateway", "chunker", "embedder", "reranker", "llm", "store" */
     void *zmq_context;
     const edda_config_t *config;
     const char *const *connect; /* broker URLs */

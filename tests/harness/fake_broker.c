@@ -33,6 +33,8 @@ struct fake_broker {
     uint32_t ping_ms;
     uint32_t liveness;
     bool deaf;
+    uint8_t ignored_command; /* 0: none */
+    size_t ignored;
     size_t pings;
     uint64_t granted;
     uint64_t granted_bytes;
@@ -99,6 +101,10 @@ static void note_grant(struct fake_broker *fake, const struct edda_wire *wire, u
 
 static bool swallow(struct fake_port *port, const struct edda_wire *wire) {
     struct fake_broker *fake = port->fake;
+    if (fake->ignored_command && wire->message.command == fake->ignored_command) {
+        fake->ignored++;
+        return true;
+    }
     if (wire->message.command != EDDA_PING && wire->message.command != EDDA_PONG) {
         return false;
     }
@@ -222,6 +228,14 @@ void fake_broker_tune(struct fake_broker *fake, uint32_t ping_ms, uint32_t liven
 
 void fake_broker_deaf(struct fake_broker *fake, bool deaf) {
     fake->deaf = deaf;
+}
+
+void fake_broker_ignore(struct fake_broker *fake, uint8_t command) {
+    fake->ignored_command = command;
+}
+
+size_t fake_broker_ignored(const struct fake_broker *fake) {
+    return fake->ignored;
 }
 
 static bool has_message(void *context) {

@@ -52,6 +52,10 @@ void fake_broker_tune(struct fake_broker *fake, uint32_t ping_ms, uint32_t liven
 /* true: PINGs are queued like any message and not answered. */
 void fake_broker_deaf(struct fake_broker *fake, bool deaf);
 
+/* From here on messages of this command are counted and not queued. */
+void fake_broker_ignore(struct fake_broker *fake, uint8_t command);
+size_t fake_broker_ignored(const struct fake_broker *fake);
+
 /* Drops the PINGs that head that side's queue. */
 void fake_broker_forget_pings(struct fake_broker *fake, enum fake_side side);
 

@@ -19,7 +19,7 @@ import corpus
 from live import Edda, children, free_port
 
 OPTIONS = argparse.Namespace(edda="build/edda")
-ROLES = ["broker", "store", "chunker", "embedder", "reranker", "gateway"]
+ROLES = ["broker", "store", "chunker", "embedder", "reranker", "llm", "gateway"]
 
 
 def run(*words, stdin="", environment=None, directory=None, seconds=60):

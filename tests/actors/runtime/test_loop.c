@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -99,6 +100,30 @@ static void set_again(void *context) {
     struct again *again = context;
     again->count++;
     edda_loop_timer_set(again->loop, &again->timer, edda_loop_now(again->loop));
+}
+
+struct owner {
+    struct edda_timer timer;
+    edda_loop_t *loop;
+};
+
+static void end_owner(void *context) {
+    struct owner *owner = context;
+    edda_loop_stop(owner->loop);
+    memset(owner, 0xaa, sizeof *owner);
+    free(owner);
+}
+
+static void a_timers_owner_may_go_when_it_fires(void **state) {
+    (void)state;
+    edda_loop_t *loop = edda_loop_new("test");
+    struct owner *owner = calloc(1, sizeof *owner);
+    assert_non_null(owner);
+    owner->loop = loop;
+    owner->timer = (struct edda_timer){.fire = end_owner, .context = owner, .name = "owner"};
+    edda_loop_timer_set(loop, &owner->timer, edda_clock_ms());
+    assert_int_equal(edda_loop_run(loop), 0);
+    edda_loop_destroy(&loop);
 }
 
 static void a_timer_that_sets_itself_for_now_starves_nobody(void **state) {
@@ -421,6 +446,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(timers_fire_in_order_and_never_early),
         cmocka_unit_test(a_cancelled_timer_does_not_fire_and_a_moved_one_fires_once),
+        cmocka_unit_test(a_timers_owner_may_go_when_it_fires),
         cmocka_unit_test(a_timer_that_sets_itself_for_now_starves_nobody),
         cmocka_unit_test(posts_from_threads_all_run_on_the_loop),
         cmocka_unit_test(posts_are_bounded),
