@@ -21,7 +21,7 @@ sys.path[:0] = [os.path.join(HERE, "..", "harness"), os.path.join(HERE, "..", "b
 import corpus
 from live import Edda
 
-ROLES = ["embedder", "store", "broker", "chunker", "gateway", "reranker"]
+ROLES = ["embedder", "store", "broker", "chunker", "gateway", "reranker", "llm"]
 OPTIONS = argparse.Namespace(edda="build/edda", memos=240, concurrency=16, rounds=2, every=0.5)
 
 
