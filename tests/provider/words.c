@@ -140,7 +140,9 @@ size_t fake_words_vector(uint64_t seed, struct edda_text text, size_t dimension,
     }
     float factor = (float)(FAKE_MILLION / length);
     for (size_t i = 0; i < dimension; i++) {
-        millionths[i] = (int32_t)lrintf((float)millionths[i] * factor);
+        if (millionths[i] != 0) {
+            millionths[i] = (int32_t)lrintf((float)millionths[i] * factor);
+        }
     }
     return count;
 }
