@@ -35,32 +35,6 @@ void edda_vectors_scratch_done(struct edda_vectors_scratch *scratch) {
     *scratch = (struct edda_vectors_scratch){0};
 }
 
-uint16_t edda_half_from_float(float value) {
-    uint32_t bits;
-    memcpy(&bits, &value, 4);
-    uint32_t sign = bits >> 16 & 0x8000;
-    uint32_t magnitude = bits & 0x7FFFFFFF;
-    if (magnitude < 0x38800000) { /* below 2^-14: a multiple of 2^-24 */
-        float absolute = value < 0 ? -value : value;
-        return (uint16_t)(sign | (uint32_t)lrintf(absolute * 16777216.0f));
-    }
-    magnitude += 0xFFF + (magnitude >> 13 & 1);
-    return (uint16_t)(sign | ((magnitude - 0x38000000) >> 13));
-}
-
-float edda_half_to_float(uint16_t half) {
-    uint32_t sign = (uint32_t)(half & 0x8000) << 16;
-    uint32_t magnitude = half & 0x7FFF;
-    if (magnitude < 0x400) {
-        float small = (float)magnitude / 16777216.0f;
-        return sign ? -small : small;
-    }
-    uint32_t bits = sign | ((magnitude << 13) + 0x38000000);
-    float value;
-    memcpy(&value, &bits, 4);
-    return value;
-}
-
 /* Copies and normalises to length 1; false for a zero or non-finite vector. */
 static bool normalise(struct edda_floats vector, uint32_t dimension, float *ret_values) {
     double sum = 0;

@@ -9,6 +9,7 @@
 #define EDDA_ACTORS_STORE_INDEX_VECTORS_H
 
 #include "actors/store/index/memory.h"
+#include "proto/half.h"
 
 #define EDDA_VECTOR_AGAIN 4 /* candidates scored again, per result wanted */
 
@@ -81,9 +82,5 @@ struct edda_vectors_kernel {
 
 /* The kernels this processor can run, slowest first; the last is the one used. */
 const struct edda_vectors_kernel *edda_vectors_kernels(size_t *ret_count);
-
-/* IEEE 754 binary16 and back. */
-uint16_t edda_half_from_float(float value); /* |value| <= 1; rounds to nearest even */
-float edda_half_to_float(uint16_t half);
 
 #endif

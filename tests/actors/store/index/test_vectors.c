@@ -108,23 +108,6 @@ static void every_kernel_multiplies_to_the_same_bits(void **state) {
     build_done(&build);
 }
 
-static void halves_keep_eleven_bits(void **state) {
-    (void)state;
-    struct build build;
-    build_init(&build, 2);
-    for (uint32_t half = 0; half <= 0x3C00; half++) { /* 0 .. 1 */
-        assert_int_equal(edda_half_from_float(edda_half_to_float((uint16_t)half)), half);
-        uint16_t negative = (uint16_t)(half | 0x8000);
-        assert_true(edda_half_to_float(negative) == -edda_half_to_float((uint16_t)half));
-    }
-    for (size_t i = 0; i < 10000; i++) {
-        float value = (float)build_random(&build, 1000001) / 1e6f;
-        float back = edda_half_to_float(edda_half_from_float(value));
-        assert_true(fabsf(back - value) <= value / 2048.0f + 3e-8f);
-    }
-    build_done(&build);
-}
-
 static void compare_to_brute_force(struct build *build, const struct edda_vectors *vectors,
                                    const float *rows, edda_vectors_test_fn test) {
     static double all[ROWS];
@@ -207,7 +190,6 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kernel_gives_the_same_integers),
         cmocka_unit_test(every_kernel_multiplies_to_the_same_bits),
-        cmocka_unit_test(halves_keep_eleven_bits),
         cmocka_unit_test(a_search_finds_what_brute_force_finds),
         cmocka_unit_test(zero_and_infinite_rows_never_match),
     };
