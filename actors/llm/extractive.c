@@ -134,9 +134,21 @@ static int read_question(edda_extractor_t *self, struct edda_text query,
 
 /* ---- the passages ---- */
 
+static bool ends_with(struct edda_text text, const char *end) {
+    size_t size = strlen(end);
+    return text.size >= size && memcmp(text.data + text.size - size, end, size) == 0;
+}
+
 static bool ends_in_question(struct edda_text text) {
-    return (text.size > 0 && text.data[text.size - 1] == '?') ||
-           (text.size > 2 && memcmp(text.data + text.size - 3, "？", 3) == 0);
+    static const char *const closers[] = {"\"", "'", ")",  "]",  "*", "”",
+                                          "’",  "»", "」", "』", "）"};
+    for (size_t i = 0; i < sizeof closers / sizeof closers[0]; i++) {
+        if (ends_with(text, closers[i])) {
+            text.size -= strlen(closers[i]);
+            break;
+        }
+    }
+    return ends_with(text, "?") || ends_with(text, "？");
 }
 
 static int add_sentence(edda_extractor_t *self, struct edda_quote quote, uint32_t hit, bool first) {

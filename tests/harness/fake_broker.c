@@ -297,6 +297,15 @@ static bool has_other_than_credit(void *context) {
     return has_message(context);
 }
 
+const struct edda_wire *fake_broker_next(struct fake_broker *fake, enum fake_side side) {
+    struct fake_port *port = &fake->ports[side];
+    if (!fake_loop_until(fake->loop, has_other_than_credit, port, FAKE_WAIT_MS)) {
+        fail_msg("nothing came");
+    }
+    show(port, take_message(port));
+    return &port->shown->wire;
+}
+
 const struct edda_wire *fake_broker_expect_after_credit(struct fake_broker *fake,
                                                         enum fake_side side, uint8_t command) {
     (void)fake_loop_until(fake->loop, has_other_than_credit, &fake->ports[side], FAKE_WAIT_MS);

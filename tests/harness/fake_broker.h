@@ -64,7 +64,11 @@ void fake_broker_forget_pings(struct fake_broker *fake, enum fake_side side);
 const struct edda_wire *fake_broker_expect(struct fake_broker *fake, enum fake_side side,
                                            uint8_t command);
 
-/* The next message that is not a CREDIT; CREDITs before it are noted (fake_broker_granted). */
+/* The next message that is not a CREDIT, whatever it is; CREDITs before it are noted
+ * (fake_broker_granted). */
+const struct edda_wire *fake_broker_next(struct fake_broker *fake, enum fake_side side);
+
+/* The same, which must have this command. */
 const struct edda_wire *fake_broker_expect_after_credit(struct fake_broker *fake,
                                                         enum fake_side side, uint8_t command);
 

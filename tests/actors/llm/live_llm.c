@@ -14,6 +14,7 @@
 
 #define URL      "inproc://llm"
 #define PASSAGES 16
+#define SETTINGS 32
 #define MIB      (1u << 20)
 
 static int64_t slow_limit_ms; /* written before a role's thread is made */
@@ -31,12 +32,12 @@ static void take_ready(void *context, const char *name, const char *detail) {
 static void prepare(struct live_llm *llm, const char *const *settings) {
     static const char *const urls[] = {URL};
     const char *message = NULL;
-    char pairs[16][512];
-    char *environment[17] = {NULL};
+    char pairs[SETTINGS][512];
+    char *environment[SETTINGS + 1] = {NULL};
     *llm = (struct live_llm){
         .zmq_context = zmq_ctx_new(), .loop = edda_loop_new("test"), .config = edda_config_new()};
     for (size_t i = 0; settings && settings[2 * i]; i++) {
-        assert_true(i < 16);
+        assert_true(i < SETTINGS);
         (void)snprintf(pairs[i], sizeof pairs[i], "%s=%s", settings[2 * i], settings[2 * i + 1]);
         environment[i] = pairs[i];
     }
@@ -155,8 +156,11 @@ void live_llm_cancel(struct live_llm *llm, uint8_t number) {
 }
 
 const struct edda_wire *live_llm_expect(struct live_llm *llm, uint8_t command) {
-    const struct edda_wire *wire = fake_broker_expect_after_credit(llm->fake, FAKE_BACK, command);
-    return wire;
+    return fake_broker_expect_after_credit(llm->fake, FAKE_BACK, command);
+}
+
+const struct edda_wire *live_llm_next(struct live_llm *llm) {
+    return fake_broker_next(llm->fake, FAKE_BACK);
 }
 
 const char *live_llm_part(struct live_llm *llm, uint32_t sequence) {
@@ -168,11 +172,15 @@ const char *live_llm_part(struct live_llm *llm, uint32_t sequence) {
     return edda_arena_text(&llm->arena, part.text).data;
 }
 
-struct edda_answer live_llm_answer(struct live_llm *llm) {
-    const struct edda_wire *wire = live_llm_expect(llm, EDDA_DONE);
+struct edda_answer live_llm_decode(struct live_llm *llm, const struct edda_wire *wire) {
     struct edda_bytes body = wire->message.bodies[0];
     struct edda_answer answer;
     uint8_t *copy = edda_arena_take(&llm->arena, body.size + 1);
+    if (wire->message.command != EDDA_DONE) {
+        fail_msg("waited for DONE, got %s %.*s", edda_command_name(wire->message.command),
+                 (int)wire->message.envelope.error.text.size,
+                 wire->message.envelope.error.text.data);
+    }
     assert_non_null(copy);
     memcpy(copy, body.data, body.size);
     assert_int_equal(edda_body_decode(EDDA_BODY_ANSWER, (struct edda_bytes){copy, body.size},
@@ -182,14 +190,23 @@ struct edda_answer live_llm_answer(struct live_llm *llm) {
     return answer;
 }
 
-const char *live_llm_failure(struct live_llm *llm, int code, enum edda_blame blame) {
-    const struct edda_wire *wire = live_llm_expect(llm, EDDA_FAIL);
+struct edda_answer live_llm_answer(struct live_llm *llm) {
+    return live_llm_decode(llm, live_llm_next(llm));
+}
+
+const char *live_llm_judge(struct live_llm *llm, const struct edda_wire *wire, int code,
+                           enum edda_blame blame) {
     const struct edda_wire_error *error = &wire->message.envelope.error;
-    if (error->code != code || error->blame != blame) {
-        fail_msg("failed with %s, blame %u: %.*s", edda_error_name(error->code), error->blame,
-                 (int)error->text.size, error->text.data);
+    if (wire->message.command != EDDA_FAIL || error->code != code || error->blame != blame) {
+        fail_msg("%s %s, blame %u: %.*s", edda_command_name(wire->message.command),
+                 edda_error_name(error->code), error->blame, (int)error->text.size,
+                 error->text.data);
     }
     return edda_arena_text(&llm->arena, error->text).data;
+}
+
+const char *live_llm_failure(struct live_llm *llm, int code, enum edda_blame blame) {
+    return live_llm_judge(llm, live_llm_next(llm), code, blame);
 }
 
 void live_llm_expect_silence(struct live_llm *llm, int64_t ms) {

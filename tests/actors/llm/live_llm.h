@@ -59,8 +59,14 @@ void live_llm_ask(struct live_llm *llm, uint8_t number, const char *query,
 void live_llm_credit(struct live_llm *llm, uint8_t number, uint64_t parts);
 void live_llm_cancel(struct live_llm *llm, uint8_t number);
 
-/* The next message that is neither CREDIT nor PROGRESS. */
+/* The next message that is neither CREDIT nor PROGRESS: this one, or any. */
 const struct edda_wire *live_llm_expect(struct live_llm *llm, uint8_t command);
+const struct edda_wire *live_llm_next(struct live_llm *llm);
+
+/* What a message says that must be a DONE with an answer, or a FAIL with that code and blame. */
+struct edda_answer live_llm_decode(struct live_llm *llm, const struct edda_wire *wire);
+const char *live_llm_judge(struct live_llm *llm, const struct edda_wire *wire, int code,
+                           enum edda_blame blame);
 
 /* The text of the next PART, which must be number `sequence`; in the arena. */
 const char *live_llm_part(struct live_llm *llm, uint32_t sequence);

@@ -254,6 +254,9 @@ static void a_question_in_a_document_gives_way_to_its_answer(void **state) {
     give(fixture, texts);
     assert_answer(fixture, "How do I reset my password?",
                   "The password is reset by the link on the first page. [[1]]");
+    static const char *const quoted[] = {"他問：「密碼在哪裡？」", "密碼在紙上。", NULL};
+    give(fixture, quoted);
+    assert_answer(fixture, "密碼在哪裡", "密碼在紙上。 [[2]]");
 }
 
 static void a_mistyped_word_is_still_found(void **state) {
