@@ -129,7 +129,9 @@ static void complete_request(void *context, struct MHD_Connection *mhd, void **s
     *state = NULL;
     if (how != MHD_REQUEST_TERMINATED_COMPLETED_OK) {
         note_left(exchange);
-        server->run_wanted = true; /* it closes the socket in its next turn, and asks for none */
+        /* It closes the socket when it next looks at it, and asks for no turn: this is an event. */
+        (void)shutdown(exchange->connection->fd, SHUT_RDWR);
+        server->run_wanted = true;
     }
     if (!exchange->control) {
         fake_counters_end(&server->counters, exchange->request.kind, (int64_t)exchange->taken,
