@@ -80,6 +80,8 @@ static void a_provider_that_does_not_begin_fails_in_its_time(void **state) {
     const char *text =
         ask_and_break(with, 1, "{\"chat\":{\"hang\":true}}", EDDA_E_TIMEOUT, EDDA_BLAME_OUTSIDE);
     assert_string_equal(text, "local: no answer in time");
+    /* The time is for all tries together. */
+    assert_in_range(provider_process_count(with->fake, "chat", "requests"), 1, 2);
     with_provider_wait(with, "open", 0);
     with_provider_stop(with);
 }
