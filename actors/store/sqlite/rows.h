@@ -1,19 +1,24 @@
-/* actors/store/sqlite/rows.h: how row ids are composed, so that a version is one range of rows.
+/* actors/store/sqlite/rows.h: how row ids are composed, so that a version is one range of rows, and
+ * a chat another.
  *
  *   part, job = version << 12 | part          at most EDDA_MAX_PARTS parts
  *   chunk     = part id << 10 | number        at most EDDA_MAX_CHUNKS_PER_PART chunks a part
+ *   message   = chat << 20 | number           at most EDDA_CHAT_MESSAGES messages a chat
  *
  * Version ids come from AUTOINCREMENT: never used twice, below 2^41. */
 #ifndef EDDA_ACTORS_STORE_SQLITE_ROWS_H
 #define EDDA_ACTORS_STORE_SQLITE_ROWS_H
 
+#include "actors/store/chats.h"
 #include "actors/store/memos.h"
 
-#define EDDA_ROW_PART_BITS  12
-#define EDDA_ROW_CHUNK_BITS 10
+#define EDDA_ROW_PART_BITS    12
+#define EDDA_ROW_CHUNK_BITS   10
+#define EDDA_ROW_MESSAGE_BITS 20
 
 _Static_assert(EDDA_MAX_PARTS == 1 << EDDA_ROW_PART_BITS, "parts fit their bits");
 _Static_assert(EDDA_MAX_CHUNKS_PER_PART == 1 << EDDA_ROW_CHUNK_BITS, "chunks fit their bits");
+_Static_assert(EDDA_CHAT_MESSAGES == 1 << EDDA_ROW_MESSAGE_BITS, "messages fit their bits");
 
 static inline int64_t edda_row_part(int64_t version, uint32_t part) {
     return version << EDDA_ROW_PART_BITS | (int64_t)part;
@@ -50,6 +55,14 @@ static inline int64_t edda_row_part_row_of(int64_t chunk_row) {
 
 static inline uint32_t edda_row_number_of(int64_t chunk_row) {
     return (uint32_t)chunk_row & (EDDA_MAX_CHUNKS_PER_PART - 1);
+}
+
+static inline int64_t edda_row_message(int64_t chat, uint32_t number) {
+    return chat << EDDA_ROW_MESSAGE_BITS | (int64_t)number;
+}
+
+static inline uint32_t edda_row_message_number(int64_t message_row) {
+    return (uint32_t)message_row & (EDDA_CHAT_MESSAGES - 1);
 }
 
 /* What a chunk is called in the search index: 16 bytes that hold its row, in row order, so that a

@@ -418,6 +418,14 @@ void check_tables(struct fixture *f) {
         "SELECT count(*) FROM project p WHERE p.chunks <> (SELECT coalesce(sum(v.chunks), 0) FROM "
         "memo m"
         " JOIN version v ON v.id = m.current_version WHERE m.project = p.id AND m.deleted_ms = 0)",
+        /* Chats: counted right, whole turns, numbered from 0 without a gap. */
+        "SELECT count(*) FROM project p WHERE p.chats <>"
+        " (SELECT count(*) FROM chat c WHERE c.project = p.id)",
+        "SELECT count(*) FROM chat c WHERE c.messages = 0 OR c.messages % 2 <> 0 OR c.messages <>"
+        " (SELECT count(*) FROM chat_message m WHERE m.id >> 20 = c.id) OR c.messages - 1 <>"
+        " (SELECT max(m.id) & 1048575 FROM chat_message m WHERE m.id >> 20 = c.id)",
+        "SELECT count(*) FROM chat_message m WHERE m.sender <> m.id & 1 OR NOT EXISTS"
+        " (SELECT 1 FROM chat c WHERE c.id = m.id >> 20)",
     };
     for (size_t i = 0; i < sizeof(must_be_zero) / sizeof(must_be_zero[0]); i++) {
         int64_t count = sql_integer(f, must_be_zero[i]);
