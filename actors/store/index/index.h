@@ -167,6 +167,7 @@ struct edda_index_query {
     struct edda_text model; /* of vector; absent: words only */
     uint32_t dimension;
     struct edda_floats vector;
+    float minimum_cosine; /* rows below it are not of the vector leg; <= 0: none is left out */
     const edda_filter_t *filter; /* NULL: every memo */
     int64_t now_wall_ms;         /* memos that expired at or before it are left out; 0: keep all */
 };

@@ -174,8 +174,9 @@ static int select_vectors(const edda_index_t *self, edda_index_scratch_t *scratc
         scratch->vector_degraded = query->model.size > 0 && edda_index_chunks(self) > 0;
         return 0;
     }
-    int error = edda_vectors_search(vectors, &scratch->vectors, query->vector, EDDA_INDEX_LEG,
-                                    admit_slot, admission, &found);
+    int error =
+        edda_vectors_search(vectors, &scratch->vectors, query->vector, query->minimum_cosine,
+                            EDDA_INDEX_LEG, admit_slot, admission, &found);
     for (size_t i = 0; !error && i < found; i++) {
         *ret_count = offer(self, best, *ret_count, scratch->vectors.pool[i]);
     }

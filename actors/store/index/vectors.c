@@ -238,8 +238,8 @@ static int prepare_scratch(const struct edda_vectors *self, struct edda_vectors_
 }
 
 int edda_vectors_search(const struct edda_vectors *self, struct edda_vectors_scratch *scratch,
-                        struct edda_floats query, size_t k, edda_vectors_test_fn test,
-                        void *context, size_t *ret_count) {
+                        struct edda_floats query, float minimum, size_t k,
+                        edda_vectors_test_fn test, void *context, size_t *ret_count) {
     size_t wanted = k * EDDA_VECTOR_AGAIN;
     int error = prepare_scratch(self, scratch, 2 * wanted);
     *ret_count = 0;
@@ -261,7 +261,7 @@ int edda_vectors_search(const struct edda_vectors *self, struct edda_vectors_scr
         uint32_t row = pool[i].slot;
         float score = kernel->multiply(
             scratch->floats, self->halves + (size_t)row * self->dimension, self->dimension);
-        if (score > 0) {
+        if (score > 0 && !(score < minimum)) {
             pool[kept++] = (struct edda_scored){score, self->slots[row]};
         }
     }

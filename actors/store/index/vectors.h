@@ -57,12 +57,13 @@ struct edda_vectors_scratch {
 
 void edda_vectors_scratch_done(struct edda_vectors_scratch *scratch);
 
-/* At most k * EDDA_VECTOR_AGAIN rows of cosine > 0 that pass the test, the k best surely among
- * them, in no order: scratch->pool[0..*ret_count). A zero or non-finite query finds none.
- * EDDA_E_MEMORY. */
+/* At most k * EDDA_VECTOR_AGAIN rows of cosine > 0, and not below `minimum`, that pass the test,
+ * the k best surely among them, in no order: scratch->pool[0..*ret_count). A zero or non-finite
+ * query finds none. EDDA_E_MEMORY. */
 int edda_vectors_search(const struct edda_vectors *self, struct edda_vectors_scratch *scratch,
-                        struct edda_floats query, size_t k, edda_vectors_test_fn test,
-                        void *context, size_t *ret_count) EDDA_MUST_CHECK;
+                        struct edda_floats query, float minimum, size_t k,
+                        edda_vectors_test_fn test, void *context,
+                        size_t *ret_count) EDDA_MUST_CHECK;
 
 /* Products of `count` rows with query into ret_products; rows and query 64-byte aligned, stride a
  * multiple of 64, every value within -127..127. */

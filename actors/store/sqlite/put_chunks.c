@@ -1,7 +1,6 @@
 /* actors/store/sqlite/put_chunks.c: the fenced commit of a part, with its term vectors made before.
  */
-#include <math.h>
-
+#include "actors/store/sqlite/part_vectors.h"
 #include "actors/store/sqlite/rows.h"
 #include "actors/store/sqlite/terms_of.h"
 #include "actors/store/sqlite/versions.h"
@@ -12,37 +11,6 @@ struct put {
     struct edda_bytes *terms;   /* one a chunk */
     struct edda_bytes *vectors; /* one a chunk, absent when it has none */
 };
-
-/* Absent when all values are zero. EDDA_E_INVALID: one is not a number. */
-static int look_at_vector(const uint8_t *data, size_t size, struct edda_bytes *ret_vector) {
-    bool some = false;
-    for (size_t at = 0; at < size; at += sizeof(float)) {
-        float value;
-        memcpy(&value, data + at, sizeof(value));
-        if (!isfinite(value)) {
-            return EDDA_E_INVALID;
-        }
-        some = some || value != 0;
-    }
-    *ret_vector = some ? (struct edda_bytes){data, size} : (struct edda_bytes){NULL, 0};
-    return 0;
-}
-
-static int check_vectors(struct edda_sqlite_call *call, const struct edda_chunks *chunks,
-                         struct put *put) {
-    size_t row_bytes = (size_t)chunks->dimension * sizeof(float);
-    if (chunks->vectors.size != row_bytes * chunks->chunks.count ||
-        (row_bytes && chunks->chunks.count && chunks->model.size == 0)) {
-        return edda_sqlite_call_fail(call, EDDA_E_INVALID, "vectors do not fit the chunks");
-    }
-    for (size_t i = 0; i < chunks->chunks.count && row_bytes; i++) {
-        if (look_at_vector(chunks->vectors.data + i * row_bytes, row_bytes, &put->vectors[i])) {
-            return edda_sqlite_call_fail(call, EDDA_E_INVALID,
-                                         "a vector holds a value that is no number");
-        }
-    }
-    return 0;
-}
 
 static int make_terms(struct edda_reader *reader, struct edda_sqlite_call *call, struct put *put,
                       struct edda_text title) {
@@ -75,12 +43,11 @@ int edda_put_chunks_prepare(struct edda_reader *reader, struct edda_sqlite_call 
         return EDDA_E_MEMORY;
     }
     put->terms = edda_arena_take(&call->arena, (count + 1) * sizeof(*put->terms));
-    put->vectors = edda_arena_take(&call->arena, (count + 1) * sizeof(*put->vectors));
-    if (!put->terms || !put->vectors) {
+    if (!put->terms) {
         return EDDA_E_MEMORY;
     }
     call->prepared = put;
-    int error = check_vectors(call, chunks, put);
+    int error = edda_part_vectors(call, chunks, &put->vectors);
     return error ? error : make_terms(reader, call, put, chunks->title);
 }
 
@@ -125,27 +92,15 @@ static int find_target(struct edda_turn *turn, struct edda_sqlite_call *call,
     return right ? error : edda_sqlite_call_fail(call, EDDA_E_INVALID, "the job is another part's");
 }
 
-static int need_model(struct edda_turn *turn, const struct edda_chunks *chunks,
-                      int64_t *ret_model) {
-    int64_t model = 0;
-    int error =
-        edda_query_integer(turn->database, EDDA_SQL_MODEL_FIND,
-                           VALUES(TEXT(chunks->model), INTEGER(chunks->dimension)), 0, &model);
-    if (!error && !model) {
-        error = edda_query_run(turn->database, EDDA_SQL_MODEL_INSERT,
-                               VALUES(TEXT(chunks->model), INTEGER(chunks->dimension)), NULL);
-        model = sqlite3_last_insert_rowid(edda_database_handle(turn->database));
-    }
-    *ret_model = model;
-    return error;
-}
-
 static int insert_chunks(struct edda_turn *turn, const struct edda_sqlite_call *call) {
     const struct edda_store_put_chunks *arguments = call->request.arguments;
     const struct edda_chunks *chunks = call->request.input;
     const struct put *put = call->prepared;
     int64_t model = 0;
-    int error = chunks->dimension && chunks->chunks.count ? need_model(turn, chunks, &model) : 0;
+    int error = 0;
+    if (chunks->dimension && chunks->chunks.count) {
+        error = edda_model_need(turn, chunks->model, chunks->dimension, &model);
+    }
     for (size_t i = 0; i < chunks->chunks.count && !error; i++) {
         const struct edda_chunk *chunk = &chunks->chunks.items[i];
         int64_t row = edda_row_chunk((int64_t)arguments->job, (uint32_t)i);

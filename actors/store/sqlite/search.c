@@ -239,7 +239,9 @@ int edda_search_read(struct edda_reader *reader, struct edda_sqlite_call *call) 
         .call = call,
         .arguments = arguments,
         .limit = arguments->limit ? arguments->limit : DEFAULT_LIMIT,
-        .query = {.text = arguments->query, .now_wall_ms = edda_clock_wall_ms()},
+        .query = {.text = arguments->query,
+                  .minimum_cosine = (float)arguments->minimum_cosine,
+                  .now_wall_ms = edda_clock_wall_ms()},
     };
     use_vector(&search);
     int result = search_project(&search);

@@ -402,8 +402,9 @@ void check_tables(struct fixture *f) {
         /* G2: chunks exactly once, each with its vector and terms. */
         "SELECT count(*) FROM version v WHERE v.state IN (0, 1, 2) AND v.chunks <>"
         " (SELECT count(*) FROM chunk c WHERE c.id >> 22 = v.id)",
-        "SELECT count(*) FROM chunk c LEFT JOIN chunk_index i ON i.id = c.id"
-        " WHERE i.id IS NULL OR i.vector IS NULL OR length(i.vector) <> 16",
+        "SELECT count(*) FROM chunk c LEFT JOIN chunk_index i ON i.id = c.id WHERE i.id IS NULL",
+        "SELECT count(*) FROM chunk_index i LEFT JOIN model o ON o.id = i.model"
+        " WHERE (i.vector IS NULL) <> (i.model IS NULL) OR length(i.vector) <> 4 * o.dimension",
         "SELECT count(*) FROM part p WHERE p.chunks <>"
         " (SELECT count(*) FROM chunk c WHERE c.id >> 10 = p.id)",
         /* G8: a job that is not done has brought nothing in, one that is done has no lease. */
@@ -432,6 +433,10 @@ void check_tables(struct fixture *f) {
         if (count) {
             fail_msg("%lld rows: %s", (long long)count, must_be_zero[i]);
         }
+    }
+    if (!f->may_lack_vectors) {
+        assert_int_equal(sql_integer(f, "SELECT count(*) FROM chunk_index WHERE vector IS NULL"),
+                         0);
     }
     assert_int_equal(sql_integer(f, "SELECT count(*) FROM pragma_integrity_check() WHERE"
                                     " integrity_check <> 'ok'"),

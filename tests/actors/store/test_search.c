@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "actors/runtime/clock.h"
+#include "actors/store/index/index.h"
 #include "tests/actors/store/fixture.h"
 
 static bool finds(struct fixture *f, const char *query, const char *text) {
@@ -62,6 +63,58 @@ static void a_search_without_a_usable_vector_names_the_leg(void **state) {
     assert_int_equal(ask(f, EDDA_BACKEND_WORDS, 0, &arguments, NULL, EDDA_BODY_HITS, &hits), 0);
     assert_int_equal(hits.hits.count, 1);
     assert_int_equal(hits.degraded.count, 0);
+}
+
+/* A hit that words found has no vector score when its cosine is too small. */
+static void a_minimum_cosine_leaves_the_words_leg_alone(void **state) {
+    struct fixture *f = *state;
+    float vector[DIMENSION];
+    accept_text(f, "Title", "A rare walrus.");
+    process_all(f);
+    struct edda_store_search arguments = {.query = EDDA_TEXT("walrus"), .limit = 10};
+    struct edda_embeddings embeddings = {.model = EDDA_TEXT("test-4"),
+                                         .dimension = DIMENSION,
+                                         .count = 1,
+                                         .vectors = {(const uint8_t *)vector, sizeof(vector)}};
+    struct edda_hits hits;
+    vector_of(EDDA_TEXT("A rare walrus, nearly."), vector);
+    for (int i = 0; i < 2; i++) {
+        arguments.minimum_cosine = i == 0 ? .5 : .99999;
+        assert_int_equal(
+            ask(f, EDDA_BACKEND_SEARCH, 0, &arguments, &embeddings, EDDA_BODY_HITS, &hits), 0);
+        assert_int_equal(hits.hits.count, 1);
+        assert_true(hits.hits.items[0].word_score > 0);
+        assert_true((hits.hits.items[0].vector_score > 0) == (i == 0));
+        assert_int_equal(hits.degraded.count, 0);
+    }
+    arguments.query = EDDA_TEXT("q");
+    assert_int_equal(ask(f, EDDA_BACKEND_SEARCH, 0, &arguments, &embeddings, EDDA_BODY_HITS, &hits),
+                     0);
+    assert_int_equal(hits.hits.count, 0);
+    arguments.minimum_cosine = 0;
+    assert_int_equal(ask(f, EDDA_BACKEND_SEARCH, 0, &arguments, &embeddings, EDDA_BODY_HITS, &hits),
+                     0);
+    assert_int_equal(hits.hits.count, 1);
+}
+
+static void a_limit_above_the_candidates_gives_all_of_them(void **state) {
+    struct fixture *f = *state;
+    enum { CHUNKS = EDDA_INDEX_CANDIDATES + 30 };
+    char text[CHUNKS * 24];
+    size_t used = 0;
+    for (int i = 0; i < CHUNKS; i++) {
+        used += (size_t)snprintf(text + used, sizeof(text) - used, "walrus number%d\n\n", i);
+    }
+    accept_text(f, "Title", text);
+    process_all(f);
+    struct edda_store_search arguments = {.query = EDDA_TEXT("walrus"),
+                                          .limit = EDDA_MAX_CANDIDATES};
+    struct edda_hits hits;
+    assert_int_equal(ask(f, EDDA_BACKEND_WORDS, 0, &arguments, NULL, EDDA_BODY_HITS, &hits), 0);
+    assert_int_equal(hits.hits.count, EDDA_INDEX_CANDIDATES);
+    arguments.limit = 99;
+    assert_int_equal(ask(f, EDDA_BACKEND_WORDS, 0, &arguments, NULL, EDDA_BODY_HITS, &hits), 0);
+    assert_int_equal(hits.hits.count, 99);
 }
 
 static void what_was_committed_before_a_restart_is_found_after(void **state) {
@@ -304,6 +357,8 @@ int main(void) {
         TEST(a_hit_says_where_it_is_from),
         TEST(a_search_in_an_unknown_project_finds_nothing),
         TEST(a_search_without_a_usable_vector_names_the_leg),
+        TEST(a_minimum_cosine_leaves_the_words_leg_alone),
+        TEST(a_limit_above_the_candidates_gives_all_of_them),
         TEST(what_was_committed_before_a_restart_is_found_after),
         TEST(expired_archived_and_deleted_memos_are_never_found),
         TEST(filters_are_exact_and_follow_patches),

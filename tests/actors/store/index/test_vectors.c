@@ -123,7 +123,7 @@ static void compare_to_brute_force(struct build *build, const struct edda_vector
             }
         }
         qsort(all, admitted, sizeof *all, compare_down);
-        assert_int_equal(edda_vectors_search(vectors, &scratch, view(query, DIMENSION), WANTED,
+        assert_int_equal(edda_vectors_search(vectors, &scratch, view(query, DIMENSION), 0, WANTED,
                                              test, NULL, &count),
                          0);
         assert_true(count >= WANTED);
@@ -171,17 +171,42 @@ static void zero_and_infinite_rows_never_match(void **state) {
     values[1] = -3;
     assert_int_equal(edda_vectors_add(&vectors, 3, view(values, 4)), 1);
     assert_int_equal(
-        edda_vectors_search(&vectors, &scratch, view(values, 4), 5, admit_all, NULL, &count), 0);
+        edda_vectors_search(&vectors, &scratch, view(values, 4), 0, 5, admit_all, NULL, &count), 0);
     assert_int_equal(count, 1);
     assert_int_equal(scratch.pool[0].slot, 3);
     values[1] = 3; /* the opposite: cosine -1 is no match */
     assert_int_equal(
-        edda_vectors_search(&vectors, &scratch, view(values, 4), 5, admit_all, NULL, &count), 0);
+        edda_vectors_search(&vectors, &scratch, view(values, 4), 0, 5, admit_all, NULL, &count), 0);
     assert_int_equal(count, 0);
     values[1] = 0;
     assert_int_equal(
-        edda_vectors_search(&vectors, &scratch, view(values, 4), 5, admit_all, NULL, &count), 0);
+        edda_vectors_search(&vectors, &scratch, view(values, 4), 0, 5, admit_all, NULL, &count), 0);
     assert_int_equal(count, 0);
+    edda_vectors_scratch_done(&scratch);
+    edda_vectors_done(&vectors);
+}
+
+static void rows_below_the_minimum_are_left_out(void **state) {
+    (void)state;
+    static const float rows[3][4] = {{0, 2, 0, 0}, {4, 3, 0, 0}, {1, 0, 0, 0}};
+    static const struct {
+        float minimum;
+        size_t count;
+    } cases[] = {{-1, 2}, {0, 2}, {.59f, 2}, {.61f, 1}, {.99f, 1}, {1.01f, 0}, {NAN, 2}};
+    static const float query[4] = {0, 1, 0, 0};
+    struct edda_vectors vectors;
+    struct edda_vectors_scratch scratch = {0};
+    assert_int_equal(edda_vectors_init(&vectors, EDDA_TEXT("m"), 4), 0);
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_int_equal(edda_vectors_add(&vectors, i, view(rows[i], 4)), 1);
+    }
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        size_t count = 9;
+        assert_int_equal(edda_vectors_search(&vectors, &scratch, view(query, 4), cases[i].minimum,
+                                             5, admit_all, NULL, &count),
+                         0);
+        assert_int_equal(count, cases[i].count);
+    }
     edda_vectors_scratch_done(&scratch);
     edda_vectors_done(&vectors);
 }
@@ -192,6 +217,7 @@ int main(void) {
         cmocka_unit_test(every_kernel_multiplies_to_the_same_bits),
         cmocka_unit_test(a_search_finds_what_brute_force_finds),
         cmocka_unit_test(zero_and_infinite_rows_never_match),
+        cmocka_unit_test(rows_below_the_minimum_are_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
