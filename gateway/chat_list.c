@@ -1,4 +1,4 @@
-/* gateway/chat_list.c: GET /api/v1/chat: a page of chats, newest first. */
+/* gateway/chat_list.c: GET /api/v1/chat: a page of chats, the one last spoken in first. */
 #include "gateway/page.h"
 #include "gateway/write.h"
 

@@ -378,6 +378,21 @@ class Importing(Directory):
                                      "--key", edda.key)
             self.assertEqual(status, 0, error)
             self.assertIn("cormorant", out.split("2. ")[0])
+            service = ["--url", edda_url(edda), "--key", edda.key]
+            status, out, error = run("chat", "which bird dives deep", *service)
+            self.assertEqual(status, 0, error)
+            self.assertIn("A cormorant dives deep.", out)
+            self.assertRegex(out, r"\n\[\d+\] .*\(memo [0-9a-f-]{36}\)\n$")
+            self.assertIn("no language model", error)
+            chat = re.search(r"--chat (\S+)", error).group(1)
+            self.assertEqual(run("chat", "and flies?", "--chat", chat, *service)[0], 0)
+            self.assertEqual(edda.request("GET", f"/api/v1/chat/{chat}")[2]["messages"][2]["content"],
+                             "and flies?")
+            for flags, said in ((["--chat", "mine"], "Chat not found"),
+                                (["--provider", "openai"], "Supported providers: builtin")):
+                status, _, error = run("chat", "x", *flags, *service)
+                self.assertEqual(status, 1)
+                self.assertIn(said, error)
 
     def test_a_deleted_memo_is_imported_anew(self):
         with Edda(OPTIONS.edda) as edda:
