@@ -13,9 +13,37 @@
 #define SLOW_MS     5000 /* nothing is known to be due: look again anyway */
 #define RETRY_MS    1000 /* after a database error */
 #define PRIORITY    9
-#define STEPS       3
+#define MOST_STEPS  4
 #define REASON      256
 #define BODY_BYTES  (256u * 1024u)
+
+/* What steps take as arguments; several of one route may take the same. */
+enum { CHUNK, EMBED, PUT, BODIES };
+
+static const uint16_t types[BODIES] = {
+    EDDA_BODY_CHUNK_ARGUMENTS,
+    EDDA_BODY_EMBED_ARGUMENTS,
+    EDDA_BODY_STORE_PUT_CHUNKS,
+};
+
+struct route {
+    size_t count;
+    struct {
+        const char *op;
+        uint8_t body;
+        uint8_t on_error;
+    } steps[MOST_STEPS];
+};
+
+static const struct route first_content = {
+    3, {{"chunk", CHUNK, 0}, {"embed.chunks", EMBED, 0}, {"store.put_chunks", PUT, 0}}};
+
+/* A later version may have chunks that were embedded for the one before. */
+static const struct route changed_content = {4,
+                                             {{"chunk", CHUNK, 0},
+                                              {"store.reuse", PUT, EDDA_ON_ERROR_SKIP},
+                                              {"embed.chunks", EMBED, 0},
+                                              {"store.put_chunks", PUT, 0}}};
 
 /* One job in flight. */
 struct flight {
@@ -55,7 +83,7 @@ struct edda_pump {
     struct edda_claim claim;
     struct edda_timer due; /* the next claim */
     struct edda_timer renew;
-    struct edda_buffer bodies[STEPS];
+    struct edda_buffer bodies[BODIES];
 };
 
 static void claim(edda_pump_t *self);
@@ -185,12 +213,12 @@ static void on_reply(void *context, const struct edda_reply *reply) {
     look_at_drain(self);
 }
 
-static int encode(struct edda_buffer *buffer, uint16_t type, const void *record) {
-    edda_buffer_reset(buffer);
-    return edda_body_encode(type, record, buffer);
+static int encode(edda_pump_t *self, unsigned body, const void *record) {
+    edda_buffer_reset(&self->bodies[body]);
+    return edda_body_encode(types[body], record, &self->bodies[body]);
 }
 
-static int encode_steps(edda_pump_t *self, const struct edda_claimed *job) {
+static int encode_bodies(edda_pump_t *self, const struct edda_claimed *job) {
     struct edda_chunk_arguments chunk = {
         .text = job->text,
         .format = job->format,
@@ -202,26 +230,27 @@ static int encode_steps(edda_pump_t *self, const struct edda_claimed *job) {
     struct edda_embed_arguments embed = {.input_type = EDDA_TEXT("document")};
     struct edda_store_put_chunks put = {
         .job = job->job, .memo = job->memo, .version = job->version, .part = job->part};
-    int error = encode(&self->bodies[0], EDDA_BODY_CHUNK_ARGUMENTS, &chunk);
+    int error = encode(self, CHUNK, &chunk);
     if (!error) {
-        error = encode(&self->bodies[1], EDDA_BODY_EMBED_ARGUMENTS, &embed);
+        error = encode(self, EMBED, &embed);
     }
-    return error ? error : encode(&self->bodies[2], EDDA_BODY_STORE_PUT_CHUNKS, &put);
+    return error ? error : encode(self, PUT, &put);
 }
 
 static int call_steps(edda_pump_t *self, const struct edda_claimed *job, struct flight *flight) {
     uint64_t key[2] = {job->job, job->token};
-    struct edda_step steps[STEPS] = {
-        {.op = "chunk", .type = EDDA_BODY_CHUNK_ARGUMENTS},
-        {.op = "embed.chunks", .type = EDDA_BODY_EMBED_ARGUMENTS},
-        {.op = "store.put_chunks", .type = EDDA_BODY_STORE_PUT_CHUNKS},
-    };
-    for (size_t i = 0; i < STEPS; i++) {
-        steps[i].arguments = edda_buffer_bytes(&self->bodies[i]);
+    const struct route *route = job->version > 1 ? &changed_content : &first_content;
+    struct edda_step steps[MOST_STEPS];
+    for (size_t i = 0; i < route->count; i++) {
+        unsigned body = route->steps[i].body;
+        steps[i] = (struct edda_step){.op = route->steps[i].op,
+                                      .type = types[body],
+                                      .arguments = edda_buffer_bytes(&self->bodies[body]),
+                                      .on_error = route->steps[i].on_error};
     }
     struct edda_request request = {
         .steps = steps,
-        .step_count = STEPS,
+        .step_count = route->count,
         .project = job->project,
         .priority = PRIORITY,
         .ttl_ms = CALL_TTL_MS,
@@ -239,7 +268,7 @@ static int call_steps(edda_pump_t *self, const struct edda_claimed *job, struct 
 static void send_job(edda_pump_t *self, const struct edda_claimed *job) {
     struct edda_lease lease = {job->job, job->token};
     struct flight *flight = self->draining ? NULL : calloc(1, sizeof(*flight));
-    int error = flight ? encode_steps(self, job) : EDDA_E_BUSY;
+    int error = flight ? encode_bodies(self, job) : EDDA_E_BUSY;
     if (!error) {
         flight->pump = self;
         flight->lease = lease;
@@ -410,7 +439,7 @@ edda_pump_t *edda_pump_new(const struct edda_pump_options *options) {
         return NULL;
     }
     self->options = *options;
-    for (size_t i = 0; i < STEPS; i++) {
+    for (size_t i = 0; i < BODIES; i++) {
         edda_buffer_init(&self->bodies[i], BODY_BYTES);
     }
     self->due = (struct edda_timer){.fire = on_due, .context = self, .name = "pump"};
@@ -453,7 +482,7 @@ void edda_pump_free(edda_pump_t **self_p) {
         return;
     }
     EDDA_ASSERT(self->stopped && self->open == 0);
-    for (size_t i = 0; i < STEPS; i++) {
+    for (size_t i = 0; i < BODIES; i++) {
         edda_buffer_done(&self->bodies[i]);
     }
     free(self);

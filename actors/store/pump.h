@@ -5,6 +5,7 @@
  *                                                         |
  *                                     the lease is renewed every third of it while the call is open
  *
+ * New content of a memo that had some goes through store.reuse behind chunk, which may be skipped.
  * The effects of a job are in its last step's fenced commit, never in the reply: a lost reply costs
  * nothing. A call that failed is told to the store, which decides by jobs.h. The pump is woken by
  * the commit that made jobs ready, by credit, by replies, and by a timer for back-offs and old

@@ -46,6 +46,7 @@ static const struct mapping {
     {"store.search", EDDA_BACKEND_SEARCH},
     {"store.words", EDDA_BACKEND_WORDS},
     {"store.put_chunks", EDDA_BACKEND_PUT_CHUNKS},
+    {"store.reuse", EDDA_BACKEND_REUSE},
     {"store.chat_save", EDDA_BACKEND_CHAT_SAVE},
     {"store.chat_get", EDDA_BACKEND_CHAT_GET},
     {"store.chat_list", EDDA_BACKEND_CHAT_LIST},

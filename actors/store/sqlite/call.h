@@ -110,6 +110,7 @@ int edda_delete_write(struct edda_turn *turn, struct edda_sqlite_call *call);
 int edda_search_read(struct edda_reader *reader, struct edda_sqlite_call *call);
 int edda_put_chunks_prepare(struct edda_reader *reader, struct edda_sqlite_call *call);
 int edda_put_chunks_write(struct edda_turn *turn, struct edda_sqlite_call *call);
+int edda_reuse_read(struct edda_reader *reader, struct edda_sqlite_call *call);
 int edda_chat_save_prepare(struct edda_reader *reader, struct edda_sqlite_call *call);
 int edda_chat_save_write(struct edda_turn *turn, struct edda_sqlite_call *call);
 int edda_chat_get_read(struct edda_reader *reader, struct edda_sqlite_call *call);

@@ -147,6 +147,10 @@ static int write_title(struct edda_turn *turn, struct edda_sqlite_call *call,
             turn->database, EDDA_SQL_CHUNK_TERMS_SET,
             VALUES(BLOB(prepared->vectors[i].terms), INTEGER(prepared->vectors[i].chunk)), NULL);
     }
+    if (!error) {
+        error = edda_query_run(turn->database, EDDA_SQL_VERSIONS_RETITLE, VALUES(INTEGER(head->id)),
+                               NULL);
+    }
     return error ? error : edda_words_write(turn, call, (uint64_t)head->project);
 }
 

@@ -33,6 +33,7 @@ const struct edda_plan edda_plans[EDDA_BACKEND_COUNT] = {
     PLAN(SEARCH, .read = edda_search_read),
     PLAN(WORDS, .read = edda_search_read),
     PLAN(PUT_CHUNKS, .prepare = edda_put_chunks_prepare, .write = edda_put_chunks_write),
+    PLAN(REUSE, .read = edda_reuse_read),
     PLAN(CHAT_SAVE, .prepare = edda_chat_save_prepare, .write = edda_chat_save_write),
     PLAN(CHAT_GET, .read = edda_chat_get_read),
     PLAN(CHAT_LIST, .read = edda_chat_list_read),

@@ -92,7 +92,7 @@ static void copy_body(struct question *question, const void *record) {
     struct edda_buffer buffer;
     edda_buffer_init(&buffer, 4 * 1024 * 1024);
     assert_int_equal(edda_body_encode(question->type, record, &buffer), 0);
-    assert_true(buffer.size <= 1024 * 1024);
+    assert_true(buffer.size <= EDDA_MAX_FRAME_BYTES);
     char *kept = edda_arena_take(&question->f->arena, buffer.size + 1);
     assert_non_null(kept);
     memcpy(kept, buffer.data, buffer.size);
@@ -266,13 +266,17 @@ struct edda_chunks chunks_of(struct fixture *f, const struct edda_claimed *job) 
     return chunks;
 }
 
+int put_chunks(struct fixture *f, const struct edda_claimed *job, uint64_t token,
+               const struct edda_chunks *chunks, struct edda_store_stored *ret_stored) {
+    struct edda_store_put_chunks put = {job->job, job->memo, job->version, job->part};
+    return ask(f, EDDA_BACKEND_PUT_CHUNKS, token, &put, chunks, EDDA_BODY_STORE_STORED, ret_stored);
+}
+
 struct edda_store_stored commit_job(struct fixture *f, const struct edda_claimed *job,
                                     uint64_t token) {
-    struct edda_store_put_chunks put = {job->job, job->memo, job->version, job->part};
     struct edda_store_stored stored = {0};
     struct edda_chunks chunks = chunks_of(f, job);
-    int error =
-        ask(f, EDDA_BACKEND_PUT_CHUNKS, token, &put, &chunks, EDDA_BODY_STORE_STORED, &stored);
+    int error = put_chunks(f, job, token, &chunks, &stored);
     if (error) {
         fail_msg("put_chunks: %s %s", edda_error_name(error), f->text);
     }

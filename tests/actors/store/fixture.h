@@ -81,7 +81,11 @@ struct edda_claims claim_jobs(struct fixture *f, uint32_t limit);
 /* One chunk a paragraph, each with a vector. */
 struct edda_chunks chunks_of(struct fixture *f, const struct edda_claimed *job);
 
-/* Commits a claimed job by token. */
+/* Commits a claimed job by token with these chunks; returns the error. */
+int put_chunks(struct fixture *f, const struct edda_claimed *job, uint64_t token,
+               const struct edda_chunks *chunks, struct edda_store_stored *ret_stored);
+
+/* The same with chunks_of. */
 struct edda_store_stored commit_job(struct fixture *f, const struct edda_claimed *job,
                                     uint64_t token);
 /* 0 stale, 1 changed, 2 changed and dead. */

@@ -98,21 +98,34 @@ struct sent {
     struct edda_store_put_chunks put;
 };
 
-static struct sent expect_sent(void) {
+static struct sent expect_sent_steps(size_t steps) {
     struct sent sent;
     const struct edda_wire *wire = fake_broker_expect(bench.fake, FAKE_FRONT, EDDA_REQ);
     const struct edda_message *message = &wire->message;
-    assert_int_equal(message->envelope.body_count, 3);
+    assert_int_equal(message->envelope.body_count, steps);
     sent.id = message->envelope.id;
     sent.envelope = message->envelope;
     assert_int_equal(edda_body_decode(EDDA_BODY_CHUNK_ARGUMENTS, message->bodies[0],
                                       &bench.f->arena, &sent.chunk),
                      0);
     sent.chunk.text = edda_arena_text(&bench.f->arena, sent.chunk.text);
-    assert_int_equal(edda_body_decode(EDDA_BODY_STORE_PUT_CHUNKS, message->bodies[2],
+    assert_int_equal(edda_body_decode(EDDA_BODY_STORE_PUT_CHUNKS, message->bodies[steps - 1],
                                       &bench.f->arena, &sent.put),
                      0);
     return sent;
+}
+
+static struct sent expect_sent(void) {
+    return expect_sent_steps(3);
+}
+
+/* The op and what happens on its error, of a step of the route. */
+static void assert_step(const struct sent *sent, size_t step, const char *op, uint8_t on_error) {
+    struct edda_text name = sent->envelope.route[step].op;
+    if (!edda_text_is(name, op)) {
+        fail_msg("step %zu is %.*s", step, (int)name.size, name.data);
+    }
+    assert_int_equal(sent->envelope.route[step].on_error, on_error);
 }
 
 /* What the broker's last step does: the commit, in the store; then the reply. */
@@ -137,6 +150,9 @@ static void a_job_goes_out_as_chunk_embed_and_fenced_put(void **state) {
     grant(10);
     struct sent sent = expect_sent();
     assert_int_equal(sent.envelope.route_count, 3);
+    assert_step(&sent, 0, "chunk", EDDA_ON_ERROR_FAIL);
+    assert_step(&sent, 1, "embed.chunks", EDDA_ON_ERROR_FAIL);
+    assert_step(&sent, 2, "store.put_chunks", EDDA_ON_ERROR_FAIL);
     assert_int_equal(sent.envelope.priority, 9);
     assert_int_equal(sent.envelope.retries, 0);
     assert_int_equal(sent.envelope.fence, 1);
@@ -144,6 +160,26 @@ static void a_job_goes_out_as_chunk_embed_and_fenced_put(void **state) {
     assert_int_equal(sent.chunk.target_tokens, 123);
     assert_true(edda_text_is(sent.chunk.text, "Some text."));
     assert_true(edda_uuid_equal(&sent.put.memo, &memo));
+    finish(&sent);
+    wait_for_flights(0);
+    assert_string_equal(status_of(bench.f, &memo), "processed");
+}
+
+static void new_content_looks_for_vectors_there_are(void **state) {
+    (void)state;
+    struct edda_uuid memo = accept_text(bench.f, "Title", "Some text.");
+    process_all(bench.f);
+    assert_int_equal(patch_text(bench.f, &memo, "Some text, changed."), 0);
+    start_pump(8);
+    grant(10);
+    struct sent sent = expect_sent_steps(4);
+    assert_int_equal(sent.envelope.route_count, 4);
+    assert_step(&sent, 0, "chunk", EDDA_ON_ERROR_FAIL);
+    assert_step(&sent, 1, "store.reuse", EDDA_ON_ERROR_SKIP);
+    assert_step(&sent, 2, "embed.chunks", EDDA_ON_ERROR_FAIL);
+    assert_step(&sent, 3, "store.put_chunks", EDDA_ON_ERROR_FAIL);
+    assert_true(edda_uuid_equal(&sent.put.memo, &memo));
+    assert_int_equal(sent.put.version, 2);
     finish(&sent);
     wait_for_flights(0);
     assert_string_equal(status_of(bench.f, &memo), "processed");
@@ -259,6 +295,7 @@ static void a_drain_gives_the_leases_back(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_job_goes_out_as_chunk_embed_and_fenced_put),
+        TEST(new_content_looks_for_vectors_there_are),
         TEST(nothing_is_claimed_without_credit),
         TEST(claims_stay_within_credit_and_window),
         TEST(a_commit_of_new_jobs_wakes_the_pump),
