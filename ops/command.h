@@ -33,6 +33,7 @@ int edda_command_chat(const struct edda_command *command, const struct edda_opti
 int edda_command_send(const struct edda_command *command, const struct edda_options *options);
 int edda_command_jobs(const struct edda_command *command, const struct edda_options *options);
 int edda_command_reembed(const struct edda_command *command, const struct edda_options *options);
+int edda_command_eval(const struct edda_command *command, const struct edda_options *options);
 int edda_command_doctor(const struct edda_command *command, const struct edda_options *options);
 
 /* Says what is wrong with the use of a command and where help is; gives EDDA_EXIT_USAGE. */

@@ -18,6 +18,9 @@ static const char *const search_switches[] = {"--json", NULL};
 static const char *const chat_switches[] = {"--json", "--no-sources",
                                             "--provider=", "--chat=", NULL};
 
+static const char *const eval_switches[] = {"--collection=", "--queries=", "--typo",     "--json",
+                                            "--keep",        "--compare=", "--without=", NULL};
+
 static const int up_settings[] = {EDDA_CONFIG_DATA,       EDDA_CONFIG_HTTP,
                                   EDDA_CONFIG_PROCESSES,  EDDA_CONFIG_WORKERS,
                                   EDDA_CONFIG_LISTEN,     EDDA_CONFIG_API_KEY,
@@ -103,6 +106,22 @@ static const struct edda_command commands[] = {
      "can still speak the old model; then its searches use the new ones. Run again after an\n"
      "interruption it goes on where it was. --look only counts.\n",
      edda_command_reembed, reembed_switches, send_settings, 0, 0},
+    {"eval",
+     "--collection DIR [--queries N] [--typo] [--json] [--compare FILE] [--without PART]...\n"
+     "                 [--keep] [--url URL --key KEY]",
+     "how good search is, on judged questions",
+     "The folder has BEIR's shape: docs.jsonl {id, title, text}, queries.jsonl {id, text} and\n"
+     "qrels.tsv (query, document, grade). Its documents go into a scratch directory, served by "
+     "all\n"
+     "parts in this process and removed after (--keep keeps it); with --url into the key's "
+     "project\n"
+     "of a running service, each with its id as reference_id, so that a second run sends nothing.\n"
+     "Prints nDCG@10 (linear gain), R@10, R@100 and MRR@10 of each ranking a search is made of.\n"
+     "--queries N takes the first N that have a right answer. --typo asks them mistyped too. "
+     "--json\n"
+     "has every query's figures; --compare FILE tests the difference to such an answer. --without\n"
+     "leaves parts out: expansion, grams, vector, rerank, or a feature of the reranker.\n",
+     edda_command_eval, eval_switches, http_settings, 0, 0},
     {"doctor", "[--data DIR] [--http ADDR:PORT] [--url URL]", "what is wrong here, in words",
      "Looks at the data directory, disk, lock, limits, ports, the running service and its stages,\n"
      "dead jobs and library versions. Exit status 1 when something is wrong.\n",

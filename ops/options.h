@@ -9,7 +9,7 @@
 
 #include "actors/runtime/config.h"
 
-#define EDDA_MAX_OWN_SWITCHES 8
+#define EDDA_MAX_OWN_SWITCHES 12
 
 struct edda_options {
     edda_config_t *config; /* owned */

@@ -171,6 +171,7 @@ static const struct edda_field edda_store_search_fields[] = {
     FIELD_UP_TO(2, edda_store_search, limit, MAX_CANDIDATES),
     FIELD_LIST(3, edda_store_search, filters, edda_store_filter, EDDA_MAX_FILTERS),
     FIELD(4, edda_store_search, minimum_cosine),
+    FIELD_UP_TO(5, edda_store_search, without, EDDA_ANY_NUMBER),
 };
 BODY_SCHEMA(edda_store_search, STORE_SEARCH);
 

@@ -182,11 +182,16 @@ struct edda_store_filters {
     size_t count;
 };
 
+#define EDDA_WITHOUT_EXPANSION 1u /* the query's words as they are */
+#define EDDA_WITHOUT_GRAMS     2u /* no rescoring by character 4-grams */
+#define EDDA_WITHOUT_VECTOR    4u
+
 struct edda_store_search {
     struct edda_text query;
     uint32_t limit; /* candidates to return: 50 when a reranker follows */
     struct edda_store_filters filters;
     double minimum_cosine; /* of the vector leg's hits; 0: none */
+    uint32_t without;      /* EDDA_WITHOUT_ bits: parts left out, to measure what each is worth */
 };
 
 /* store.put_chunks, store.put_vectors: input CHUNKS, envelope.fence the lease token. store.reuse:

@@ -1,72 +1,13 @@
 /* actors/reranker/rerank.c: reading the passages once, then the features of lexical-1. */
 #include "actors/reranker/rerank.h"
 
-#include "actors/text/likeness.h"
+#include "actors/reranker/state.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-#define WORDS_MAX        64
-#define PLACES           256 /* of the query's words by hash */
-#define WINDOW_WORDS     30
 #define KNOWN_WORDS      4096 /* likeness remembered within one run, by stem */
 #define LIKE_LETTERS_MIN 4
-
-#define WEIGHT_PRIOR     1.0
-#define WEIGHT_PROXIMITY 0.4
-#define WEIGHT_WINDOW    0.15
-#define WEIGHT_TITLE     0.4
-#define WEIGHT_EARLY     0.1
-#define WEIGHT_LIKENESS  0.25
-#define WEIGHT_SUM                                                                                 \
-    (WEIGHT_PRIOR + WEIGHT_PROXIMITY + WEIGHT_WINDOW + WEIGHT_TITLE + WEIGHT_EARLY +               \
-     WEIGHT_LIKENESS)
-
-struct query_word {
-    uint64_t hash;
-    double idf;
-    struct edda_likeness likeness;
-    bool likely; /* may be matched by likeness */
-};
-
-/* A query word at a place of a passage. */
-struct match {
-    uint32_t position;
-    uint8_t word;
-};
-
-/* What a word of the passages is to the query: the words it resembles. */
-struct known_word {
-    uint64_t hash;
-    uint32_t round;
-    uint8_t word; /* the query word most like it */
-    float likeness;
-};
-
-struct passage {
-    size_t first_match;
-    size_t match_count;
-    uint32_t words;            /* tokens read */
-    uint64_t title_words;      /* bits of query words in title or heading */
-    float likeness[WORDS_MAX]; /* best per query word */
-};
-
-struct edda_reranker {
-    edda_analyser_t *analyser;
-    struct query_word words[WORDS_MAX];
-    size_t word_count;
-    uint8_t sequence[WORDS_MAX * 2]; /* the query's words in order, as numbers */
-    size_t sequence_count;
-    uint8_t places[PLACES]; /* number + 1 */
-    struct match *matches;
-    size_t match_count;
-    size_t match_capacity;
-    struct passage *passages;
-    size_t passage_capacity;
-    struct known_word *known;
-    uint32_t round;
-    enum edda_language language; /* of the query, and so of what can match it */
-};
 
 edda_reranker_t *edda_reranker_new(edda_analyser_t *analyser) {
     edda_reranker_t *self = calloc(1, sizeof *self);
@@ -86,6 +27,7 @@ void edda_reranker_destroy(edda_reranker_t **self_p) {
     if (self) {
         free(self->matches);
         free(self->passages);
+        free(self->features);
         free(self->known);
         free(self);
     }
@@ -99,9 +41,9 @@ double edda_rerank_prior(size_t i, size_t count) {
 /* ---- the query ---- */
 
 static size_t find_place(const edda_reranker_t *self, uint64_t hash) {
-    size_t place = hash % PLACES;
+    size_t place = hash % EDDA_RERANK_PLACES;
     while (self->places[place] && self->words[self->places[place] - 1].hash != hash) {
-        place = (place + 1) % PLACES;
+        place = (place + 1) % EDDA_RERANK_PLACES;
     }
     return place;
 }
@@ -109,10 +51,10 @@ static size_t find_place(const edda_reranker_t *self, uint64_t hash) {
 static void add_query_word(edda_reranker_t *self, const struct edda_token *token) {
     size_t place = find_place(self, token->hash);
     if (!self->places[place]) {
-        if (self->word_count == WORDS_MAX) {
+        if (self->word_count == EDDA_RERANK_WORDS) {
             return;
         }
-        struct query_word *word = &self->words[self->word_count];
+        struct edda_rerank_word *word = &self->words[self->word_count];
         word->hash = token->hash;
         word->idf = 1;
         word->likely = token->kind == EDDA_TOKEN_WORD && token->letters >= LIKE_LETTERS_MIN;
@@ -156,13 +98,14 @@ static int read_query(edda_reranker_t *self, struct edda_text query,
 
 /* ---- the passages ---- */
 
-static const struct known_word *know_word(edda_reranker_t *self, const struct edda_token *token) {
-    struct known_word *known = &self->known[token->hash % KNOWN_WORDS];
+static const struct edda_rerank_known *know_word(edda_reranker_t *self,
+                                                 const struct edda_token *token) {
+    struct edda_rerank_known *known = &self->known[token->hash % KNOWN_WORDS];
     if (known->hash == token->hash && known->round == self->round) {
         return known;
     }
     struct edda_likeness likeness;
-    *known = (struct known_word){.hash = token->hash, .round = self->round};
+    *known = (struct edda_rerank_known){.hash = token->hash, .round = self->round};
     edda_likeness_of(token->surface, &likeness);
     for (size_t i = 0; i < self->word_count; i++) {
         if (!self->words[i].likely) {
@@ -177,23 +120,24 @@ static const struct known_word *know_word(edda_reranker_t *self, const struct ed
     return known;
 }
 
-static int add_match(edda_reranker_t *self, struct passage *passage, uint32_t position,
+static int add_match(edda_reranker_t *self, struct edda_rerank_read *passage, uint32_t position,
                      uint8_t word) {
     if (self->match_count == self->match_capacity) {
         size_t capacity = self->match_capacity * 2 + 256;
-        struct match *matches = realloc(self->matches, capacity * sizeof *matches);
+        struct edda_rerank_match *matches = realloc(self->matches, capacity * sizeof *matches);
         if (!matches) {
             return EDDA_E_MEMORY;
         }
         self->matches = matches;
         self->match_capacity = capacity;
     }
-    self->matches[self->match_count++] = (struct match){position, word};
+    self->matches[self->match_count++] = (struct edda_rerank_match){position, word};
     passage->match_count++;
     return 0;
 }
 
-static int read_passage(edda_reranker_t *self, struct edda_text text, struct passage *passage) {
+static int read_passage(edda_reranker_t *self, struct edda_text text,
+                        struct edda_rerank_read *passage) {
     struct edda_tokens tokens = {0};
     int error = text.size ? edda_analyser_run(self->analyser, text, self->language, &tokens) : 0;
     passage->first_match = self->match_count;
@@ -205,7 +149,7 @@ static int read_passage(edda_reranker_t *self, struct edda_text text, struct pas
             passage->likeness[place - 1] = 1;
         } else if (token->kind == EDDA_TOKEN_WORD && token->letters >= LIKE_LETTERS_MIN &&
                    !token->stopword) {
-            const struct known_word *known = know_word(self, token);
+            const struct edda_rerank_known *known = know_word(self, token);
             if (known->likeness > passage->likeness[known->word]) {
                 passage->likeness[known->word] = known->likeness;
             }
@@ -217,7 +161,8 @@ static int read_passage(edda_reranker_t *self, struct edda_text text, struct pas
     return error;
 }
 
-static int read_title(edda_reranker_t *self, struct edda_text text, struct passage *passage) {
+static int read_title(edda_reranker_t *self, struct edda_text text,
+                      struct edda_rerank_read *passage) {
     struct edda_tokens tokens = {0};
     int error = text.size ? edda_analyser_run(self->analyser, text, self->language, &tokens) : 0;
     for (size_t i = 0; !error && i < tokens.count; i++) {
@@ -233,7 +178,7 @@ static int read_passages(edda_reranker_t *self, const struct edda_rerank_passage
                          size_t count) {
     int error = 0;
     if (count > self->passage_capacity) {
-        struct passage *room = realloc(self->passages, count * sizeof *room);
+        struct edda_rerank_read *room = realloc(self->passages, count * sizeof *room);
         if (!room) {
             return EDDA_E_MEMORY;
         }
@@ -243,7 +188,7 @@ static int read_passages(edda_reranker_t *self, const struct edda_rerank_passage
     self->match_count = 0;
     self->round++;
     for (size_t i = 0; !error && i < count; i++) {
-        struct passage *passage = &self->passages[i];
+        struct edda_rerank_read *passage = &self->passages[i];
         memset(passage, 0, sizeof *passage);
         error = read_passage(self, passages[i].text, passage);
         if (!error) {
@@ -262,7 +207,7 @@ static void weigh_by_passages(edda_reranker_t *self, size_t count) {
     for (size_t word = 0; word < self->word_count; word++) {
         double df = 0;
         for (size_t i = 0; i < count; i++) {
-            const struct passage *passage = &self->passages[i];
+            const struct edda_rerank_read *passage = &self->passages[i];
             df += passage->likeness[word] >= 1 || (passage->title_words >> word & 1);
         }
         self->words[word].idf = log(1 + ((double)count - df + 0.5) / (df + 0.5));
@@ -285,102 +230,6 @@ static void weigh_by_terms(edda_reranker_t *self, const struct edda_hit_terms *t
     }
 }
 
-/* ---- features ---- */
-
-/* Pairs of adjacent query words: the weight of a pair over the distance of its nearest places. */
-static double measure_proximity(const edda_reranker_t *self, const struct match *matches,
-                                size_t count) {
-    double found = 0;
-    double all = 0;
-    for (size_t pair = 0; pair + 1 < self->sequence_count; pair++) {
-        uint8_t first = self->sequence[pair];
-        uint8_t second = self->sequence[pair + 1];
-        double weight = self->words[first].idf + self->words[second].idf;
-        uint32_t nearest = UINT32_MAX;
-        uint32_t last_first = UINT32_MAX;
-        uint32_t last_second = UINT32_MAX;
-        if (first == second) {
-            continue;
-        }
-        for (size_t i = 0; i < count; i++) {
-            uint32_t other = UINT32_MAX;
-            if (matches[i].word == first) {
-                last_first = matches[i].position;
-                other = last_second;
-            } else if (matches[i].word == second) {
-                last_second = matches[i].position;
-                other = last_first;
-            }
-            if (other != UINT32_MAX && matches[i].position - other < nearest) {
-                nearest = matches[i].position - other;
-            }
-        }
-        all += weight;
-        if (nearest != UINT32_MAX) {
-            found += weight / (double)(nearest > 1 ? nearest : 1);
-        }
-    }
-    return all > 0 ? found / all : 0;
-}
-
-/* The largest share of the query within WINDOW_WORDS words. */
-static double measure_window(const edda_reranker_t *self, const struct match *matches, size_t count,
-                             double total) {
-    uint16_t inside[WORDS_MAX] = {0};
-    double held = 0;
-    double best = 0;
-    size_t from = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (inside[matches[i].word]++ == 0) {
-            held += self->words[matches[i].word].idf;
-        }
-        while (matches[i].position - matches[from].position >= WINDOW_WORDS) {
-            if (--inside[matches[from].word] == 0) {
-                held -= self->words[matches[from].word].idf;
-            }
-            from++;
-        }
-        best = held > best ? held : best;
-    }
-    return best / total;
-}
-
-static double measure_early(const edda_reranker_t *self, const struct match *matches, size_t count,
-                            uint32_t words, double total) {
-    uint64_t seen = 0;
-    double early = 0;
-    for (size_t i = 0; i < count; i++) {
-        uint64_t bit = UINT64_C(1) << matches[i].word;
-        if (!(seen & bit)) {
-            seen |= bit;
-            early += self->words[matches[i].word].idf *
-                     (1 - (double)matches[i].position / (double)words);
-        }
-    }
-    return early / total;
-}
-
-static double score_passage(const edda_reranker_t *self, const struct passage *passage,
-                            double prior, double total) {
-    const struct match *matches = self->matches + passage->first_match;
-    double title = 0;
-    double like = 0;
-    for (size_t word = 0; word < self->word_count; word++) {
-        double idf = self->words[word].idf;
-        title += passage->title_words >> word & 1 ? idf : 0;
-        like += idf * (double)passage->likeness[word];
-    }
-    double score =
-        WEIGHT_PRIOR * prior + WEIGHT_TITLE * title / total + WEIGHT_LIKENESS * like / total;
-    if (passage->match_count) {
-        score += WEIGHT_PROXIMITY * measure_proximity(self, matches, passage->match_count) +
-                 WEIGHT_WINDOW * measure_window(self, matches, passage->match_count, total) +
-                 WEIGHT_EARLY *
-                     measure_early(self, matches, passage->match_count, passage->words, total);
-    }
-    return score / WEIGHT_SUM;
-}
-
 static int compare_order(const void *left, const void *right) {
     const struct edda_rerank_order *a = left;
     const struct edda_rerank_order *b = right;
@@ -390,9 +239,10 @@ static int compare_order(const void *left, const void *right) {
     return a->passage < b->passage ? -1 : 1;
 }
 
-int edda_reranker_run(edda_reranker_t *self, struct edda_text query,
-                      const struct edda_rerank_passage *passages, size_t count,
-                      const struct edda_hit_terms *terms, struct edda_rerank_order *ret_order) {
+int edda_reranker_measure(edda_reranker_t *self, struct edda_text query,
+                          const struct edda_rerank_passage *passages, size_t count,
+                          const struct edda_hit_terms *terms,
+                          double (*ret_features)[EDDA_RERANK_FEATURES]) {
     double total = 0;
     int error = read_query(self, query, passages, count);
     if (!error && self->word_count) {
@@ -411,11 +261,35 @@ int edda_reranker_run(edda_reranker_t *self, struct edda_text query,
     }
     for (size_t i = 0; i < count; i++) {
         double prior = passages[i].prior < 0 ? 0 : passages[i].prior > 1 ? 1 : passages[i].prior;
-        ret_order[i].passage = (uint32_t)i;
-        ret_order[i].score = prior;
         if (total > 0) {
-            ret_order[i].score = score_passage(self, &self->passages[i], prior, total);
+            edda_rerank_measure(self, &self->passages[i], total, ret_features[i]);
+        } else {
+            memset(ret_features[i], 0, sizeof ret_features[i]);
         }
+        ret_features[i][EDDA_RERANK_PRIOR] = prior;
+    }
+    return 0;
+}
+
+int edda_reranker_run(edda_reranker_t *self, struct edda_text query,
+                      const struct edda_rerank_passage *passages, size_t count,
+                      const struct edda_hit_terms *terms, uint32_t without,
+                      struct edda_rerank_order *ret_order) {
+    if (count > self->features_capacity) {
+        double(*room)[EDDA_RERANK_FEATURES] = realloc(self->features, count * sizeof *room);
+        if (!room) {
+            return EDDA_E_MEMORY;
+        }
+        self->features = room;
+        self->features_capacity = count;
+    }
+    int error = edda_reranker_measure(self, query, passages, count, terms, self->features);
+    if (error) {
+        return error;
+    }
+    for (size_t i = 0; i < count; i++) {
+        ret_order[i].passage = (uint32_t)i;
+        ret_order[i].score = edda_rerank_score(self->features[i], without);
     }
     if (count > 1) {
         qsort(ret_order, count, sizeof *ret_order, compare_order);

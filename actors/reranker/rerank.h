@@ -1,14 +1,8 @@
 /* actors/reranker/rerank.h: the built-in reranker "lexical-1": how well a passage answers a query,
  * by words.
  *
- * score = sum of weight * feature / sum of weights, each feature 0..1, words weighted by their idf:
- *   first stage 1.0  the score the passage came with
- *   proximity    .4  adjacent pairs of query words that stand near each other
- *   window       .15 the best 30 words in a row: the share of the query they hold
- *   title        .4  the share of the query in title and heading
- *   early        .1  how early the query's words first occur
- *   likeness     .25 the share of the query found at least as a word of similar spelling (trigram
- * Dice) Stopwords of the query count only when it has nothing else. Without statistics of the
+ * score = weighted mean of the features in feature.def, each 0..1, words weighted by their idf.
+ * Stopwords of the query count only when it has nothing else. Without statistics of the
  * collection (terms NULL) document frequencies come from the passages themselves.
  *
  * The query's language, or when it does not say that of the first passage, is used for all
@@ -20,6 +14,7 @@
 #ifndef EDDA_ACTORS_RERANKER_RERANK_H
 #define EDDA_ACTORS_RERANKER_RERANK_H
 
+#include "actors/reranker/feature.h"
 #include "actors/text/text.h"
 #include "proto/body_stage.h"
 
@@ -48,10 +43,17 @@ void edda_reranker_destroy(edda_reranker_t **self_p);
 double edda_rerank_prior(size_t i, size_t count);
 
 /* Fills ret_order[0..count) best first; ties keep the passages' order. A query without words leaves
- * the prior's order. EDDA_E_MEMORY. */
+ * the prior's order. without: bits of features left out (1 << enum edda_rerank_feature), to measure
+ * what each is worth. EDDA_E_MEMORY. */
 int edda_reranker_run(edda_reranker_t *self, struct edda_text query,
                       const struct edda_rerank_passage *passages, size_t count,
-                      const struct edda_hit_terms *terms,
+                      const struct edda_hit_terms *terms, uint32_t without,
                       struct edda_rerank_order *ret_order) EDDA_MUST_CHECK;
+
+/* The features alone, by passage; for choosing weights. EDDA_E_MEMORY. */
+int edda_reranker_measure(edda_reranker_t *self, struct edda_text query,
+                          const struct edda_rerank_passage *passages, size_t count,
+                          const struct edda_hit_terms *terms,
+                          double (*ret_features)[EDDA_RERANK_FEATURES]) EDDA_MUST_CHECK;
 
 #endif

@@ -37,7 +37,7 @@ int edda_rerank_hits(edda_reranker_t *reranker, const struct edda_rerank_argumen
             (struct edda_rerank_passage){hit->title, hit->heading, hit->text, hit->first_score};
     }
     error = edda_reranker_run(reranker, arguments->query, room.passages, count, &hits->terms,
-                              room.order);
+                              arguments->without, room.order);
     if (error) {
         return error;
     }
@@ -68,7 +68,8 @@ int edda_rerank_texts(edda_reranker_t *reranker, const struct edda_rerank_argume
             .prior = edda_rerank_prior(i, count),
         };
     }
-    error = edda_reranker_run(reranker, arguments->query, room.passages, count, NULL, room.order);
+    error = edda_reranker_run(reranker, arguments->query, room.passages, count, NULL,
+                              arguments->without, room.order);
     if (error) {
         return error;
     }

@@ -41,6 +41,7 @@
 #include "actors/store/index/terms.h"
 #include "actors/text/text.h"
 #include "proto/body_stage.h"
+#include "proto/body_store.h"
 
 #define EDDA_INDEX_CANDIDATES 100  /* chunks whose text is wanted for rescoring */
 #define EDDA_INDEX_LEG        100  /* best chunks of each leg */
@@ -169,6 +170,7 @@ struct edda_index_query {
     struct edda_floats vector;
     float minimum_cosine; /* rows below it are not of the vector leg; <= 0: none is left out */
     const edda_filter_t *filter; /* NULL: every memo */
+    uint32_t without;            /* EDDA_WITHOUT_ bits */
     int64_t now_wall_ms;         /* memos that expired at or before it are left out; 0: keep all */
 };
 

@@ -279,9 +279,10 @@ int edda_index_search(const edda_index_t *self, edda_index_scratch_t *scratch,
         error = edda_words_read(self, scratch, query->text, &term_count);
     }
     if (!error) {
-        error = edda_words_score(self, scratch, term_count);
+        bool expand = !(query->without & EDDA_WITHOUT_EXPANSION);
+        error = edda_words_score(self, scratch, term_count, expand);
     }
-    if (!error) {
+    if (!error && !(query->without & EDDA_WITHOUT_VECTOR)) {
         error = select_vectors(self, scratch, query, &admission, vectors, &vector_count);
     }
     if (error) {
@@ -290,8 +291,13 @@ int edda_index_search(const edda_index_t *self, edda_index_scratch_t *scratch,
     size_t word_count = term_count ? select_words(self, scratch, &admission) : 0;
     scratch->weights =
         edda_fusion_is_builtin(query->model) ? self->builtin_weights : self->model_weights;
-    if (query->model.size == 0 || scratch->vector_degraded) {
+    if (query->model.size == 0 || scratch->vector_degraded ||
+        query->without & EDDA_WITHOUT_VECTOR) {
         scratch->weights = edda_fusion_without_vector(self->builtin_weights);
+    }
+    if (query->without & EDDA_WITHOUT_GRAMS) {
+        scratch->weights.words += scratch->weights.grams;
+        scratch->weights.grams = 0;
     }
     fuse_legs(self, scratch, word_count, vectors, vector_count);
     fill_result(scratch, scratch->candidate_count, ret_result);
@@ -301,6 +307,7 @@ int edda_index_search(const edda_index_t *self, edda_index_scratch_t *scratch,
 int edda_index_rescore(const edda_index_t *self, edda_index_scratch_t *scratch,
                        const struct edda_index_text *texts, size_t limit,
                        struct edda_index_result *ret_result) {
+    const struct edda_fusion_weights *weights = &scratch->weights;
     float scores[EDDA_INDEX_CANDIDATES];
     size_t kept = 0;
     edda_gram_query_ready(&scratch->grams, &self->sample);
@@ -309,13 +316,13 @@ int edda_index_rescore(const edda_index_t *self, edda_index_scratch_t *scratch,
         if (!texts[candidate->hit.candidate].text.data) {
             continue;
         }
-        scores[kept] = edda_gram_query_score(&scratch->grams, &scratch->folder,
-                                             &texts[candidate->hit.candidate]);
+        scores[kept] = weights->grams > 0 ? edda_gram_query_score(&scratch->grams, &scratch->folder,
+                                                                  &texts[candidate->hit.candidate])
+                                          : 0;
         candidate->raw_grams = scores[kept];
         scratch->candidates[kept++] = *candidate;
     }
     struct edda_fusion_range grams = edda_fusion_range(scores, kept, EDDA_INDEX_CANDIDATES);
-    const struct edda_fusion_weights *weights = &scratch->weights;
     for (size_t i = 0; i < kept; i++) {
         struct edda_index_hit *hit = &scratch->candidates[i].hit;
         hit->grams = edda_fusion_stretch(grams, scratch->candidates[i].raw_grams);

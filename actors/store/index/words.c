@@ -148,14 +148,15 @@ static int score_term(const edda_index_t *self, edda_index_scratch_t *scratch,
     return 0;
 }
 
-int edda_words_score(const edda_index_t *self, edda_index_scratch_t *scratch, size_t count) {
+int edda_words_score(const edda_index_t *self, edda_index_scratch_t *scratch, size_t count,
+                     bool widen) {
     struct edda_lexical_sums sums = {scratch->scores, scratch->best, scratch->touched, 0};
     int error = EDDA_GROW(scratch->terms, scratch->terms_capacity, count);
     size_t expanded = 0;
     scratch->term_count = 0;
     for (size_t i = 0; !error && i < count; i++) {
         const struct edda_query_term *term = &scratch->query_terms[i];
-        bool expand = term->expandable && expanded < QUERY_EXPANDED_MAX;
+        bool expand = widen && term->expandable && expanded < QUERY_EXPANDED_MAX;
         float idf = 0;
         expanded += expand;
         error = score_term(self, scratch, &sums, term, expand, &idf);

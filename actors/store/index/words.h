@@ -16,8 +16,8 @@
 int edda_words_read(const edda_index_t *self, edda_index_scratch_t *scratch, struct edda_text text,
                     size_t *ret_count) EDDA_MUST_CHECK;
 
-/* EDDA_E_MEMORY. */
-int edda_words_score(const edda_index_t *self, edda_index_scratch_t *scratch,
-                     size_t count) EDDA_MUST_CHECK;
+/* widen: with the words' expansions. EDDA_E_MEMORY. */
+int edda_words_score(const edda_index_t *self, edda_index_scratch_t *scratch, size_t count,
+                     bool widen) EDDA_MUST_CHECK;
 
 #endif

@@ -241,6 +241,7 @@ int edda_search_read(struct edda_reader *reader, struct edda_sqlite_call *call) 
         .limit = arguments->limit ? arguments->limit : DEFAULT_LIMIT,
         .query = {.text = arguments->query,
                   .minimum_cosine = (float)arguments->minimum_cosine,
+                  .without = arguments->without,
                   .now_wall_ms = edda_clock_wall_ms()},
     };
     use_vector(&search);

@@ -38,7 +38,7 @@ static uint32_t best_of(void **state, const char *query, const struct edda_reran
     struct fixture *fixture = *state;
     struct edda_rerank_order order[8];
     assert_int_equal(
-        edda_reranker_run(fixture->reranker, edda_text_of(query), passages, count, NULL, order), 0);
+        edda_reranker_run(fixture->reranker, edda_text_of(query), passages, count, NULL, 0, order), 0);
     for (size_t i = 0; i < count; i++) {
         assert_true(order[i].score >= 0 && order[i].score <= 1);
         assert_true(i == 0 || order[i - 1].score >= order[i].score);
@@ -100,7 +100,7 @@ static void ties_keep_the_callers_order(void **state) {
     struct fixture *fixture = *state;
     struct edda_rerank_order order[3];
     assert_int_equal(
-        edda_reranker_run(fixture->reranker, EDDA_TEXT("text"), passages, 3, NULL, order), 0);
+        edda_reranker_run(fixture->reranker, EDDA_TEXT("text"), passages, 3, NULL, 0, order), 0);
     for (uint32_t i = 0; i < 3; i++) {
         assert_int_equal(order[i].passage, i);
     }
@@ -120,7 +120,7 @@ static void the_collections_idf_decides_which_word_matters(void **state) {
         const struct edda_hit_terms terms = {items, 2};
         struct edda_rerank_order order[2];
         assert_int_equal(edda_reranker_run(fixture->reranker, EDDA_TEXT("alpha gamma"), passages, 2,
-                                           &terms, order),
+                                           &terms, 0, order),
                          0);
         assert_int_equal(order[0].passage, rare);
     }
@@ -135,11 +135,11 @@ static void results_do_not_depend_on_earlier_runs(void **state) {
     struct edda_rerank_order first[2];
     struct edda_rerank_order again[2];
     struct edda_text query = EDDA_TEXT("energy of mitochondira");
-    assert_int_equal(edda_reranker_run(fixture->reranker, query, passages, 2, NULL, first), 0);
+    assert_int_equal(edda_reranker_run(fixture->reranker, query, passages, 2, NULL, 0, first), 0);
     assert_int_equal(edda_reranker_run(fixture->reranker, EDDA_TEXT("cellular phone energies"),
-                                       passages, 2, NULL, again),
+                                       passages, 2, NULL, 0, again),
                      0);
-    assert_int_equal(edda_reranker_run(fixture->reranker, query, passages, 2, NULL, again), 0);
+    assert_int_equal(edda_reranker_run(fixture->reranker, query, passages, 2, NULL, 0, again), 0);
     for (size_t i = 0; i < 2; i++) {
         assert_int_equal(first[i].passage, again[i].passage);
         assert_true(first[i].score == again[i].score);
