@@ -2,12 +2,15 @@
 #include <ctype.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <strings.h>
 
-#include "actors/provider/provider.h"
+#include "actors/provider/provider_state.h"
+#include "proto/utf8.h"
 
-#define KEY_LENGTH     20 /* letters and digits mixed, in a row: nobody's word */
+#define KEY_LENGTH     20 /* letters and digits mixed: no word, unless they are in few groups */
+#define KEY_CHANGES    5  /* from letter to digit and back; "claude-3-5-sonnet-20241022" has none */
 #define WORDS_MAXIMUM  400
-#define NESTED_MAXIMUM 3
+#define NESTED_MAXIMUM 4
 
 /* ---- redaction ---- */
 
@@ -16,9 +19,15 @@ static bool is_word_byte(unsigned char c) {
            c == '=' || c == '*';
 }
 
-static bool starts_with(struct edda_text text, const char *start) {
-    size_t size = strlen(start);
-    return text.size > size && memcmp(text.data, start, size) == 0;
+/* "sk-abc", and "key=sk-abc". */
+static bool has_beginning(struct edda_text word, const char *beginning) {
+    size_t size = strlen(beginning);
+    for (size_t at = 0; at + size < word.size; at++) {
+        if ((at == 0 || word.data[at - 1] == '=') && memcmp(word.data + at, beginning, size) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool looks_like_key(struct edda_text word) {
@@ -27,16 +36,30 @@ static bool looks_like_key(struct edda_text word) {
                                              "rk_",   "sess-", "org-", "voyage-key"};
     size_t letters = 0;
     size_t digits = 0;
+    size_t changes = 0;
+    size_t run = 0;
+    size_t longest = 0; /* mixed, without anything in between */
+    bool mixed = false;
     for (size_t i = 0; i < sizeof beginnings / sizeof beginnings[0]; i++) {
-        if (starts_with(word, beginnings[i])) {
+        if (has_beginning(word, beginnings[i])) {
             return true;
         }
     }
     for (size_t i = 0; i < word.size; i++) {
-        letters += isalpha((unsigned char)word.data[i]) != 0;
-        digits += isdigit((unsigned char)word.data[i]) != 0;
+        unsigned char c = (unsigned char)word.data[i];
+        if (!isalnum(c)) {
+            run = 0;
+            mixed = false;
+            continue;
+        }
+        *(isalpha(c) ? &letters : &digits) += 1;
+        if (run++ > 0 && !isalpha(c) != !isalpha((unsigned char)word.data[i - 1])) {
+            changes++;
+            mixed = true;
+        }
+        longest = mixed && run > longest ? run : longest;
     }
-    return letters + digits >= KEY_LENGTH && letters > 0 && digits > 0;
+    return longest >= KEY_LENGTH || (letters + digits >= KEY_LENGTH && changes >= KEY_CHANGES);
 }
 
 struct redaction {
@@ -52,22 +75,33 @@ static void put(struct redaction *redaction, struct edda_text text) {
     redaction->size += size;
 }
 
-/* Without the beginning of a character whose rest was cut off. */
-static size_t whole_characters(const char *text, size_t size) {
-    size_t lead = size;
-    while (lead > 0 && size - lead < 3 && ((unsigned char)text[lead - 1] & 0xc0) == 0x80) {
-        lead--;
+/* One character that belongs to no word, whole or not at all. Returns its bytes. */
+static size_t put_character(struct redaction *redaction, const char *at, size_t left) {
+    unsigned char c = (unsigned char)at[0];
+    size_t size = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+    if (size > left || !edda_utf8_valid(at, size)) {
+        put(redaction, EDDA_TEXT("?"));
+        return 1;
     }
-    if (lead == 0) {
-        return size;
+    if (c < 0x20 || c == 0x7f || (c == 0xc2 && (unsigned char)at[1] < 0xa0)) {
+        put(redaction, EDDA_TEXT(" "));
+    } else if (size <= redaction->room - redaction->size) {
+        put(redaction, (struct edda_text){at, size});
+    } else {
+        redaction->room = redaction->size;
     }
-    unsigned char first = (unsigned char)text[lead - 1];
-    size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc0 ? 2 : 1;
-    return size - (lead - 1) < length ? lead - 1 : size;
+    return size;
 }
 
-static bool is_bearer(struct edda_text word) {
-    return edda_text_is(word, "Bearer") || edda_text_is(word, "bearer");
+static struct edda_text next_word(struct edda_text text, size_t at) {
+    size_t end = at;
+    while (end < text.size && is_word_byte((unsigned char)text.data[end])) {
+        end++;
+    }
+    while (end > at + 1 && text.data[end - 1] == '.') {
+        end--; /* a sentence's, not the word's */
+    }
+    return (struct edda_text){text.data + at, end - at};
 }
 
 size_t edda_redact(struct edda_text text, char *out, size_t room) {
@@ -75,29 +109,42 @@ size_t edda_redact(struct edda_text text, char *out, size_t room) {
     bool after_bearer = false;
     size_t at = 0;
     while (at < text.size && redaction.size < redaction.room) {
-        unsigned char c = (unsigned char)text.data[at];
-        if (!is_word_byte(c)) {
-            char one = c < 0x20 || c == 0x7f ? ' ' : (char)c;
-            put(&redaction, (struct edda_text){&one, 1});
-            at++;
+        if (!is_word_byte((unsigned char)text.data[at])) {
+            at += put_character(&redaction, text.data + at, text.size - at);
             continue;
         }
-        size_t end = at;
-        while (end < text.size && is_word_byte((unsigned char)text.data[end])) {
-            end++;
-        }
-        while (end > at + 1 && text.data[end - 1] == '.') {
-            end--; /* a sentence's, not the word's */
-        }
-        struct edda_text word = {text.data + at, end - at};
-        bool secret = after_bearer || looks_like_key(word);
-        put(&redaction, secret ? EDDA_TEXT("***") : word);
-        after_bearer = is_bearer(word);
-        at = end;
+        struct edda_text word = next_word(text, at);
+        put(&redaction, after_bearer || looks_like_key(word) ? EDDA_TEXT("***") : word);
+        after_bearer = word.size == 6 && strncasecmp(word.data, "bearer", 6) == 0;
+        at += word.size;
     }
-    redaction.size = whole_characters(out, redaction.size);
     out[redaction.size] = '\0';
     return redaction.size;
+}
+
+static bool is_secret_header(const char *header) {
+    static const char *const parts[] = {"auth", "key", "token", "secret"};
+    size_t length = strcspn(header, ":");
+    for (size_t at = 0; at < length; at++) {
+        for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+            if (strncasecmp(header + at, parts[i], strlen(parts[i])) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+void edda_hide_secrets(char *text, const char *const *headers) {
+    for (; headers && *headers; headers++) {
+        const char *blank = strrchr(*headers, ' ');
+        size_t size = blank && is_secret_header(*headers) ? strlen(++blank) : 0;
+        /* A shorter one would take ordinary words out of the text. */
+        for (char *at = text; size >= 6 && (at = strstr(at, blank)) != NULL; at += 3) {
+            memmove(at + 3, at + size, strlen(at + size) + 1);
+            memcpy(at, "***", 3);
+        }
+    }
 }
 
 /* ---- the provider's own words ---- */
@@ -133,12 +180,36 @@ static struct edda_text first_line(struct edda_bytes body) {
     return (struct edda_text){data, size};
 }
 
-static void write_words(struct edda_bytes body, char out[WORDS_MAXIMUM]) {
-    json_t *json = json_loadb((const char *)body.data, body.size, JSON_ALLOW_NUL, NULL);
+static void write_words(const json_t *json, struct edda_bytes body, char out[WORDS_MAXIMUM]) {
     const char *words = json ? find_words(json, 0) : NULL;
     struct edda_text text = words ? edda_text_of(words) : json ? EDDA_TEXT("") : first_line(body);
     (void)edda_redact(text, out, WORDS_MAXIMUM);
-    json_decref(json);
+}
+
+/* Whether a code says that a person must look, under a status that says something else: OpenAI's
+ * 429 of an account without money, Gemini's 400 of a wrong key. */
+static bool is_for_a_person(const json_t *json, int depth) {
+    static const char *const names[] = {"error", "code", "type", "status", "reason", "details"};
+    static const char *const codes[] = {"insufficient_quota", "billing_not_active",
+                                        "invalid_api_key", "API_KEY_INVALID", "model_not_found"};
+    if (json_is_string(json)) {
+        for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+            if (strcmp(json_string_value(json), codes[i]) == 0) {
+                return true;
+            }
+        }
+        return false;
+    }
+    if (json_is_array(json) && depth < NESTED_MAXIMUM) {
+        return is_for_a_person(json_array_get(json, 0), depth + 1);
+    }
+    for (size_t i = 0; json_is_object(json) && i < sizeof names / sizeof names[0]; i++) {
+        const json_t *inner = json_object_get(json, names[i]);
+        if (inner && depth < NESTED_MAXIMUM && is_for_a_person(inner, depth + 1)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* ---- the verdict ---- */
@@ -150,7 +221,7 @@ struct verdict {
     bool again;
 };
 
-static struct verdict judge_status(int status) {
+static struct verdict judge_status(int status, bool for_a_person) {
     static const struct verdict good = {0, EDDA_BLAME_JOB, EDDA_OUTCOME_GOOD, false};
     static const struct verdict too_large = {EDDA_E_LIMIT, EDDA_BLAME_JOB, EDDA_OUTCOME_GOOD,
                                              false};
@@ -163,6 +234,9 @@ static struct verdict judge_status(int status) {
                                           EDDA_OUTCOME_FAILED, true};
     if (status >= 200 && status < 300) {
         return good;
+    }
+    if (for_a_person) {
+        return locked;
     }
     switch (status) {
     case 413:
@@ -187,7 +261,10 @@ static struct verdict judge_status(int status) {
 void edda_provider_judge(const char *name, int status, struct edda_bytes body,
                          struct edda_provider_reply *ret_reply, enum edda_outcome *ret_outcome,
                          bool *ret_again) {
-    struct verdict verdict = judge_status(status);
+    bool good = status >= 200 && status < 300;
+    json_t *json =
+        good ? NULL : json_loadb((const char *)body.data, body.size, JSON_ALLOW_NUL, NULL);
+    struct verdict verdict = judge_status(status, is_for_a_person(json, 0));
     ret_reply->error = verdict.error;
     ret_reply->blame = verdict.blame;
     ret_reply->status = status;
@@ -195,8 +272,9 @@ void edda_provider_judge(const char *name, int status, struct edda_bytes body,
     *ret_again = verdict.again;
     if (verdict.error) {
         char words[WORDS_MAXIMUM];
-        write_words(body, words);
+        write_words(json, body, words);
         (void)snprintf(ret_reply->text, sizeof ret_reply->text, "%s: %d%s%s", name, status,
                        words[0] ? " " : "", words);
     }
+    json_decref(json);
 }

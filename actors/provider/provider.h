@@ -9,11 +9,12 @@
  * its first on_data. The stage is told by on_change when edda_provider_window changes and narrows
  * or widens its actor's window.
  *
- * What a response means (edda_provider_judge): 2xx good; 413 EDDA_E_LIMIT, blame job; 400, 404 of a
- * path we did not make, 415, 422: EDDA_E_FAILED, blame job; 401, 403, 404 (a model that is not
- * there): EDDA_E_UNAVAILABLE, blame outside: a person must look; 408, 409, 425, 429, 5xx, 529:
- * EDDA_E_UNAVAILABLE, blame outside, tried again. Texts are "NAME: STATUS the provider's own
- * words", cut, without control characters, and with everything that looks like a key taken out.
+ * What a response means (edda_provider_judge): 2xx good; 413 EDDA_E_LIMIT, blame job; 400, 415,
+ * 422: EDDA_E_FAILED, blame job; 408, 409, 425, 429, 5xx: EDDA_E_UNAVAILABLE, blame outside, tried
+ * again; any other (a key, a model or a path that is not accepted, a redirect), and those whose
+ * code says so under another status: EDDA_E_UNAVAILABLE, blame outside: a person must look. Texts
+ * are "NAME: STATUS the provider's own words", cut, in UTF-8 without control characters, and with
+ * everything that looks like a key, and the key that was sent, taken out.
  *
  * Threads: the loop's. Limits: EDDA_PROVIDER_WAITING calls in line. */
 #ifndef EDDA_ACTORS_PROVIDER_PROVIDER_H
@@ -99,9 +100,10 @@ void edda_provider_judge(const char *name, int status, struct edda_bytes body,
                          struct edda_provider_reply *ret_reply, enum edda_outcome *ret_outcome,
                          bool *ret_again);
 
-/* Pure: copies text to out (NUL-terminated), cut at a character, control characters as blanks, and
- * every word that looks like a key (sk-, Bearer, pa-, AIza, gsk_, jina_, or 20 and more letters and
- * digits mixed) as "***". Returns the size. */
+/* Pure: copies text to out (NUL-terminated, well-formed UTF-8), cut at a character, control
+ * characters as blanks, bytes that are no character as "?", and every word that looks like a key
+ * (sk-, Bearer, pa-, AIza, gsk_, jina_, or 20 and more letters and digits mixed, which names of
+ * models are not) as "***". Returns the size. */
 size_t edda_redact(struct edda_text text, char *out, size_t room);
 
 #endif

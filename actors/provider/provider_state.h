@@ -39,6 +39,9 @@ void edda_call_dispose(struct edda_provider_call *call);
 void edda_call_unlink(struct edda_provider_call *call);
 void edda_call_append(struct edda_provider_call *call, struct edda_call_line *line);
 
+/* judge.c: takes the values of headers that hold keys out of a text, should they be in it. */
+void edda_hide_secrets(char *text, const char *const *headers);
+
 /* Who was tried before goes before those who were not. */
 void edda_call_prepend(struct edda_provider_call *call, struct edda_call_line *line);
 
