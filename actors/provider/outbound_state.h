@@ -1,8 +1,13 @@
 /* actors/provider/outbound_state.h: what outbound.c and transfer.c share; nobody else's business.
  *
- * A transfer is in exactly one list: `fresh` (to be given to curl), `open` (curl's) or `over`
- * (taken from curl, to be freed). curl's functions may not be called from within its callbacks, so
- * what arrives there is kept in lists and done when curl has returned (edda_outbound_settle). */
+ * From within its callbacks curl may not be called, and nobody of ours is: they only note what
+ * arrived. When curl has returned, at the end of the loop's phase, it is given to its owners
+ * (deliver). So send, pause and cancel find curl idle, whoever calls them from wherever.
+ *
+ *   curl writes -> arrived, transfer is noisy -> deliver: on_data, then on_done if it is over
+ *
+ * A transfer is in exactly one list of its outbound until its end: quiet, noisy, or giving, which
+ * is what deliver has before it. */
 #ifndef EDDA_ACTORS_PROVIDER_OUTBOUND_STATE_H
 #define EDDA_ACTORS_PROVIDER_OUTBOUND_STATE_H
 
@@ -12,7 +17,7 @@
 #include "actors/runtime/deferred.h"
 #include "proto/buffer.h"
 
-#define EDDA_OUTBOUND_WORDS ((size_t)64 * 1024) /* kept of a body that is no success */
+#define EDDA_OUTBOUND_PIECE ((size_t)64 * 1024) /* waits for on_data; over it curl is paused */
 
 struct edda_transfer_list {
     struct edda_transfer *first;
@@ -27,17 +32,24 @@ struct edda_transfer {
     CURL *easy;
     struct curl_slist *headers; /* owned; wiped when freed */
     struct edda_outbound_request request;
-    struct edda_buffer body; /* collected */
-    size_t received;
-    int64_t sent_ms;  /* the connection stands and the request goes out; 0: not yet */
-    int64_t heard_ms; /* last byte of the response, or the end of a pause */
-    bool began;       /* the head came */
-    bool cancelled;   /* nobody is called any more */
-    bool in_data;     /* on_data is above us on the stack */
-    bool enough;      /* as much of an error's words as is kept */
-    bool paused;      /* wanted */
-    bool held;        /* told to curl */
-    int error;        /* decided by us */
+    struct edda_timer clock;
+    struct edda_buffer arrived; /* collected, or for on_data */
+    size_t received;            /* bytes of the body of a success */
+    size_t head_bytes;
+    curl_off_t uploaded;  /* at the last look */
+    int64_t connected_ms; /* the connection stands, the request goes out; 0: not yet */
+    int64_t heard_ms;     /* last byte of the response, or the end of a pause */
+    bool began;           /* the head came */
+    bool has_body;        /* what comes as a header now is a trailer */
+    bool is_refusal;      /* its status is no success */
+    bool streams;         /* a success whose body goes to on_data */
+    bool enough;          /* as much of a refusal's words as is kept */
+    bool paused;          /* wanted */
+    bool held;            /* curl knows */
+    bool over;            /* with code, and error unless that says it all */
+    bool told;            /* on_done was called or is */
+    int error;
+    CURLcode code;
     char retry_after[64];
     char content_type[128];
     char reason[CURL_ERROR_SIZE];
@@ -48,26 +60,31 @@ struct edda_outbound {
     char *ca_file; /* owned copies of the options' */
     char *proxy;
     CURLM *multi;
-    bool in_curl; /* one of its functions is above us on the stack */
-    struct edda_transfer_list fresh;
-    struct edda_transfer_list open;
-    struct edda_transfer_list over;
-    struct edda_timer timer; /* curl's */
-    struct edda_timer clock; /* ours: first byte and idle */
-    struct edda_deferred settle;
+    bool in_curl; /* it is above us on the stack */
+    struct edda_transfer_list quiet;
+    struct edda_transfer_list noisy;
+    struct edda_transfer_list giving;
+    struct edda_transfer *current; /* whose callback is above us on the stack */
+    struct edda_timer timer;       /* curl's */
+    struct edda_deferred deliver;
 };
 
-/* outbound.c */
+/* outbound.c: into that list; NULL: out of any. */
 void edda_transfer_move(struct edda_transfer *transfer, struct edda_transfer_list *list);
-void edda_outbound_want_settling(struct edda_outbound *outbound);
 
-/* transfer.c: an easy handle with everything set but the multi handle. EDDA_E_INVALID,
- * EDDA_E_MEMORY. */
+/* outbound.c: there is something to deliver. */
+void edda_transfer_make_noise(struct edda_transfer *transfer);
+
+/* outbound.c: from now on by our clocks, which count from what is noted in the transfer. */
+void edda_transfer_arm(struct edda_transfer *transfer);
+
+/* transfer.c: an easy handle with everything set, not yet in the multi handle; in no list.
+ * EDDA_E_INVALID, EDDA_E_MEMORY. */
 int edda_transfer_new(struct edda_outbound *outbound, const struct edda_outbound_request *request,
                       struct edda_transfer **ret_transfer) EDDA_MUST_CHECK;
 void edda_transfer_free(struct edda_transfer *transfer);
 
-/* What curl's code means, by our clocks; fills result and calls on_done unless cancelled. */
-void edda_transfer_finish(struct edda_transfer *transfer, CURLcode code);
+/* transfer.c: calls on_done. */
+void edda_transfer_tell(struct edda_transfer *transfer);
 
 #endif

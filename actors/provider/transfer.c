@@ -30,16 +30,31 @@ static bool copy_header(struct edda_text line, const char *name, char *out, size
     return true;
 }
 
+static void begin_head(struct edda_transfer *transfer) {
+    if (!transfer->began) {
+        transfer->began = true;
+        edda_transfer_arm(transfer);
+    }
+    /* Perhaps another one, after an interim response's. */
+    transfer->retry_after[0] = '\0';
+    transfer->content_type[0] = '\0';
+}
+
 static size_t take_header(char *data, size_t one, size_t size, void *context) {
     struct edda_transfer *transfer = context;
     struct edda_text line = {data, size};
     (void)one;
     note_heard(transfer);
-    transfer->began = true;
+    transfer->head_bytes += size;
+    if (transfer->head_bytes > EDDA_OUTBOUND_HEAD) {
+        transfer->error = EDDA_E_LIMIT;
+        return 0;
+    }
+    if (transfer->has_body) {
+        return size;
+    }
     if (line.size >= 5 && memcmp(line.data, "HTTP/", 5) == 0) {
-        /* Another head, after an interim one. */
-        transfer->retry_after[0] = '\0';
-        transfer->content_type[0] = '\0';
+        begin_head(transfer);
     } else if (!copy_header(line, "Retry-After", transfer->retry_after,
                             sizeof transfer->retry_after)) {
         (void)copy_header(line, "Content-Type", transfer->content_type,
@@ -54,68 +69,89 @@ static int get_status(const struct edda_transfer *transfer) {
     return (int)status;
 }
 
-static bool is_success(const struct edda_transfer *transfer) {
+static void begin_body(struct edda_transfer *transfer) {
     int status = get_status(transfer);
-    return status >= 200 && status < 300;
+    bool good = status >= 200 && status < 300;
+    transfer->has_body = true;
+    transfer->is_refusal = !good;
+    transfer->streams = good && transfer->request.on_data;
+    transfer->arrived.maximum =
+        transfer->is_refusal ? EDDA_OUTBOUND_WORDS : transfer->request.response_maximum;
 }
 
 /* The words of a refusal; its rest, however long, is not read. */
 static size_t keep_words(struct edda_transfer *transfer, const char *data, size_t size) {
-    size_t room = EDDA_OUTBOUND_WORDS - transfer->body.size;
+    size_t room = EDDA_OUTBOUND_WORDS - transfer->arrived.size;
     transfer->enough = size > room;
-    (void)edda_buffer_append(&transfer->body, data, size < room ? size : room);
-    return transfer->enough ? 0 : size;
+    transfer->error = edda_buffer_append(&transfer->arrived, data, size < room ? size : room);
+    return transfer->enough || transfer->error ? 0 : size;
 }
 
 static size_t take_data(char *data, size_t one, size_t size, void *context) {
     struct edda_transfer *transfer = context;
     (void)one;
-    note_heard(transfer);
-    if (transfer->cancelled) {
-        return 0;
+    if (!transfer->has_body) {
+        begin_body(transfer);
     }
-    if (!is_success(transfer)) {
+    if (transfer->is_refusal) {
+        note_heard(transfer);
         return keep_words(transfer, data, size);
     }
+    if (transfer->paused || (transfer->streams && transfer->arrived.size >= EDDA_OUTBOUND_PIECE)) {
+        transfer->held = true;
+        return CURL_WRITEFUNC_PAUSE; /* the same bytes come again */
+    }
+    note_heard(transfer);
     transfer->received += size;
     if (transfer->received > transfer->request.response_maximum) {
         transfer->error = EDDA_E_LIMIT;
         return 0;
     }
-    if (transfer->request.on_data) {
-        transfer->in_data = true;
-        transfer->request.on_data(transfer->request.context,
-                                  (struct edda_bytes){(const uint8_t *)data, size});
-        transfer->in_data = false;
-        return transfer->cancelled ? 0 : size;
+    transfer->error = edda_buffer_append(&transfer->arrived, data, size);
+    if (transfer->streams) {
+        edda_transfer_make_noise(transfer);
     }
-    transfer->error = edda_buffer_append(&transfer->body, data, size);
     return transfer->error ? 0 : size;
 }
 
 /* The connection stands: from here the provider's time is counted, not the network's. */
-static int note_sent(void *context, char *address, char *own_address, int port, int own_port) {
+static int note_connected(void *context, char *address, char *own_address, int port, int own_port) {
     struct edda_transfer *transfer = context;
     (void)address;
     (void)own_address;
     (void)port;
     (void)own_port;
-    transfer->sent_ms = edda_loop_now(transfer->outbound->options.loop);
+    transfer->connected_ms = edda_loop_now(transfer->outbound->options.loop);
+    edda_transfer_arm(transfer);
     return CURL_PREREQFUNC_OK;
 }
 
-static int add_headers(struct edda_transfer *transfer, const char *const *headers) {
-    size_t count = 0;
-    struct curl_slist *more = curl_slist_append(NULL, "Expect:");
-    transfer->headers = more;
-    for (; more && headers && headers[count]; count++) {
-        if (count == EDDA_OUTBOUND_HEADERS) {
-            return EDDA_E_INVALID;
+static bool names_header(const char *const *headers, const char *name) {
+    size_t length = strlen(name);
+    for (; headers && *headers; headers++) {
+        if (strncasecmp(*headers, name, length) == 0 && (*headers)[length] == ':') {
+            return true;
         }
-        more = curl_slist_append(transfer->headers, headers[count]);
-        transfer->headers = more ? more : transfer->headers;
     }
-    return more ? 0 : EDDA_E_MEMORY;
+    return false;
+}
+
+static bool add_header(struct edda_transfer *transfer, const char *header) {
+    struct curl_slist *more = curl_slist_append(transfer->headers, header);
+    transfer->headers = more ? more : transfer->headers;
+    return more != NULL;
+}
+
+/* The caller's, and none that curl would add to them. */
+static int add_headers(struct edda_transfer *transfer, const char *const *headers) {
+    bool good = add_header(transfer, "Expect:");
+    if (!names_header(headers, "Content-Type")) {
+        good = good && add_header(transfer, "Content-Type:");
+    }
+    for (; good && headers && *headers; headers++) {
+        good = add_header(transfer, *headers);
+    }
+    return good ? 0 : EDDA_E_MEMORY;
 }
 
 static CURLcode set_request(struct edda_transfer *transfer) {
@@ -137,48 +173,76 @@ static CURLcode set_request(struct edda_transfer *transfer) {
     code = code ? code : curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
     code = code ? code : curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_data);
     code = code ? code : curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
-    code = code ? code : curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, note_sent);
+    code = code ? code : curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, note_connected);
     code = code ? code : curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer);
     code = code ? code : curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
     return code ? code : curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->reason);
 }
 
+/* A file of authorities curl reads once for all connections; a folder of them with each. */
+static CURLcode set_authorities(CURL *easy, const char *ca_file) {
+    const char *file = ca_file ? ca_file : curl_version_info(CURLVERSION_NOW)->cainfo;
+    CURLcode code = file ? curl_easy_setopt(easy, CURLOPT_CAINFO, file) : CURLE_OK;
+    return code || !file ? code : curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+}
+
 static CURLcode set_connection(struct edda_transfer *transfer) {
     const struct edda_outbound *outbound = transfer->outbound;
+    /* To wait for a connection and share it: with TLS it is known before anything is sent whether
+     * it can be shared, without only by the first response, however long that takes. */
+    long wait = strncasecmp(transfer->request.url, "https:", 6) == 0;
+    long connect_ms = (long)outbound->options.connect_ms;
     CURL *easy = transfer->easy;
-    int64_t left_ms = transfer->request.deadline_ms - edda_loop_now(outbound->options.loop);
     CURLcode code = curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    /* Else the end of a transfer would wait for the thread that looks its name up. */
+    code = code ? code : curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
     code = code ? code : curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     code = code ? code : curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     code = code ? code : curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-    code = code ? code : curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
+    code = code ? code : curl_easy_setopt(easy, CURLOPT_PIPEWAIT, wait);
     code = code ? code : curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
     code = code ? code : curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-    code = code ? code
-                : curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
-                                   (long)outbound->options.connect_ms);
-    code =
-        code ? code : curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, left_ms > 1 ? (long)left_ms : 1L);
-    if (!code && outbound->ca_file) {
-        code = curl_easy_setopt(easy, CURLOPT_CAINFO, outbound->ca_file);
-    }
+    code = code ? code : curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_ms);
+    code = code ? code : set_authorities(easy, outbound->ca_file);
     if (!code && outbound->proxy) {
         code = curl_easy_setopt(easy, CURLOPT_PROXY, outbound->proxy);
     }
     return code;
 }
 
+static bool is_clean(const char *text, unsigned char least) {
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+        if ((c < least && c != '\t') || c == 0x7f) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool is_url(const char *url) {
     const char *host = strncasecmp(url, "https://", 8) == 0  ? url + 8
                        : strncasecmp(url, "http://", 7) == 0 ? url + 7
                                                              : "";
-    return *host != '\0' && *host != '/' && url[strcspn(url, " \t\r\n")] == '\0';
+    return *host != '\0' && *host != '/' && is_clean(url, 0x21) && !strchr(url, '\t');
+}
+
+int edda_outbound_check(const char *url, const char *const *headers) {
+    size_t count = 0;
+    for (; headers && headers[count]; count++) {
+        if (count == EDDA_OUTBOUND_HEADERS || !strchr(headers[count], ':') ||
+            !is_clean(headers[count], 0x20)) {
+            return EDDA_E_INVALID;
+        }
+    }
+    return is_url(url) ? 0 : EDDA_E_INVALID;
 }
 
 int edda_transfer_new(struct edda_outbound *outbound, const struct edda_outbound_request *request,
                       struct edda_transfer **ret_transfer) {
-    if (!is_url(request->url)) {
-        return EDDA_E_INVALID;
+    int error = edda_outbound_check(request->url, request->headers);
+    if (error) {
+        return error;
     }
     struct edda_transfer *transfer = calloc(1, sizeof *transfer);
     if (!transfer) {
@@ -186,13 +250,11 @@ int edda_transfer_new(struct edda_outbound *outbound, const struct edda_outbound
     }
     transfer->outbound = outbound;
     transfer->request = *request;
-    edda_buffer_init(&transfer->body, request->response_maximum > EDDA_OUTBOUND_WORDS
-                                          ? request->response_maximum
-                                          : EDDA_OUTBOUND_WORDS);
+    edda_buffer_init(&transfer->arrived, 0);
     transfer->easy = curl_easy_init();
-    int error = transfer->easy ? add_headers(transfer, request->headers) : EDDA_E_MEMORY;
+    error = transfer->easy ? add_headers(transfer, request->headers) : EDDA_E_MEMORY;
     if (!error && (set_request(transfer) || set_connection(transfer))) {
-        error = EDDA_E_INVALID;
+        error = EDDA_E_MEMORY;
     }
     if (error) {
         edda_transfer_free(transfer);
@@ -212,23 +274,21 @@ void edda_transfer_free(struct edda_transfer *transfer) {
         explicit_bzero(one->data, strlen(one->data));
     }
     curl_slist_free_all(transfer->headers);
-    edda_buffer_done(&transfer->body);
+    edda_buffer_done(&transfer->arrived);
     free(transfer);
 }
 
-static int judge_code(const struct edda_transfer *transfer, CURLcode code) {
+static int judge_code(const struct edda_transfer *transfer) {
     if (transfer->error) {
         return transfer->error;
     }
-    switch (code) {
+    switch (transfer->code) {
     case CURLE_OK:
         return 0;
     case CURLE_OUT_OF_MEMORY:
         return EDDA_E_MEMORY;
-    case CURLE_OPERATION_TIMEDOUT:
-        return edda_loop_now(transfer->outbound->options.loop) >= transfer->request.deadline_ms
-                   ? EDDA_E_EXPIRED
-                   : EDDA_E_TIMEOUT;
+    case CURLE_OPERATION_TIMEDOUT: /* connecting; the other clocks are ours */
+        return EDDA_E_TIMEOUT;
     case CURLE_WRITE_ERROR:
         return transfer->enough ? 0 : EDDA_E_UNAVAILABLE;
     default:
@@ -236,30 +296,27 @@ static int judge_code(const struct edda_transfer *transfer, CURLcode code) {
     }
 }
 
-static const char *choose_reason(const struct edda_transfer *transfer, int error, CURLcode code) {
+static const char *choose_reason(const struct edda_transfer *transfer, int error) {
     switch (error) {
     case EDDA_E_LIMIT:
         return "the response is longer than allowed";
     case EDDA_E_EXPIRED:
         return "no answer by the deadline";
     case EDDA_E_TIMEOUT:
-        return transfer->sent_ms == 0 ? "no connection in time"
-               : transfer->began      ? "it fell silent in its answer"
-                                      : "no answer in time";
+        return transfer->began              ? "it fell silent in its answer"
+               : transfer->connected_ms > 0 ? "no answer in time"
+                                            : "no connection in time";
     default:
-        return transfer->reason[0] ? transfer->reason : curl_easy_strerror(code);
+        return transfer->reason[0] ? transfer->reason : curl_easy_strerror(transfer->code);
     }
 }
 
-void edda_transfer_finish(struct edda_transfer *transfer, CURLcode code) {
-    if (transfer->cancelled) {
-        return;
-    }
+void edda_transfer_tell(struct edda_transfer *transfer) {
     struct edda_outbound_result result = {
-        .error = judge_code(transfer, code),
+        .error = judge_code(transfer),
         .status = get_status(transfer),
         .began = transfer->began,
-        .body = edda_buffer_bytes(&transfer->body),
+        .body = edda_buffer_bytes(&transfer->arrived),
     };
     if (transfer->retry_after[0]) {
         result.retry_after = edda_text_of(transfer->retry_after);
@@ -269,8 +326,8 @@ void edda_transfer_finish(struct edda_transfer *transfer, CURLcode code) {
     }
     if (result.error) {
         (void)snprintf(result.reason, sizeof result.reason, "%s",
-                       choose_reason(transfer, result.error, code));
+                       choose_reason(transfer, result.error));
     }
-    transfer->cancelled = true; /* this was its last word */
+    transfer->told = true;
     transfer->request.on_done(transfer->request.context, &result);
 }

@@ -1,0 +1,487 @@
+/* tests/actors/provider/test_outbound_wire.c: what goes over the wire and what comes back, byte by
+ * byte; connections, and the caps on both sides. */
+#include "tests/actors/provider/transfers.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define SIZED(size) "HTTP/1.1 200 OK\r\nContent-Length: " #size "\r\n\r\n"
+
+static bool was_sent(size_t n, const char *text) {
+    return strstr(scripted_request(server, n), text) != NULL;
+}
+
+static void what_is_sent_is_what_was_given(void **state) {
+    (void)state;
+    struct transfer transfer;
+    const char *const headers[] = {"Content-Type: application/json", "Authorization: Bearer k",
+                                   NULL};
+    transfer_make(&transfer);
+    transfer.request.headers = headers;
+    transfer_send(&transfer);
+    transfer_expect(&transfer, 0);
+    assert_int_equal(strncmp(scripted_request(server, 0), "POST /v1/x?y=1 HTTP/1.1\r\n", 25), 0);
+    assert_true(was_sent(0, "\r\nContent-Type: application/json\r\n"));
+    assert_true(was_sent(0, "\r\nAuthorization: Bearer k\r\n"));
+    assert_true(was_sent(0, "\r\nUser-Agent: edda/" EDDA_VERSION "\r\n"));
+    assert_true(was_sent(0, "\r\nContent-Length: 2\r\n"));
+    assert_true(was_sent(0, "\r\n\r\n{}"));
+    assert_false(was_sent(0, "Accept-Encoding"));
+}
+
+static void nothing_is_added_to_what_was_given(void **state) {
+    (void)state;
+    struct transfer transfer;
+    size_t size = (size_t)3 << 20; /* curl would ask before it sends so much */
+    char *body = malloc(size);
+    memset(body, 'b', size);
+    transfer_make(&transfer);
+    transfer.request.headers = NULL;
+    transfer.request.body = (struct edda_bytes){(const uint8_t *)body, size};
+    transfer_send(&transfer);
+    transfer_expect(&transfer, 0);
+    assert_false(was_sent(0, "Expect"));
+    assert_false(was_sent(0, "Content-Type"));
+    assert_true(was_sent(0, "\r\nContent-Length: 3145728\r\n"));
+    free(body);
+}
+
+static void a_get_has_no_body(void **state) {
+    (void)state;
+    struct transfer transfer;
+    transfer_make(&transfer);
+    transfer.request.method = "GET";
+    transfer.request.headers = NULL;
+    transfer.request.body = (struct edda_bytes){0};
+    transfer_send(&transfer);
+    transfer_expect(&transfer, 0);
+    assert_int_equal(strncmp(scripted_request(server, 0), "GET /v1/x?y=1 HTTP/1.1\r\n", 24), 0);
+    assert_false(was_sent(0, "Content-Length"));
+}
+
+static void a_post_of_nothing_is_one(void **state) {
+    (void)state;
+    struct transfer transfer;
+    transfer_make(&transfer);
+    transfer.request.body = (struct edda_bytes){0};
+    transfer_send(&transfer);
+    transfer_expect(&transfer, 0);
+    assert_true(was_sent(0, "POST "));
+    assert_true(was_sent(0, "\r\nContent-Length: 0\r\n"));
+}
+
+static void a_response_is_collected_however_its_end_is_told(void **state) {
+    (void)state;
+    static const char *const answers[] = {
+        "HTTP/1.1 201 Made\r\nContent-Type: text/a; b\r\nContent-Length: 5\r\n\r\nhello",
+        "HTTP/1.1 201 Made\r\ncontent-type:text/a; b \r\nTransfer-Encoding: "
+        "chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n",
+        "HTTP/1.0 201 Made\r\nCONTENT-TYPE:  text/a; b\r\n\r\nhello",
+    };
+    for (size_t i = 0; i < 3; i++) {
+        struct transfer transfer;
+        scripted_does(server, i == 2 ? SCRIPT(SAY(answers[i]), CLOSE()) : SCRIPT(SAY(answers[i])));
+        transfer_post(&transfer);
+        transfer_expect(&transfer, 0);
+        assert_int_equal(transfer.status, 201);
+        assert_true(transfer.began);
+        assert_string_equal(transfer.body, "hello");
+        assert_int_equal(transfer.body_size, 5);
+        assert_string_equal(transfer.content_type, "text/a; b");
+        assert_string_equal(transfer.retry_after, "");
+    }
+}
+
+static void an_empty_response_is_one(void **state) {
+    (void)state;
+    struct transfer transfer;
+    scripted_says(server, "HTTP/1.1 204 None\r\nRetry-After: 7\r\n\r\n");
+    transfer_stream(&transfer);
+    transfer_expect(&transfer, 0);
+    assert_int_equal(transfer.status, 204);
+    assert_string_equal(transfer.retry_after, "7");
+    assert_int_equal(transfer.pieces, 0);
+}
+
+static void the_head_that_counts_is_the_last_and_trailers_do_not(void **state) {
+    (void)state;
+    struct transfer transfer;
+    scripted_says(server, "HTTP/1.1 103 Early\r\nRetry-After: 1\r\nContent-Type: x/y\r\n\r\n"
+                          "HTTP/1.1 429 No\r\nTransfer-Encoding: chunked\r\n\r\n"
+                          "1\r\na\r\n0\r\nRetry-After: 3\r\n\r\n");
+    transfer_post(&transfer);
+    transfer_expect(&transfer, 0);
+    assert_int_equal(transfer.status, 429);
+    assert_string_equal(transfer.retry_after, "");
+    assert_string_equal(transfer.content_type, "");
+    assert_string_equal(transfer.body, "a");
+}
+
+static void a_redirect_is_an_answer_and_not_followed(void **state) {
+    (void)state;
+    struct transfer transfer;
+    scripted_says(server, "HTTP/1.1 307 There\r\nLocation: /other\r\nContent-Length: 0\r\n\r\n");
+    transfer_post(&transfer);
+    transfer_expect(&transfer, 0);
+    assert_int_equal(transfer.status, 307);
+    fake_loop_for(loop, 50);
+    assert_int_equal(scripted_requests(server), 1);
+}
+
+/* ---- connections ---- */
+
+static void calls_one_after_the_other_share_a_connection(void **state) {
+    (void)state;
+    struct transfer transfer;
+    for (int i = 0; i < 3; i++) {
+        transfer_post(&transfer);
+        transfer_expect(&transfer, 0);
+    }
+    assert_int_equal(scripted_requests(server), 3);
+    assert_int_equal(scripted_connections(server), 1);
+}
+
+static void a_connection_that_the_server_closed_meanwhile_is_made_anew(void **state) {
+    (void)state;
+    struct transfer transfer;
+    scripted_does(server, SCRIPT(SAY(SCRIPTED_OK), CLOSE()));
+    transfer_post(&transfer);
+    transfer_expect(&transfer, 0);
+    await_open(0);
+    transfer_post(&transfer);
+    transfer_expect(&transfer, 0);
+    assert_int_equal(scripted_connections(server), 2);
+}
+
+static void nobody_waits_for_anothers_answer(void **state) {
+    (void)state;
+    struct transfer slow;
+    struct transfer fast;
+    scripted_does(server, SCRIPT(AWAIT(1), SAY(SCRIPTED_OK)));
+    transfer_post(&slow);
+    await_requests(1);
+    transfer_post(&fast);
+    transfer_expect(&fast, 0);
+    assert_int_equal(slow.done, 0);
+    scripted_go(server);
+    transfer_expect(&slow, 0);
+}
+
+static void as_many_are_open_as_is_said_and_no_more(void **state) {
+    (void)state;
+    static struct transfer transfers[EDDA_OUTBOUND_CONNECTIONS];
+    struct transfer one_more;
+    transfers_use((struct edda_outbound_options){
+        .connect_ms = 10000, .first_byte_ms = 20000, .idle_ms = 20000});
+    for (size_t i = 0; i < EDDA_OUTBOUND_CONNECTIONS; i++) {
+        scripted_does(server, SCRIPT(AWAIT(1), SAY(SCRIPTED_OK)));
+    }
+    for (size_t i = 0; i < EDDA_OUTBOUND_CONNECTIONS; i++) {
+        transfer_post(&transfers[i]);
+        assert_int_equal(edda_outbound_open(outbound), i + 1);
+    }
+    transfer_make(&one_more);
+    assert_int_equal(edda_outbound_send(outbound, &one_more.request, &one_more.handle),
+                     EDDA_E_LIMIT);
+    assert_null(one_more.handle);
+    await_requests(EDDA_OUTBOUND_CONNECTIONS);
+    assert_int_equal(scripted_open(server), EDDA_OUTBOUND_CONNECTIONS);
+    scripted_go(server);
+    for (size_t i = 0; i < EDDA_OUTBOUND_CONNECTIONS; i++) {
+        transfer_expect(&transfers[i], 0);
+    }
+    assert_int_equal(edda_outbound_open(outbound), 0);
+    transfer_send(&one_more);
+    transfer_expect(&one_more, 0);
+    assert_int_equal(scripted_connections(server), EDDA_OUTBOUND_CONNECTIONS);
+}
+
+static struct scripted *other_server;
+
+/* Idle connections to one host make room for those to another. */
+static void connections_are_counted_over_all_hosts(void **state) {
+    (void)state;
+    static struct transfer transfers[EDDA_OUTBOUND_CONNECTIONS];
+    struct transfer one_more;
+    transfers_use((struct edda_outbound_options){
+        .connect_ms = 10000, .first_byte_ms = 20000, .idle_ms = 20000});
+    other_server = scripted_start();
+    for (size_t i = 0; i < EDDA_OUTBOUND_CONNECTIONS; i++) {
+        scripted_does(server, SCRIPT(AWAIT(1), SAY(SCRIPTED_OK)));
+        transfer_post(&transfers[i]);
+    }
+    await_requests(EDDA_OUTBOUND_CONNECTIONS);
+    scripted_go(server);
+    for (size_t i = 0; i < EDDA_OUTBOUND_CONNECTIONS; i++) {
+        transfer_expect(&transfers[i], 0);
+    }
+    transfer_make(&one_more);
+    one_more.request.url = scripted_url(other_server);
+    transfer_send(&one_more);
+    transfer_expect(&one_more, 0);
+    await_open(EDDA_OUTBOUND_CONNECTIONS - 1);
+    scripted_stop(&other_server);
+}
+
+/* ---- caps ---- */
+
+static void a_response_may_be_as_long_as_allowed_and_no_longer(void **state) {
+    (void)state;
+    static const char *const answers[] = {SIZED(4) "abcd", SCRIPTED_STREAM
+                                          "2\r\nab\r\n2\r\ncd\r\n" SCRIPTED_STREAM_END};
+    for (size_t i = 0; i < 8; i++) {
+        struct transfer transfer;
+        bool streams = i / 2 % 2;
+        bool fits = i / 4;
+        scripted_says(server, answers[i % 2]);
+        (streams ? transfer_make_stream : transfer_make)(&transfer);
+        transfer.request.response_maximum = fits ? 4 : 3;
+        transfer_send(&transfer);
+        transfer_expect(&transfer, fits ? 0 : EDDA_E_LIMIT);
+        assert_true(transfer.began);
+        assert_string_equal(transfer.body, fits && !streams ? "abcd" : transfer.body);
+        assert_string_equal(transfer.data, fits && streams ? "abcd" : transfer.data);
+        assert_true(transfer.bytes <= transfer.request.response_maximum);
+    }
+}
+
+static void an_endless_response_is_cut_off_at_its_cap(void **state) {
+    (void)state;
+    for (int streams = 0; streams < 2; streams++) {
+        struct transfer transfer;
+        scripted_does(server, SCRIPT(SAY("HTTP/1.0 200 OK\r\n\r\n"), FLOOD((size_t)1 << 40)));
+        (streams ? transfer_make_stream : transfer_make)(&transfer);
+        transfer.request.response_maximum = 1000000;
+        transfer_send(&transfer);
+        transfer_expect(&transfer, EDDA_E_LIMIT);
+        assert_true(transfer.bytes <= 1000000);
+        await_open(0);
+    }
+}
+
+static void a_refusals_words_are_kept_also_for_who_wants_a_stream(void **state) {
+    (void)state;
+    struct transfer transfer;
+    scripted_says(server,
+                  "HTTP/1.1 429 No\r\nRetry-After: 9\r\nContent-Length: 9\r\n\r\nslow down");
+    transfer_stream(&transfer);
+    transfer_expect(&transfer, 0);
+    assert_int_equal(transfer.status, 429);
+    assert_string_equal(transfer.retry_after, "9");
+    assert_string_equal(transfer.body, "slow down");
+    assert_int_equal(transfer.pieces, 0);
+}
+
+static void an_endless_refusal_is_one_with_its_first_words(void **state) {
+    (void)state;
+    for (int streams = 0; streams < 2; streams++) {
+        struct transfer transfer;
+        scripted_does(server, SCRIPT(SAY("HTTP/1.0 500 No\r\n\r\n"), FLOOD((size_t)1 << 40)));
+        (streams ? transfer_make_stream : transfer_make)(&transfer);
+        transfer.request.response_maximum = 10; /* of a success */
+        transfer_send(&transfer);
+        transfer_expect(&transfer, 0);
+        assert_int_equal(transfer.status, 500);
+        assert_int_equal(transfer.body_size, EDDA_OUTBOUND_WORDS);
+        await_open(0);
+    }
+}
+
+/* The beginning of a head with 200 lines of this many bytes. */
+static char *make_head(size_t line) {
+    struct edda_buffer head;
+    uint8_t *data;
+    size_t size;
+    edda_buffer_init(&head, 1 << 20);
+    (void)edda_buffer_append_text(&head, "HTTP/1.1 200 OK\r\n");
+    for (int i = 0; i < 200; i++) {
+        (void)edda_buffer_printf(&head, "X-%0*d: \r\n", (int)line - 6, i);
+    }
+    assert_int_equal(edda_buffer_append(&head, "", 1), 0);
+    edda_buffer_take(&head, &data, &size);
+    return (char *)data;
+}
+
+static void a_head_may_be_long_but_not_endless(void **state) {
+    (void)state;
+    static const size_t lines[] = {EDDA_OUTBOUND_HEAD / 200 - 2, EDDA_OUTBOUND_HEAD / 200 + 1};
+    for (size_t i = 0; i < 2; i++) {
+        struct transfer transfer;
+        char *head = make_head(lines[i]);
+        scripted_does(server, SCRIPT(SAY(head), SAY("Content-Length: 0\r\n\r\n")));
+        transfer_post(&transfer);
+        transfer_expect(&transfer, i ? EDDA_E_LIMIT : 0);
+        free(head);
+    }
+}
+
+/* ---- what goes wrong ---- */
+
+static void a_response_that_breaks_is_unavailable(void **state) {
+    (void)state;
+    static const struct {
+        struct scripted_step steps[3];
+        int status;
+    } cases[] = {
+        {{CLOSE()}, 0},
+        {{RESET()}, 0},
+        {{SAY("HTTP/1.1 200 O"), CLOSE()}, 0},
+        {{SAY("this is not HTTP\r\n\r\n"), CLOSE()}, 0},
+        {{SAY(SIZED(5) "hell"), CLOSE()}, 200},
+        {{SAY(SIZED(5) "hell"), RESET()}, 200},
+        {{SAY(SCRIPTED_STREAM "4\r\nhell\r\n"), CLOSE()}, 200},
+        {{SAY(SCRIPTED_STREAM "x\r\nhell\r\n"), CLOSE()}, 200},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct transfer transfer;
+        scripted_does(server, cases[i].steps);
+        transfer_stream(&transfer);
+        transfer_expect(&transfer, EDDA_E_UNAVAILABLE);
+        assert_int_equal(transfer.body_size, 0);
+        assert_true(cases[i].status == 0 || transfer.status == cases[i].status);
+    }
+}
+
+static void a_broken_stream_gives_what_came_before_it_broke(void **state) {
+    (void)state;
+    struct transfer transfer;
+    scripted_does(server, SCRIPT(SAY(SCRIPTED_STREAM "4\r\nhell\r\n"), CLOSE()));
+    transfer_stream(&transfer);
+    transfer_expect(&transfer, EDDA_E_UNAVAILABLE);
+    assert_string_equal(transfer.data, "hell");
+}
+
+/* A port that is taken and where nobody listens. */
+static int take_port(char url[64]) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+    snprintf(url, 64, "http://127.0.0.1:%u/", ntohs(address.sin_port));
+    return fd;
+}
+
+static void a_server_that_is_not_there_is_unavailable(void **state) {
+    (void)state;
+    struct transfer transfer;
+    char url[64];
+    int fd = take_port(url);
+    transfer_make(&transfer);
+    transfer.request.url = url;
+    transfer_send(&transfer);
+    transfer_expect(&transfer, EDDA_E_UNAVAILABLE);
+    assert_int_equal(transfer.status, 0);
+    assert_false(transfer.began);
+    close(fd);
+}
+
+static void a_request_of_another_kind_is_refused(void **state) {
+    (void)state;
+    static const char *const urls[] = {
+        "file:///etc/passwd", "ftp://host/x",      "host",        "http://", "https:///x",
+        "http://a b/",        "http://a/\r\nX: y", "http://a/\t", ""};
+    static const char *const headers[] = {"X: a\r\nY: b", "X: a\nb", "no colon", "X: \x7f"};
+    struct transfer transfer;
+    transfer_make(&transfer);
+    for (size_t i = 0; i < sizeof urls / sizeof urls[0]; i++) {
+        transfer.request.url = urls[i];
+        assert_int_equal(edda_outbound_send(outbound, &transfer.request, &transfer.handle),
+                         EDDA_E_INVALID);
+    }
+    transfer_make(&transfer);
+    for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++) {
+        transfer.request.headers = (const char *const[]){headers[i], NULL};
+        assert_int_equal(edda_outbound_send(outbound, &transfer.request, &transfer.handle),
+                         EDDA_E_INVALID);
+    }
+    assert_null(transfer.handle);
+    assert_int_equal(edda_outbound_open(outbound), 0);
+}
+
+static void as_many_headers_as_there_is_room_for_and_no_more(void **state) {
+    (void)state;
+    const char *headers[EDDA_OUTBOUND_HEADERS + 2] = {NULL};
+    struct transfer transfer;
+    transfer_make(&transfer);
+    transfer.request.headers = headers;
+    for (size_t i = 0; i < EDDA_OUTBOUND_HEADERS; i++) {
+        headers[i] = "X-A: 1";
+    }
+    transfer_send(&transfer);
+    transfer_expect(&transfer, 0);
+    headers[EDDA_OUTBOUND_HEADERS] = "X-A: 1";
+    assert_int_equal(edda_outbound_send(outbound, &transfer.request, &transfer.handle),
+                     EDDA_E_INVALID);
+}
+
+/* ---- proxies ---- */
+
+static void use_proxy(const char *url) {
+    transfers_use((struct edda_outbound_options){.proxy = url,
+                                                 .connect_ms = CONNECT_MS,
+                                                 .first_byte_ms = FIRST_BYTE_MS,
+                                                 .idle_ms = IDLE_MS});
+}
+
+static void a_proxy_is_asked_instead_of_the_host(void **state) {
+    (void)state;
+    struct transfer transfer;
+    use_proxy(scripted_url(server));
+    transfer_make(&transfer);
+    transfer.request.url = "http://provider.invalid/x";
+    transfer_send(&transfer);
+    transfer_expect(&transfer, 0);
+    assert_true(was_sent(0, "POST http://provider.invalid/x HTTP/1.1\r\n"));
+}
+
+static void
+a_proxy_of_a_tls_call_sees_no_key_and_its_refusal_is_none_of_the_providers(void **state) {
+    (void)state;
+    struct transfer transfer;
+    use_proxy(scripted_url(server));
+    scripted_says(server, "HTTP/1.1 407 No\r\nRetry-After: 5\r\nContent-Length: 2\r\n\r\nno");
+    transfer_make(&transfer);
+    transfer.request.url = "https://provider.invalid/x";
+    transfer.request.headers = (const char *const[]){"Authorization: Bearer k", NULL};
+    transfer_send(&transfer);
+    transfer_expect(&transfer, EDDA_E_UNAVAILABLE);
+    assert_true(was_sent(0, "CONNECT provider.invalid:443 HTTP/1.1\r\n"));
+    assert_false(was_sent(0, "Bearer"));
+    assert_string_equal(transfer.retry_after, "");
+    assert_false(transfer.began);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TRANSFER_TEST(what_is_sent_is_what_was_given),
+        TRANSFER_TEST(nothing_is_added_to_what_was_given),
+        TRANSFER_TEST(a_get_has_no_body),
+        TRANSFER_TEST(a_post_of_nothing_is_one),
+        TRANSFER_TEST(a_response_is_collected_however_its_end_is_told),
+        TRANSFER_TEST(an_empty_response_is_one),
+        TRANSFER_TEST(the_head_that_counts_is_the_last_and_trailers_do_not),
+        TRANSFER_TEST(a_redirect_is_an_answer_and_not_followed),
+        TRANSFER_TEST(calls_one_after_the_other_share_a_connection),
+        TRANSFER_TEST(a_connection_that_the_server_closed_meanwhile_is_made_anew),
+        TRANSFER_TEST(nobody_waits_for_anothers_answer),
+        TRANSFER_TEST(as_many_are_open_as_is_said_and_no_more),
+        TRANSFER_TEST(connections_are_counted_over_all_hosts),
+        TRANSFER_TEST(a_response_may_be_as_long_as_allowed_and_no_longer),
+        TRANSFER_TEST(an_endless_response_is_cut_off_at_its_cap),
+        TRANSFER_TEST(a_refusals_words_are_kept_also_for_who_wants_a_stream),
+        TRANSFER_TEST(an_endless_refusal_is_one_with_its_first_words),
+        TRANSFER_TEST(a_head_may_be_long_but_not_endless),
+        TRANSFER_TEST(a_response_that_breaks_is_unavailable),
+        TRANSFER_TEST(a_broken_stream_gives_what_came_before_it_broke),
+        TRANSFER_TEST(a_server_that_is_not_there_is_unavailable),
+        TRANSFER_TEST(a_request_of_another_kind_is_refused),
+        TRANSFER_TEST(as_many_headers_as_there_is_room_for_and_no_more),
+        TRANSFER_TEST(a_proxy_is_asked_instead_of_the_host),
+        TRANSFER_TEST(a_proxy_of_a_tls_call_sees_no_key_and_its_refusal_is_none_of_the_providers),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
