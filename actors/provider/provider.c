@@ -9,52 +9,42 @@
 #include "actors/runtime/log.h"
 #include "actors/runtime/metric.h"
 
-#define LOOK_MS    200 /* at deadlines of those that wait */
+#define NONSENSE   "the answer makes no sense"
 #define NAME_BYTES 32
+#define CROWDED_MS 20 /* the outbound is full of others' transfers: looked at again */
 
 struct edda_provider {
     struct edda_provider_options options;
     char name[NAME_BYTES];
     struct edda_limit limit;
-    struct edda_call_line queries; /* waiting */
+    struct edda_call_line queries; /* in line */
     struct edda_call_line bulk;
     struct edda_call_line resting; /* between two tries */
     struct edda_call_line running;
-    struct edda_timer timer;
-    struct edda_deferred change;
-    char reason[EDDA_MAX_ERROR_TEXT + 1]; /* of the last call that failed; "" */
+    struct edda_timer timer;              /* when time alone changes what may go */
+    struct edda_deferred pump;            /* start what may go */
+    struct edda_deferred change;          /* tell the owner */
+    char reason[EDDA_MAX_ERROR_TEXT + 1]; /* of the last failure of the provider's */
     uint32_t told;                        /* the window on_change was last called for */
-    bool closed;                          /* for the log */
+    bool down;                            /* the breaker is not closed: as logged */
     bool blamed;
-    bool pumping;
+    bool busy; /* pump is above us on the stack */
     edda_cell_t *seconds;
     edda_cell_t *open_cell;
 };
 
-static void pump(edda_provider_t *self);
-
-/* The last of a call: its owner is told, its memory goes. */
-static void end_call(struct edda_provider_call *call, const struct edda_provider_reply *reply) {
-    void (*on_done)(void *, const struct edda_provider_reply *) = call->request.on_done;
-    void *context = call->request.context;
-    edda_call_dispose(call);
-    on_done(context, reply);
+static int64_t get_now(const edda_provider_t *self) {
+    return edda_loop_now(self->options.loop);
 }
 
-static void fail_call(struct edda_provider_call *call, int error, int64_t wait_ms,
-                      const char *text) {
-    struct edda_provider_reply reply = {
-        .error = error,
-        .blame = EDDA_BLAME_OUTSIDE,
-        .retry_after_ms = wait_ms < UINT32_MAX ? (uint32_t)wait_ms : UINT32_MAX,
-        .began = call->began,
-    };
-    if (text) {
-        (void)snprintf(reply.text, sizeof reply.text, "%s: %s", call->provider->name, text);
-    } else {
-        (void)snprintf(reply.text, sizeof reply.text, "%s", edda_provider_reason(call->provider));
-    }
-    end_call(call, &reply);
+/* At the end of the phase: calls that wake now are in line by then. */
+static void want_pump(void *context) {
+    edda_provider_t *self = context;
+    edda_loop_defer(self->options.loop, &self->pump);
+}
+
+static void count(const char *result) {
+    edda_metric_add(EDDA_METRIC_PROVIDER_CALLS, result, 1);
 }
 
 /* ---- the window ---- */
@@ -66,15 +56,22 @@ static void tell_change(void *context) {
     }
 }
 
-static void note_window(edda_provider_t *self) {
-    int64_t now_ms = edda_loop_now(self->options.loop);
-    uint32_t window = edda_limit_window(&self->limit, now_ms);
-    bool closed = self->limit.state != EDDA_LIMIT_CLOSED;
-    if (closed != self->closed) {
-        self->closed = closed;
-        edda_cell_set(self->open_cell, closed);
-        edda_log(closed ? EDDA_LOG_WARNING : EDDA_LOG_INFO, "provider", "name=%s answers=%s",
-                 self->name, closed ? "no" : "yes");
+/* last: what the call that opened or closed the breaker got; NULL when time did. */
+static void note_window(edda_provider_t *self, const struct edda_provider_reply *last) {
+    uint32_t window = edda_limit_window(&self->limit, get_now(self));
+    bool down = self->limit.state != EDDA_LIMIT_CLOSED;
+    if (down != self->down) {
+        self->down = down;
+        /* A count: several of this name share the cell. */
+        edda_cell_add(self->open_cell, down ? 1 : UINT64_MAX);
+        if (down) {
+            edda_log(EDDA_LOG_WARNING, "provider_down",
+                     "provider=%s error=%s status=%d pause_ms=%lld", self->name,
+                     last ? edda_error_name(last->error) : "", last ? last->status : 0,
+                     (long long)edda_limit_closed_ms(&self->limit, get_now(self)));
+        } else {
+            edda_log(EDDA_LOG_INFO, "provider_up", "provider=%s", self->name);
+        }
     }
     if (window != self->told) {
         self->told = window;
@@ -83,11 +80,10 @@ static void note_window(edda_provider_t *self) {
 }
 
 uint32_t edda_provider_window(const edda_provider_t *self, int64_t *ret_wait_ms) {
-    int64_t now_ms = edda_loop_now(self->options.loop);
     if (ret_wait_ms) {
-        *ret_wait_ms = edda_limit_closed_ms(&self->limit, now_ms);
+        *ret_wait_ms = edda_limit_closed_ms(&self->limit, get_now(self));
     }
-    return edda_limit_window(&self->limit, now_ms);
+    return edda_limit_window(&self->limit, get_now(self));
 }
 
 const char *edda_provider_reason(const edda_provider_t *self) {
@@ -98,37 +94,133 @@ void edda_provider_blame(edda_provider_t *self) {
     self->blamed = true;
 }
 
+edda_loop_t *edda_provider_loop(const edda_provider_t *self) {
+    return self->options.loop;
+}
+
+/* ---- ends of calls ---- */
+
+/* The last of a call: its memory goes, its owner is told. */
+static void end_call(struct edda_provider_call *call, const struct edda_provider_reply *reply) {
+    void (*on_done)(void *, const struct edda_provider_reply *) = call->request.on_done;
+    void *context = call->request.context;
+    edda_call_dispose(call);
+    on_done(context, reply);
+}
+
+/* A call that got no turn. text: NULL: the reason for all. */
+static void fail_call(struct edda_provider_call *call, int error, int64_t wait_ms,
+                      const char *text) {
+    edda_provider_t *self = call->provider;
+    struct edda_provider_reply reply = {
+        .error = error,
+        .blame = error == EDDA_E_MEMORY ? EDDA_BLAME_WORKER : EDDA_BLAME_OUTSIDE,
+        .retry_after_ms = wait_ms < UINT32_MAX ? (uint32_t)wait_ms : UINT32_MAX,
+    };
+    if (text) {
+        (void)snprintf(reply.text, sizeof reply.text, "%s: %s", self->name, text);
+    } else {
+        memcpy(reply.text, self->reason, sizeof reply.text);
+    }
+    end_call(call, &reply);
+}
+
+static void end_turn(edda_provider_t *self, uint32_t turn, enum edda_outcome outcome,
+                     int64_t retry_after_ms, const struct edda_provider_reply *reply) {
+    static const char *const names[] = {"good", "refused", "failed", "timeout", "cancelled"};
+    count(names[outcome]);
+    edda_limit_end(&self->limit, turn, outcome, retry_after_ms, get_now(self), edda_random32());
+    note_window(self, reply);
+    want_pump(self);
+}
+
+/* ---- in line ---- */
+
+static void on_call_time(void *context) {
+    struct edda_provider_call *call = context;
+    edda_provider_t *self = call->provider;
+    struct edda_call_line *line = call->request.bulk ? &self->bulk : &self->queries;
+    if (call->list == &self->resting) {
+        edda_call_prepend(call, line); /* who was tried goes before those who were not */
+        edda_loop_timer_set(self->options.loop, &call->timer, call->request.deadline_ms);
+        want_pump(self);
+    } else {
+        count("expired");
+        fail_call(call, EDDA_E_EXPIRED, edda_limit_closed_ms(&self->limit, get_now(self)),
+                  "no turn by the deadline");
+    }
+}
+
+/* False: it is not tried again. Else it rests. */
+static bool try_again(struct edda_provider_call *call, int64_t retry_after_ms) {
+    edda_provider_t *self = call->provider;
+    int64_t now_ms = get_now(self);
+    int64_t wait_ms = edda_limit_backoff_ms(call->tried, edda_random32());
+    int64_t closed_ms = edda_limit_closed_ms(&self->limit, now_ms);
+    if (call->tries <= 1 || call->began) {
+        return false;
+    }
+    /* A query does not wait for a provider that is down, but for one that says when. */
+    if (self->limit.state != EDDA_LIMIT_CLOSED && !call->request.bulk) {
+        return false;
+    }
+    wait_ms = retry_after_ms > wait_ms ? retry_after_ms : wait_ms;
+    wait_ms = closed_ms > wait_ms ? closed_ms : wait_ms;
+    if (wait_ms >= call->request.deadline_ms - now_ms) {
+        return false;
+    }
+    call->tries--;
+    edda_call_append(call, &self->resting);
+    edda_loop_timer_set(self->options.loop, &call->timer, now_ms + wait_ms);
+    edda_metric_add(EDDA_METRIC_PROVIDER_RETRIES, NULL, 1);
+    return true;
+}
+
 /* ---- answers ---- */
 
-static const char *outcome_name(enum edda_outcome outcome) {
-    static const char *const names[] = {"good", "refused", "failed", "timeout", "dropped"};
-    return names[outcome];
+struct verdict {
+    enum edda_outcome outcome;
+    bool again;
+};
+
+/* What it says of the provider that a call had no time left: nothing, unless it had some. */
+static enum edda_outcome judge_expired(const struct edda_provider_call *call, bool began) {
+    bool patient = edda_clock_us() - call->began_us >= EDDA_PROVIDER_PATIENCE_MS * INT64_C(1000);
+    return patient && !began ? EDDA_OUTCOME_TIMEOUT : EDDA_OUTCOME_DROPPED;
 }
 
-static void count_end(edda_provider_t *self, uint32_t turn, enum edda_outcome outcome,
-                      int64_t retry_after_ms) {
-    edda_metric_add(EDDA_METRIC_PROVIDER_CALLS, outcome_name(outcome), 1);
-    edda_limit_end(&self->limit, turn, outcome, retry_after_ms, edda_loop_now(self->options.loop),
-                   edda_random32());
-}
-
-/* A transfer that brought no answer. */
-static void judge_transfer(edda_provider_t *self, const struct edda_outbound_result *result,
-                           struct edda_provider_reply *reply, enum edda_outcome *ret_outcome,
-                           bool *ret_again) {
+/* A transfer without a whole response. */
+static void judge_transfer(const struct edda_provider_call *call,
+                           const struct edda_outbound_result *result,
+                           struct edda_provider_reply *reply, struct verdict *verdict) {
     reply->error = result->error;
-    reply->blame = result->error == EDDA_E_MEMORY ? EDDA_BLAME_WORKER : EDDA_BLAME_OUTSIDE;
-    *ret_outcome = result->error == EDDA_E_TIMEOUT ? EDDA_OUTCOME_TIMEOUT : EDDA_OUTCOME_FAILED;
-    *ret_again = result->error == EDDA_E_UNAVAILABLE || result->error == EDDA_E_TIMEOUT;
-    if (result->error == EDDA_E_LIMIT) {
+    reply->blame = EDDA_BLAME_OUTSIDE;
+    *verdict = (struct verdict){EDDA_OUTCOME_FAILED, false};
+    switch (result->error) {
+    case EDDA_E_TIMEOUT:
+        *verdict = (struct verdict){EDDA_OUTCOME_TIMEOUT, true};
+        break;
+    case EDDA_E_EXPIRED:
+        verdict->outcome = judge_expired(call, result->began);
+        break;
+    case EDDA_E_MEMORY:
+        reply->blame = EDDA_BLAME_WORKER;
+        verdict->outcome = EDDA_OUTCOME_DROPPED;
+        break;
+    case EDDA_E_LIMIT:
         reply->error = EDDA_E_FAILED; /* EDDA_E_LIMIT is the provider's word for a large request */
+        break;
+    default:
+        verdict->again = true;
     }
-    (void)snprintf(reply->text, sizeof reply->text, "%s: %s", self->name, result->reason);
+    char words[EDDA_OUTBOUND_REASON];
+    (void)edda_redact(edda_text_of(result->reason), words, sizeof words);
+    (void)snprintf(reply->text, sizeof reply->text, "%s: %s", call->provider->name, words);
 }
 
 /* A success must also make sense. */
-static void check_body(struct edda_provider_call *call, struct edda_provider_reply *reply,
-                       enum edda_outcome *outcome, bool *again) {
+static void check_body(const struct edda_provider_call *call, struct edda_provider_reply *reply,
+                       struct verdict *verdict) {
     int error = 0;
     if (!reply->error && call->request.check) {
         error = call->request.check(call->request.context, reply->body);
@@ -136,70 +228,81 @@ static void check_body(struct edda_provider_call *call, struct edda_provider_rep
     if (error) {
         reply->error = error;
         reply->blame = EDDA_BLAME_OUTSIDE;
-        *outcome = EDDA_OUTCOME_FAILED;
-        *again = true;
-        (void)snprintf(reply->text, sizeof reply->text, "%s: the answer makes no sense",
-                       call->provider->name);
+        reply->body = (struct edda_bytes){0};
+        *verdict = (struct verdict){EDDA_OUTCOME_FAILED, true};
+        (void)snprintf(reply->text, sizeof reply->text, "%s: " NONSENSE, call->provider->name);
     }
 }
 
-/* True: the call rests, to be tried again. */
-static bool try_again(struct edda_provider_call *call, int64_t retry_after_ms) {
+static struct verdict judge(const struct edda_provider_call *call,
+                            const struct edda_outbound_result *result,
+                            struct edda_provider_reply *reply) {
+    struct verdict verdict;
+    /* A refusal that broke off says as much. */
+    bool refusal = result->status >= 300 && result->error != EDDA_E_EXPIRED;
+    if (result->error && !refusal) {
+        reply->status = result->status;
+        judge_transfer(call, result, reply, &verdict);
+    } else {
+        edda_provider_judge(call->provider->name, result->status, result->body, reply,
+                            &verdict.outcome, &verdict.again);
+        reply->body = reply->error ? (struct edda_bytes){0} : result->body;
+        check_body(call, reply, &verdict);
+    }
+    edda_hide_secrets(reply->text, call->request.headers);
+    return verdict;
+}
+
+static void end_badly(struct edda_provider_call *call, struct edda_provider_reply *reply,
+                      const struct verdict *verdict, int64_t retry_after_ms) {
     edda_provider_t *self = call->provider;
-    int64_t now_ms = edda_loop_now(self->options.loop);
-    int64_t wait_ms = edda_limit_backoff_ms(call->tried, edda_random32());
-    int64_t closed_ms = edda_limit_closed_ms(&self->limit, now_ms);
-    wait_ms = retry_after_ms > wait_ms ? retry_after_ms : wait_ms;
-    wait_ms = closed_ms > wait_ms ? closed_ms : wait_ms;
-    if (call->tries <= 1 || call->began || now_ms + wait_ms >= call->request.deadline_ms ||
-        (closed_ms > 0 && !call->request.bulk)) {
-        return false;
+    if (verdict->outcome != EDDA_OUTCOME_GOOD && verdict->outcome != EDDA_OUTCOME_DROPPED) {
+        memcpy(self->reason, reply->text, sizeof self->reason);
     }
-    call->tries--;
-    call->again_ms = now_ms + wait_ms;
-    edda_call_append(call, &self->resting);
-    edda_metric_add(EDDA_METRIC_PROVIDER_RETRIES, NULL, 1);
-    return true;
+    end_turn(self, call->turn, verdict->outcome, retry_after_ms, reply);
+    if (verdict->again && try_again(call, retry_after_ms)) {
+        return;
+    }
+    int64_t wait_ms = edda_limit_closed_ms(&self->limit, get_now(self));
+    wait_ms = retry_after_ms > wait_ms ? retry_after_ms : wait_ms;
+    reply->retry_after_ms = wait_ms < UINT32_MAX ? (uint32_t)wait_ms : UINT32_MAX;
+    end_call(call, reply);
 }
 
-static uint32_t choose_wait(edda_provider_t *self, int64_t retry_after_ms) {
-    int64_t closed_ms = edda_limit_closed_ms(&self->limit, edda_loop_now(self->options.loop));
-    int64_t wait_ms = retry_after_ms > closed_ms ? retry_after_ms : closed_ms;
-    return wait_ms < EDDA_LIMIT_HOLD_MAX_MS ? (uint32_t)wait_ms : EDDA_LIMIT_HOLD_MAX_MS;
+/* What its owner saw in the answer counts for more than that it came. */
+static void note_blame(edda_provider_t *self, struct edda_provider_reply *reply) {
+    if (self->blamed) {
+        reply->error = EDDA_E_FAILED;
+        (void)snprintf(self->reason, sizeof self->reason, "%s: " NONSENSE, self->name);
+    }
+}
+
+/* The owner looks at it first: it may blame the provider. */
+static void end_well(struct edda_provider_call *call, struct edda_provider_reply *reply) {
+    edda_provider_t *self = call->provider;
+    uint32_t turn = call->turn;
+    self->blamed = false;
+    end_call(call, reply);
+    note_blame(self, reply);
+    end_turn(self, turn, self->blamed ? EDDA_OUTCOME_FAILED : EDDA_OUTCOME_GOOD, 0, reply);
+    self->blamed = false;
 }
 
 static void on_result(void *context, const struct edda_outbound_result *result) {
     struct edda_provider_call *call = context;
-    edda_provider_t *self = call->provider;
     struct edda_provider_reply reply = {.began = call->began};
-    enum edda_outcome outcome;
-    bool again;
-    uint32_t turn = call->turn;
     call->transfer = NULL;
     edda_call_unlink(call);
-    edda_cell_observe(self->seconds, (double)(edda_clock_us() - call->began_us) / 1e6);
-    int64_t retry_after_ms = edda_retry_after_ms(result->retry_after, edda_clock_wall_ms());
-    if (result->error) {
-        judge_transfer(self, result, &reply, &outcome, &again);
-    } else {
-        edda_provider_judge(self->name, result->status, result->body, &reply, &outcome, &again);
-        reply.body = result->body;
-        check_body(call, &reply, &outcome, &again);
+    edda_cell_observe(call->provider->seconds, (double)(edda_clock_us() - call->began_us) / 1e6);
+    struct verdict verdict = judge(call, result, &reply);
+    if (!reply.error) {
+        end_well(call, &reply);
+        return;
     }
-    if (reply.error) {
-        memcpy(self->reason, reply.text, sizeof self->reason);
-        count_end(self, turn, outcome, reply.error == EDDA_E_UNAVAILABLE ? retry_after_ms : 0);
-        if (!again || !try_again(call, retry_after_ms)) {
-            reply.retry_after_ms = choose_wait(self, retry_after_ms);
-            end_call(call, &reply);
-        }
-    } else {
-        self->blamed = false;
-        end_call(call, &reply);
-        count_end(self, turn, self->blamed ? EDDA_OUTCOME_FAILED : outcome, 0);
-        self->blamed = false;
-    }
-    pump(self);
+    int64_t retry_after_ms = reply.error == EDDA_E_UNAVAILABLE
+                                 ? edda_retry_after_ms(result->retry_after, edda_clock_wall_ms())
+                                 : 0;
+    end_badly(call, &reply, &verdict, retry_after_ms);
 }
 
 static void on_data(void *context, struct edda_bytes data) {
@@ -208,9 +311,9 @@ static void on_data(void *context, struct edda_bytes data) {
     call->request.on_data(call->request.context, data);
 }
 
-/* ---- the line ---- */
+/* ---- going out ---- */
 
-/* Admitted: goes out. EDDA_E_LIMIT: the outbound is full of others' transfers; it waits on. */
+/* EDDA_E_LIMIT: the outbound is full; the call stays in line. */
 static int start_call(struct edda_provider_call *call) {
     edda_provider_t *self = call->provider;
     const struct edda_provider_request *request = &call->request;
@@ -227,12 +330,12 @@ static int start_call(struct edda_provider_call *call) {
     };
     int error = edda_outbound_send(self->options.outbound, &outbound, &call->transfer);
     if (error) {
-        edda_limit_end(&self->limit, call->turn, EDDA_OUTCOME_DROPPED, 0,
-                       edda_loop_now(self->options.loop), 0);
+        edda_limit_end(&self->limit, call->turn, EDDA_OUTCOME_DROPPED, 0, get_now(self), 0);
         return error;
     }
     call->tried++;
     call->began_us = edda_clock_us();
+    edda_loop_timer_cancel(self->options.loop, &call->timer);
     edda_call_append(call, &self->running);
     if (call->paused) {
         edda_transfer_pause(call->transfer, true);
@@ -241,124 +344,85 @@ static int start_call(struct edda_provider_call *call) {
 }
 
 /* Those that cannot wait are told so at once. */
-static void refuse_queries(edda_provider_t *self, int64_t wait_ms) {
-    size_t count = self->queries.count; /* those that come meanwhile are refused by send */
-    while (count-- > 0 && self->queries.first) {
-        fail_call(self->queries.first, EDDA_E_UNAVAILABLE, wait_ms, NULL);
+static void refuse_queries(edda_provider_t *self) {
+    int64_t closed_ms = edda_limit_closed_ms(&self->limit, get_now(self));
+    while (closed_ms > 0 && self->queries.first) {
+        count("closed");
+        fail_call(self->queries.first, EDDA_E_UNAVAILABLE, closed_ms, NULL);
     }
 }
 
-static void wake_rested(edda_provider_t *self, int64_t now_ms) {
-    struct edda_provider_call *next;
-    for (struct edda_provider_call *call = self->resting.first; call; call = next) {
-        next = call->next;
-        if (call->again_ms <= now_ms) {
-            edda_call_prepend(call, call->request.bulk ? &self->bulk : &self->queries);
-        }
-    }
-}
-
-static void expire_list(struct edda_call_line *list, int64_t now_ms) {
-    struct edda_provider_call *call = list->first;
-    while (call) {
-        if (call->request.deadline_ms <= now_ms) {
-            fail_call(call, EDDA_E_EXPIRED, 0, "no turn by the deadline");
-            call = list->first; /* the callback may have cancelled any */
-        } else {
-            call = call->next;
-        }
-    }
-}
-
-static void arm(edda_provider_t *self, int64_t wait_ms) {
-    int64_t now_ms = edda_loop_now(self->options.loop);
-    int64_t closed_ms = edda_limit_closed_ms(&self->limit, now_ms);
-    int64_t at_ms = INT64_MAX;
-    if (self->queries.count + self->bulk.count + self->resting.count > 0) {
-        at_ms = now_ms + LOOK_MS;
-    }
-    if (wait_ms > 0 && now_ms + wait_ms < at_ms) {
-        at_ms = now_ms + wait_ms;
-    }
-    /* Also with nobody in line: who narrowed its window waits to hear that it is open. */
-    if (closed_ms > 0 && now_ms + closed_ms < at_ms) {
-        at_ms = now_ms + closed_ms;
-    }
-    for (struct edda_provider_call *call = self->resting.first; call; call = call->next) {
-        at_ms = call->again_ms < at_ms ? call->again_ms : at_ms;
-    }
-    if (at_ms == INT64_MAX) {
-        edda_loop_timer_cancel(self->options.loop, &self->timer);
-    } else {
-        edda_loop_timer_set(self->options.loop, &self->timer, at_ms);
-    }
-}
-
-/* Starts what may start. Callbacks in here may come back: the outer turn goes on with it. */
-static void pump(edda_provider_t *self) {
-    int64_t wait_ms = 0;
-    if (self->pumping) {
-        return;
-    }
-    self->pumping = true;
-    for (;;) {
-        int64_t now_ms = edda_loop_now(self->options.loop);
-        int64_t closed_ms = edda_limit_closed_ms(&self->limit, now_ms);
-        wake_rested(self, now_ms);
-        if (closed_ms > 0 && self->queries.first) {
-            refuse_queries(self, closed_ms);
-            continue;
-        }
-        struct edda_provider_call *call =
-            self->queries.first ? self->queries.first : self->bulk.first;
-        if (!call || !edda_limit_admit(&self->limit, now_ms, &call->turn, &wait_ms)) {
-            break;
+/* Returns how long until time alone lets the next one go; -1: it does not. */
+static int64_t start_all(edda_provider_t *self) {
+    struct edda_provider_call *call;
+    int64_t wait_ms;
+    while ((call = self->queries.first ? self->queries.first : self->bulk.first) != NULL) {
+        if (!edda_limit_admit(&self->limit, get_now(self), &call->turn, &wait_ms)) {
+            return wait_ms;
         }
         int error = start_call(call);
         if (error == EDDA_E_LIMIT) {
-            wait_ms = LOOK_MS;
-            break;
+            return CROWDED_MS;
         }
         if (error) {
             fail_call(call, error, 0, edda_error_text(error));
         }
+        refuse_queries(self); /* it may have been a probe */
     }
-    self->pumping = false;
-    note_window(self);
-    arm(self, wait_ms);
+    return -1;
 }
 
-static void on_timer(void *context) {
+static void pump(void *context) {
     edda_provider_t *self = context;
-    int64_t now_ms = edda_loop_now(self->options.loop);
-    expire_list(&self->resting, now_ms);
-    expire_list(&self->queries, now_ms);
-    expire_list(&self->bulk, now_ms);
-    pump(self);
+    self->busy = true;
+    refuse_queries(self);
+    int64_t wait_ms = start_all(self);
+    self->busy = false;
+    note_window(self, NULL);
+    /* Also with nobody in line: who narrowed its window waits to hear that it is wide again. */
+    if (edda_limit_window(&self->limit, get_now(self)) == 0) {
+        wait_ms = edda_limit_closed_ms(&self->limit, get_now(self));
+    }
+    if (wait_ms < 0) {
+        edda_loop_timer_cancel(self->options.loop, &self->timer);
+    } else {
+        edda_loop_timer_set(self->options.loop, &self->timer, get_now(self) + wait_ms);
+    }
 }
 
 /* ---- the interface ---- */
 
-int edda_provider_send(edda_provider_t *self, const struct edda_provider_request *request,
-                       edda_provider_call_t **ret_call, int64_t *ret_wait_ms) {
-    EDDA_ASSERT(request->tries <= EDDA_PROVIDER_TRIES);
-    *ret_wait_ms = edda_limit_closed_ms(&self->limit, edda_loop_now(self->options.loop));
+static int check_request(edda_provider_t *self, const struct edda_provider_request *request,
+                         int64_t *ret_wait_ms) {
+    *ret_wait_ms = edda_limit_closed_ms(&self->limit, get_now(self));
     if (*ret_wait_ms > 0 && !request->bulk) {
+        count("closed");
         return EDDA_E_UNAVAILABLE;
     }
     if (self->queries.count + self->bulk.count + self->resting.count >= EDDA_PROVIDER_WAITING) {
+        count("busy");
         return EDDA_E_BUSY;
+    }
+    return edda_outbound_check(request->url, request->headers);
+}
+
+int edda_provider_send(edda_provider_t *self, const struct edda_provider_request *request,
+                       edda_provider_call_t **ret_call, int64_t *ret_wait_ms) {
+    EDDA_ASSERT(request->tries <= EDDA_PROVIDER_TRIES);
+    int error = check_request(self, request, ret_wait_ms);
+    if (error) {
+        return error;
     }
     struct edda_provider_call *call = edda_call_make(self, request);
     if (!call) {
         return EDDA_E_MEMORY;
     }
+    call->timer =
+        (struct edda_timer){.fire = on_call_time, .context = call, .name = "provider_call"};
+    edda_loop_timer_set(self->options.loop, &call->timer, request->deadline_ms);
     edda_call_append(call, request->bulk ? &self->bulk : &self->queries);
+    want_pump(self);
     *ret_call = call;
-    /* In the next phase: nothing of it may be heard from within here. */
-    if (!self->timer.index || self->timer.at_ms > edda_loop_now(self->options.loop)) {
-        edda_loop_timer_set(self->options.loop, &self->timer, edda_loop_now(self->options.loop));
-    }
     return 0;
 }
 
@@ -369,16 +433,19 @@ void edda_provider_cancel(edda_provider_call_t **call_p) {
         return;
     }
     edda_provider_t *self = call->provider;
-    bool ran = call->transfer != NULL;
-    if (ran) {
+    if (call->transfer) {
+        /* Owners cancel at the deadline too, often a little before us. */
+        bool expired = get_now(self) >= call->request.deadline_ms;
+        enum edda_outcome outcome = self->blamed ? EDDA_OUTCOME_FAILED
+                                    : expired    ? judge_expired(call, call->began)
+                                                 : EDDA_OUTCOME_DROPPED;
+        struct edda_provider_reply reply = {.error = EDDA_E_CANCELLED};
+        note_blame(self, &reply);
         edda_transfer_cancel(&call->transfer);
-        count_end(self, call->turn, self->blamed ? EDDA_OUTCOME_FAILED : EDDA_OUTCOME_DROPPED, 0);
+        end_turn(self, call->turn, outcome, 0, &reply);
     }
     self->blamed = false;
     edda_call_dispose(call);
-    if (ran) {
-        edda_loop_timer_set(self->options.loop, &self->timer, edda_loop_now(self->options.loop));
-    }
 }
 
 void edda_provider_pause(edda_provider_call_t *call, bool paused) {
@@ -396,10 +463,10 @@ edda_provider_t *edda_provider_new(const struct edda_provider_options *options) 
     self->options = *options;
     (void)snprintf(self->name, sizeof self->name, "%s", options->name);
     (void)snprintf(self->reason, sizeof self->reason, "%s: asked to wait", self->name);
-    edda_limit_init(&self->limit, options->concurrency, options->per_minute,
-                    edda_loop_now(options->loop));
+    edda_limit_init(&self->limit, options->concurrency, options->per_minute, get_now(self));
     self->told = options->concurrency;
-    self->timer = (struct edda_timer){.fire = on_timer, .context = self, .name = "provider_line"};
+    self->timer = (struct edda_timer){.fire = want_pump, .context = self, .name = "provider_line"};
+    self->pump = (struct edda_deferred){.fire = pump, .context = self};
     self->change = (struct edda_deferred){.fire = tell_change, .context = self};
     self->seconds = edda_metric_cell(EDDA_METRIC_PROVIDER_SECONDS, self->name);
     self->open_cell = edda_metric_cell(EDDA_METRIC_PROVIDER_OPEN, self->name);
@@ -411,18 +478,21 @@ void edda_provider_destroy(edda_provider_t **self_p) {
     if (!self) {
         return;
     }
+    EDDA_ASSERT(!self->busy);
     struct edda_call_line *lists[] = {&self->queries, &self->bulk, &self->resting, &self->running};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
         while (lists[i]->first) {
             struct edda_provider_call *call = lists[i]->first;
-            if (call->transfer) {
-                edda_transfer_cancel(&call->transfer);
-            }
+            edda_transfer_cancel(&call->transfer);
             edda_call_dispose(call);
         }
     }
     edda_loop_timer_cancel(self->options.loop, &self->timer);
+    edda_deferred_cancel(&self->pump);
     edda_deferred_cancel(&self->change);
+    if (self->down) {
+        edda_cell_add(self->open_cell, UINT64_MAX);
+    }
     free(self);
     *self_p = NULL;
 }

@@ -4,10 +4,14 @@
  *             ^                                |
  *             +-- a failure that may pass, tries and time left: after a back-off, or Retry-After
  *
- * While the breaker is open or the provider asked to be left alone, queries fail at once with
- * EDDA_E_UNAVAILABLE and how long; bulk waits until its deadline. A call is never tried again after
- * its first on_data. The stage is told by on_change when edda_provider_window changes and narrows
- * or widens its actor's window.
+ * While the breaker is open or a probe under way, or the provider asked to be left alone, queries
+ * fail at once with EDDA_E_UNAVAILABLE and how long; bulk waits until its deadline. One whose own
+ * refusal says when waits until then, a query too, if that is before its deadline. A call is never
+ * tried again after its first on_data. The stage is told by on_change when edda_provider_window
+ * changes, by time alone as well, and narrows or widens its actor's window.
+ *
+ * A try that ended by its deadline, or was cancelled at it, says something of the provider only
+ * when it had EDDA_PROVIDER_PATIENCE_MS and nothing came.
  *
  * What a response means (edda_provider_judge): 2xx good; 413 EDDA_E_LIMIT, blame job; 400, 415,
  * 422: EDDA_E_FAILED, blame job; 408, 409, 425, 429, 5xx: EDDA_E_UNAVAILABLE, blame outside, tried
@@ -16,7 +20,9 @@
  * are "NAME: STATUS the provider's own words", cut, in UTF-8 without control characters, and with
  * everything that looks like a key, and the key that was sent, taken out.
  *
- * Threads: the loop's. Limits: EDDA_PROVIDER_WAITING calls in line. */
+ * Callbacks come at the end of a phase of the loop, never from within a function of this header; in
+ * all of them everything but destroy is allowed. Threads: the loop's. Limits:
+ * EDDA_PROVIDER_WAITING calls in line, those between two tries included. */
 #ifndef EDDA_ACTORS_PROVIDER_PROVIDER_H
 #define EDDA_ACTORS_PROVIDER_PROVIDER_H
 
@@ -24,8 +30,9 @@
 #include "actors/provider/outbound.h"
 #include "proto/envelope.h"
 
-#define EDDA_PROVIDER_WAITING 4096
-#define EDDA_PROVIDER_TRIES   4
+#define EDDA_PROVIDER_WAITING     4096
+#define EDDA_PROVIDER_TRIES       4
+#define EDDA_PROVIDER_PATIENCE_MS 1000
 
 typedef struct edda_provider edda_provider_t;
 typedef struct edda_provider_call edda_provider_call_t;
@@ -36,17 +43,20 @@ struct edda_provider_options {
     const char *name;          /* "openai": in texts, logs and metrics; copied */
     uint32_t concurrency;
     uint32_t per_minute;
-    edda_task_fn on_change; /* may be NULL; not from within a function of this header */
+    edda_task_fn on_change; /* may be NULL */
     void *context;
 };
 
 struct edda_provider_reply {
-    int error; /* 0: 2xx and whole. Else as above, or the transfer's */
+    /* 0: 2xx and whole. Else as above, or the transfer's: EDDA_E_UNAVAILABLE, EDDA_E_TIMEOUT,
+     * EDDA_E_EXPIRED (also without a turn), EDDA_E_MEMORY; EDDA_E_FAILED, blame outside, when the
+     * response is too long. Or what check said. */
+    int error;
     enum edda_blame blame;
     uint32_t retry_after_ms;
     char text[EDDA_MAX_ERROR_TEXT + 1]; /* of an error */
     int status;
-    struct edda_bytes body; /* of a success without on_data; borrowed for the call */
+    struct edda_bytes body; /* of a success without on_data; lives for the call */
     bool began;             /* on_data was called */
 };
 
@@ -63,7 +73,7 @@ struct edda_provider_request {
     /* NULL, or: looks at a success's body before it counts as one. Not 0: the provider spoke
      * nonsense; counted as its failure, tried again, at last given with this code. */
     int (*check)(void *context, struct edda_bytes body);
-    void (*on_done)(void *context, const struct edda_provider_reply *reply);
+    void (*on_done)(void *context, const struct edda_provider_reply *reply); /* the call is gone */
     void *context;
 };
 
@@ -72,12 +82,13 @@ edda_provider_t *edda_provider_new(const struct edda_provider_options *options);
 /* Open calls are cancelled: no callbacks. */
 void edda_provider_destroy(edda_provider_t **self_p);
 
-/* EDDA_E_UNAVAILABLE (a query while closed; *ret_wait_ms says how long), EDDA_E_BUSY (too many
- * wait), EDDA_E_INVALID, EDDA_E_MEMORY: on_done will not come. */
+/* EDDA_E_UNAVAILABLE (a query while closed; *ret_wait_ms says how long, edda_provider_reason why),
+ * EDDA_E_BUSY (too many wait), EDDA_E_INVALID (edda_outbound_check), EDDA_E_MEMORY: on_done will
+ * not come. */
 int edda_provider_send(edda_provider_t *self, const struct edda_provider_request *request,
                        edda_provider_call_t **ret_call, int64_t *ret_wait_ms) EDDA_MUST_CHECK;
 
-/* Nulls the pointer; on_done will not come. Also from within on_data. */
+/* Nulls the pointer; on_done will not come, and the body is the caller's again. */
 void edda_provider_cancel(edda_provider_call_t **call_p);
 
 /* As edda_transfer_pause; remembered when the call does not run. */

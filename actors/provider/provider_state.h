@@ -1,6 +1,5 @@
-/* actors/provider/provider_state.h: a call in its provider's lines, private to provider.c and
- * call.c.
- */
+/* actors/provider/provider_state.h: a call in its provider's lists, private to provider.c, call.c
+ * and judge.c. */
 #ifndef EDDA_ACTORS_PROVIDER_PROVIDER_STATE_H
 #define EDDA_ACTORS_PROVIDER_PROVIDER_STATE_H
 
@@ -12,18 +11,19 @@ struct edda_call_line {
     size_t count;
 };
 
-/* In exactly one list of its provider until it ends. */
+/* In exactly one list of its provider until it ends: queries or bulk (in line), resting (between
+ * two tries) or running. Its timer is set in line, for its deadline, and while it rests. */
 struct edda_provider_call {
     struct edda_provider_call *next;
     struct edda_provider_call *previous;
     struct edda_call_line *list;
     edda_provider_t *provider;
     struct edda_provider_request request; /* method, url and headers are copies */
-    unsigned tries;                       /* left, this one counted */
-    unsigned tried;
-    uint32_t turn;    /* of the limit, when it was let go */
-    int64_t again_ms; /* resting until then */
-    int64_t began_us;
+    struct edda_timer timer;
+    unsigned tries;            /* left, this one counted */
+    unsigned tried;            /* transfers that were started */
+    uint32_t turn;             /* of the limit, when it was let go */
+    int64_t began_us;          /* the present try */
     edda_transfer_t *transfer; /* running */
     bool paused;
     bool began; /* on_data was called */
@@ -38,6 +38,9 @@ void edda_call_dispose(struct edda_provider_call *call);
 
 void edda_call_unlink(struct edda_provider_call *call);
 void edda_call_append(struct edda_provider_call *call, struct edda_call_line *line);
+
+/* provider.c */
+edda_loop_t *edda_provider_loop(const edda_provider_t *provider);
 
 /* judge.c: takes the values of headers that hold keys out of a text, should they be in it. */
 void edda_hide_secrets(char *text, const char *const *headers);

@@ -140,6 +140,22 @@ static void a_timer_that_sets_itself_for_now_starves_nobody(void **state) {
     edda_loop_destroy(&loop);
 }
 
+static void free_timer(void *context) {
+    free(context);
+}
+
+static void a_timer_may_free_itself(void **state) {
+    (void)state;
+    edda_loop_t *loop = edda_loop_new("test");
+    struct edda_timer *timer = calloc(1, sizeof *timer);
+    struct edda_timer end = {.fire = stop_loop, .context = loop, .name = "end"};
+    *timer = (struct edda_timer){.fire = free_timer, .context = timer, .name = "freed"};
+    edda_loop_timer_set(loop, timer, edda_clock_ms());
+    edda_loop_timer_set(loop, &end, edda_clock_ms() + 2);
+    assert_int_equal(edda_loop_run(loop), 0);
+    edda_loop_destroy(&loop);
+}
+
 #define POSTS_PER_THREAD 20000
 #define POSTERS          4
 
@@ -448,6 +464,7 @@ int main(void) {
         cmocka_unit_test(a_cancelled_timer_does_not_fire_and_a_moved_one_fires_once),
         cmocka_unit_test(a_timers_owner_may_go_when_it_fires),
         cmocka_unit_test(a_timer_that_sets_itself_for_now_starves_nobody),
+        cmocka_unit_test(a_timer_may_free_itself),
         cmocka_unit_test(posts_from_threads_all_run_on_the_loop),
         cmocka_unit_test(posts_are_bounded),
         cmocka_unit_test(a_socket_that_reads_one_message_a_turn_loses_no_wake_up),
