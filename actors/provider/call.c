@@ -52,7 +52,7 @@ static char **copy_headers(const char *const *headers) {
 void edda_call_dispose(struct edda_provider_call *call) {
     char **headers = (char **)(uintptr_t)call->request.headers;
     edda_call_unlink(call);
-    edda_loop_timer_cancel(edda_provider_loop(call->provider), &call->timer);
+    edda_loop_timer_cancel(call->provider->options.loop, &call->timer);
     for (size_t i = 0; headers && headers[i]; i++) {
         explicit_bzero(headers[i], strlen(headers[i]));
         free(headers[i]);

@@ -5,33 +5,10 @@
 #include <stdlib.h>
 
 #include "actors/runtime/clock.h"
-#include "actors/runtime/deferred.h"
 #include "actors/runtime/log.h"
 #include "actors/runtime/metric.h"
 
-#define NONSENSE   "the answer makes no sense"
-#define NAME_BYTES 32
 #define CROWDED_MS 20 /* the outbound is full of others' transfers: looked at again */
-
-struct edda_provider {
-    struct edda_provider_options options;
-    char name[NAME_BYTES];
-    struct edda_limit limit;
-    struct edda_call_line queries; /* in line */
-    struct edda_call_line bulk;
-    struct edda_call_line resting; /* between two tries */
-    struct edda_call_line running;
-    struct edda_timer timer;              /* when time alone changes what may go */
-    struct edda_deferred pump;            /* start what may go */
-    struct edda_deferred change;          /* tell the owner */
-    char reason[EDDA_MAX_ERROR_TEXT + 1]; /* of the last failure of the provider's */
-    uint32_t told;                        /* the window on_change was last called for */
-    bool down;                            /* the breaker is not closed: as logged */
-    bool blamed;
-    bool busy; /* pump is above us on the stack */
-    edda_cell_t *seconds;
-    edda_cell_t *open_cell;
-};
 
 static int64_t get_now(const edda_provider_t *self) {
     return edda_loop_now(self->options.loop);
@@ -92,10 +69,6 @@ const char *edda_provider_reason(const edda_provider_t *self) {
 
 void edda_provider_blame(edda_provider_t *self) {
     self->blamed = true;
-}
-
-edda_loop_t *edda_provider_loop(const edda_provider_t *self) {
-    return self->options.loop;
 }
 
 /* ---- ends of calls ---- */
@@ -178,83 +151,8 @@ static bool try_again(struct edda_provider_call *call, int64_t retry_after_ms) {
 
 /* ---- answers ---- */
 
-struct verdict {
-    enum edda_outcome outcome;
-    bool again;
-};
-
-/* What it says of the provider that a call had no time left: nothing, unless it had some. */
-static enum edda_outcome judge_expired(const struct edda_provider_call *call, bool began) {
-    bool patient = edda_clock_us() - call->began_us >= EDDA_PROVIDER_PATIENCE_MS * INT64_C(1000);
-    return patient && !began ? EDDA_OUTCOME_TIMEOUT : EDDA_OUTCOME_DROPPED;
-}
-
-/* A transfer without a whole response. */
-static void judge_transfer(const struct edda_provider_call *call,
-                           const struct edda_outbound_result *result,
-                           struct edda_provider_reply *reply, struct verdict *verdict) {
-    reply->error = result->error;
-    reply->blame = EDDA_BLAME_OUTSIDE;
-    *verdict = (struct verdict){EDDA_OUTCOME_FAILED, false};
-    switch (result->error) {
-    case EDDA_E_TIMEOUT:
-        *verdict = (struct verdict){EDDA_OUTCOME_TIMEOUT, true};
-        break;
-    case EDDA_E_EXPIRED:
-        verdict->outcome = judge_expired(call, result->began);
-        break;
-    case EDDA_E_MEMORY:
-        reply->blame = EDDA_BLAME_WORKER;
-        verdict->outcome = EDDA_OUTCOME_DROPPED;
-        break;
-    case EDDA_E_LIMIT:
-        reply->error = EDDA_E_FAILED; /* EDDA_E_LIMIT is the provider's word for a large request */
-        break;
-    default:
-        verdict->again = true;
-    }
-    char words[EDDA_OUTBOUND_REASON];
-    (void)edda_redact(edda_text_of(result->reason), words, sizeof words);
-    (void)snprintf(reply->text, sizeof reply->text, "%s: %s", call->provider->name, words);
-}
-
-/* A success must also make sense. */
-static void check_body(const struct edda_provider_call *call, struct edda_provider_reply *reply,
-                       struct verdict *verdict) {
-    int error = 0;
-    if (!reply->error && call->request.check) {
-        error = call->request.check(call->request.context, reply->body);
-    }
-    if (error) {
-        reply->error = error;
-        reply->blame = EDDA_BLAME_OUTSIDE;
-        reply->body = (struct edda_bytes){0};
-        *verdict = (struct verdict){EDDA_OUTCOME_FAILED, true};
-        (void)snprintf(reply->text, sizeof reply->text, "%s: " NONSENSE, call->provider->name);
-    }
-}
-
-static struct verdict judge(const struct edda_provider_call *call,
-                            const struct edda_outbound_result *result,
-                            struct edda_provider_reply *reply) {
-    struct verdict verdict;
-    /* A refusal that broke off says as much. */
-    bool refusal = result->status >= 300 && result->error != EDDA_E_EXPIRED;
-    if (result->error && !refusal) {
-        reply->status = result->status;
-        judge_transfer(call, result, reply, &verdict);
-    } else {
-        edda_provider_judge(call->provider->name, result->status, result->body, reply,
-                            &verdict.outcome, &verdict.again);
-        reply->body = reply->error ? (struct edda_bytes){0} : result->body;
-        check_body(call, reply, &verdict);
-    }
-    edda_hide_secrets(reply->text, call->request.headers);
-    return verdict;
-}
-
 static void end_badly(struct edda_provider_call *call, struct edda_provider_reply *reply,
-                      const struct verdict *verdict, int64_t retry_after_ms) {
+                      const struct edda_verdict *verdict, int64_t retry_after_ms) {
     edda_provider_t *self = call->provider;
     if (verdict->outcome != EDDA_OUTCOME_GOOD && verdict->outcome != EDDA_OUTCOME_DROPPED) {
         memcpy(self->reason, reply->text, sizeof self->reason);
@@ -273,7 +171,7 @@ static void end_badly(struct edda_provider_call *call, struct edda_provider_repl
 static void note_blame(edda_provider_t *self, struct edda_provider_reply *reply) {
     if (self->blamed) {
         reply->error = EDDA_E_FAILED;
-        (void)snprintf(self->reason, sizeof self->reason, "%s: " NONSENSE, self->name);
+        (void)snprintf(self->reason, sizeof self->reason, "%s: " EDDA_NONSENSE, self->name);
     }
 }
 
@@ -294,7 +192,7 @@ static void on_result(void *context, const struct edda_outbound_result *result) 
     call->transfer = NULL;
     edda_call_unlink(call);
     edda_cell_observe(call->provider->seconds, (double)(edda_clock_us() - call->began_us) / 1e6);
-    struct verdict verdict = judge(call, result, &reply);
+    struct edda_verdict verdict = edda_call_judge(call, result, &reply);
     if (!reply.error) {
         end_well(call, &reply);
         return;
@@ -437,7 +335,7 @@ void edda_provider_cancel(edda_provider_call_t **call_p) {
         /* Owners cancel at the deadline too, often a little before us. */
         bool expired = get_now(self) >= call->request.deadline_ms;
         enum edda_outcome outcome = self->blamed ? EDDA_OUTCOME_FAILED
-                                    : expired    ? judge_expired(call, call->began)
+                                    : expired    ? edda_call_judge_expired(call, call->began)
                                                  : EDDA_OUTCOME_DROPPED;
         struct edda_provider_reply reply = {.error = EDDA_E_CANCELLED};
         note_blame(self, &reply);

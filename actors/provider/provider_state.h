@@ -1,9 +1,14 @@
-/* actors/provider/provider_state.h: a call in its provider's lists, private to provider.c, call.c
- * and judge.c. */
+/* actors/provider/provider_state.h: a provider and the calls in its lists; private to provider.c,
+ * call.c, answer.c and judge.c. */
 #ifndef EDDA_ACTORS_PROVIDER_PROVIDER_STATE_H
 #define EDDA_ACTORS_PROVIDER_PROVIDER_STATE_H
 
 #include "actors/provider/provider.h"
+#include "actors/runtime/deferred.h"
+#include "actors/runtime/metric.h"
+
+#define EDDA_PROVIDER_NAME 32
+#define EDDA_NONSENSE      "the answer makes no sense"
 
 struct edda_call_line {
     struct edda_provider_call *first;
@@ -29,6 +34,28 @@ struct edda_provider_call {
     bool began; /* on_data was called */
 };
 
+struct edda_provider {
+    struct edda_provider_options options;
+    char name[EDDA_PROVIDER_NAME];
+    struct edda_limit limit;
+    struct edda_call_line queries; /* in line */
+    struct edda_call_line bulk;
+    struct edda_call_line resting; /* between two tries */
+    struct edda_call_line running;
+    struct edda_timer timer;              /* when time alone changes what may go */
+    struct edda_deferred pump;            /* start what may go */
+    struct edda_deferred change;          /* tell the owner */
+    char reason[EDDA_MAX_ERROR_TEXT + 1]; /* of the last failure of the provider's */
+    uint32_t told;                        /* the window on_change was last called for */
+    bool down;                            /* the breaker is not closed: as logged */
+    bool blamed;
+    bool busy; /* pump is above us on the stack */
+    edda_cell_t *seconds;
+    edda_cell_t *open_cell;
+};
+
+/* call.c */
+
 /* A copy of the request, in no list. NULL: no memory. */
 struct edda_provider_call *edda_call_make(edda_provider_t *provider,
                                           const struct edda_provider_request *request);
@@ -39,13 +66,25 @@ void edda_call_dispose(struct edda_provider_call *call);
 void edda_call_unlink(struct edda_provider_call *call);
 void edda_call_append(struct edda_provider_call *call, struct edda_call_line *line);
 
-/* provider.c */
-edda_loop_t *edda_provider_loop(const edda_provider_t *provider);
+/* Who was tried before goes before those who were not. */
+void edda_call_prepend(struct edda_provider_call *call, struct edda_call_line *line);
+
+/* answer.c */
+
+struct edda_verdict {
+    enum edda_outcome outcome;
+    bool again; /* another try may do better */
+};
+
+/* Fills the reply but for its retry_after_ms. */
+struct edda_verdict edda_call_judge(const struct edda_provider_call *call,
+                                    const struct edda_outbound_result *result,
+                                    struct edda_provider_reply *reply);
+
+/* What it says of the provider that a call had no time left: nothing, unless it had some. */
+enum edda_outcome edda_call_judge_expired(const struct edda_provider_call *call, bool began);
 
 /* judge.c: takes the values of headers that hold keys out of a text, should they be in it. */
 void edda_hide_secrets(char *text, const char *const *headers);
-
-/* Who was tried before goes before those who were not. */
-void edda_call_prepend(struct edda_provider_call *call, struct edda_call_line *line);
 
 #endif
