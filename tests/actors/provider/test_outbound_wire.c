@@ -1,5 +1,5 @@
 /* tests/actors/provider/test_outbound_wire.c: what goes over the wire and what comes back, byte by
- * byte; connections, and the caps on both sides. */
+ * byte, and its caps on both sides. */
 #include "tests/actors/provider/transfers.h"
 
 #include <arpa/inet.h>
@@ -131,101 +131,6 @@ static void a_redirect_is_an_answer_and_not_followed(void **state) {
     assert_int_equal(scripted_requests(server), 1);
 }
 
-/* ---- connections ---- */
-
-static void calls_one_after_the_other_share_a_connection(void **state) {
-    (void)state;
-    struct transfer transfer;
-    for (int i = 0; i < 3; i++) {
-        transfer_post(&transfer);
-        transfer_expect(&transfer, 0);
-    }
-    assert_int_equal(scripted_requests(server), 3);
-    assert_int_equal(scripted_connections(server), 1);
-}
-
-static void a_connection_that_the_server_closed_meanwhile_is_made_anew(void **state) {
-    (void)state;
-    struct transfer transfer;
-    scripted_does(server, SCRIPT(SAY(SCRIPTED_OK), CLOSE()));
-    transfer_post(&transfer);
-    transfer_expect(&transfer, 0);
-    await_open(0);
-    transfer_post(&transfer);
-    transfer_expect(&transfer, 0);
-    assert_int_equal(scripted_connections(server), 2);
-}
-
-static void nobody_waits_for_anothers_answer(void **state) {
-    (void)state;
-    struct transfer slow;
-    struct transfer fast;
-    scripted_does(server, SCRIPT(AWAIT(1), SAY(SCRIPTED_OK)));
-    transfer_post(&slow);
-    await_requests(1);
-    transfer_post(&fast);
-    transfer_expect(&fast, 0);
-    assert_int_equal(slow.done, 0);
-    scripted_go(server);
-    transfer_expect(&slow, 0);
-}
-
-static void as_many_are_open_as_is_said_and_no_more(void **state) {
-    (void)state;
-    static struct transfer transfers[EDDA_OUTBOUND_CONNECTIONS];
-    struct transfer one_more;
-    transfers_use((struct edda_outbound_options){
-        .connect_ms = 10000, .first_byte_ms = 20000, .idle_ms = 20000});
-    for (size_t i = 0; i < EDDA_OUTBOUND_CONNECTIONS; i++) {
-        scripted_does(server, SCRIPT(AWAIT(1), SAY(SCRIPTED_OK)));
-    }
-    for (size_t i = 0; i < EDDA_OUTBOUND_CONNECTIONS; i++) {
-        transfer_post(&transfers[i]);
-        assert_int_equal(edda_outbound_open(outbound), i + 1);
-    }
-    transfer_make(&one_more);
-    assert_int_equal(edda_outbound_send(outbound, &one_more.request, &one_more.handle),
-                     EDDA_E_LIMIT);
-    assert_null(one_more.handle);
-    await_requests(EDDA_OUTBOUND_CONNECTIONS);
-    assert_int_equal(scripted_open(server), EDDA_OUTBOUND_CONNECTIONS);
-    scripted_go(server);
-    for (size_t i = 0; i < EDDA_OUTBOUND_CONNECTIONS; i++) {
-        transfer_expect(&transfers[i], 0);
-    }
-    assert_int_equal(edda_outbound_open(outbound), 0);
-    transfer_send(&one_more);
-    transfer_expect(&one_more, 0);
-    assert_int_equal(scripted_connections(server), EDDA_OUTBOUND_CONNECTIONS);
-}
-
-static struct scripted *other_server;
-
-/* Idle connections to one host make room for those to another. */
-static void connections_are_counted_over_all_hosts(void **state) {
-    (void)state;
-    static struct transfer transfers[EDDA_OUTBOUND_CONNECTIONS];
-    struct transfer one_more;
-    transfers_use((struct edda_outbound_options){
-        .connect_ms = 10000, .first_byte_ms = 20000, .idle_ms = 20000});
-    other_server = scripted_start();
-    for (size_t i = 0; i < EDDA_OUTBOUND_CONNECTIONS; i++) {
-        scripted_does(server, SCRIPT(AWAIT(1), SAY(SCRIPTED_OK)));
-        transfer_post(&transfers[i]);
-    }
-    await_requests(EDDA_OUTBOUND_CONNECTIONS);
-    scripted_go(server);
-    for (size_t i = 0; i < EDDA_OUTBOUND_CONNECTIONS; i++) {
-        transfer_expect(&transfers[i], 0);
-    }
-    transfer_make(&one_more);
-    one_more.request.url = scripted_url(other_server);
-    transfer_send(&one_more);
-    transfer_expect(&one_more, 0);
-    await_open(EDDA_OUTBOUND_CONNECTIONS - 1);
-    scripted_stop(&other_server);
-}
-
 /* ---- caps ---- */
 
 static void a_response_may_be_as_long_as_allowed_and_no_longer(void **state) {
@@ -245,6 +150,22 @@ static void a_response_may_be_as_long_as_allowed_and_no_longer(void **state) {
         assert_string_equal(transfer.body, fits && !streams ? "abcd" : transfer.body);
         assert_string_equal(transfer.data, fits && streams ? "abcd" : transfer.data);
         assert_true(transfer.bytes <= transfer.request.response_maximum);
+    }
+}
+
+static void a_stream_is_as_long_as_all_its_pieces(void **state) {
+    (void)state;
+    for (size_t maximum = 3; maximum <= 4; maximum++) {
+        struct transfer transfer;
+        scripted_does(server, SCRIPT(SAY(SCRIPTED_STREAM "2\r\nab\r\n"), AWAIT(maximum - 2),
+                                     SAY("2\r\ncd\r\n" SCRIPTED_STREAM_END)));
+        transfer_make_stream(&transfer);
+        transfer.request.response_maximum = maximum;
+        transfer_send(&transfer);
+        transfer_await_bytes(&transfer, 2);
+        scripted_go(server);
+        transfer_expect(&transfer, maximum == 3 ? EDDA_E_LIMIT : 0);
+        assert_string_equal(transfer.data, maximum == 3 ? "ab" : "abcd");
     }
 }
 
@@ -418,43 +339,6 @@ static void as_many_headers_as_there_is_room_for_and_no_more(void **state) {
                      EDDA_E_INVALID);
 }
 
-/* ---- proxies ---- */
-
-static void use_proxy(const char *url) {
-    transfers_use((struct edda_outbound_options){.proxy = url,
-                                                 .connect_ms = CONNECT_MS,
-                                                 .first_byte_ms = FIRST_BYTE_MS,
-                                                 .idle_ms = IDLE_MS});
-}
-
-static void a_proxy_is_asked_instead_of_the_host(void **state) {
-    (void)state;
-    struct transfer transfer;
-    use_proxy(scripted_url(server));
-    transfer_make(&transfer);
-    transfer.request.url = "http://provider.invalid/x";
-    transfer_send(&transfer);
-    transfer_expect(&transfer, 0);
-    assert_true(was_sent(0, "POST http://provider.invalid/x HTTP/1.1\r\n"));
-}
-
-static void
-a_proxy_of_a_tls_call_sees_no_key_and_its_refusal_is_none_of_the_providers(void **state) {
-    (void)state;
-    struct transfer transfer;
-    use_proxy(scripted_url(server));
-    scripted_says(server, "HTTP/1.1 407 No\r\nRetry-After: 5\r\nContent-Length: 2\r\n\r\nno");
-    transfer_make(&transfer);
-    transfer.request.url = "https://provider.invalid/x";
-    transfer.request.headers = (const char *const[]){"Authorization: Bearer k", NULL};
-    transfer_send(&transfer);
-    transfer_expect(&transfer, EDDA_E_UNAVAILABLE);
-    assert_true(was_sent(0, "CONNECT provider.invalid:443 HTTP/1.1\r\n"));
-    assert_false(was_sent(0, "Bearer"));
-    assert_string_equal(transfer.retry_after, "");
-    assert_false(transfer.began);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         TRANSFER_TEST(what_is_sent_is_what_was_given),
@@ -465,12 +349,8 @@ int main(void) {
         TRANSFER_TEST(an_empty_response_is_one),
         TRANSFER_TEST(the_head_that_counts_is_the_last_and_trailers_do_not),
         TRANSFER_TEST(a_redirect_is_an_answer_and_not_followed),
-        TRANSFER_TEST(calls_one_after_the_other_share_a_connection),
-        TRANSFER_TEST(a_connection_that_the_server_closed_meanwhile_is_made_anew),
-        TRANSFER_TEST(nobody_waits_for_anothers_answer),
-        TRANSFER_TEST(as_many_are_open_as_is_said_and_no_more),
-        TRANSFER_TEST(connections_are_counted_over_all_hosts),
         TRANSFER_TEST(a_response_may_be_as_long_as_allowed_and_no_longer),
+        TRANSFER_TEST(a_stream_is_as_long_as_all_its_pieces),
         TRANSFER_TEST(an_endless_response_is_cut_off_at_its_cap),
         TRANSFER_TEST(a_refusals_words_are_kept_also_for_who_wants_a_stream),
         TRANSFER_TEST(an_endless_refusal_is_one_with_its_first_words),
@@ -480,8 +360,6 @@ int main(void) {
         TRANSFER_TEST(a_server_that_is_not_there_is_unavailable),
         TRANSFER_TEST(a_request_of_another_kind_is_refused),
         TRANSFER_TEST(as_many_headers_as_there_is_room_for_and_no_more),
-        TRANSFER_TEST(a_proxy_is_asked_instead_of_the_host),
-        TRANSFER_TEST(a_proxy_of_a_tls_call_sees_no_key_and_its_refusal_is_none_of_the_providers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
