@@ -88,16 +88,16 @@ static const struct {
 
 /* The settings that stand before the provider's own, by use. */
 static const struct {
-    const char *chooser;
+    enum edda_setting chooser;
     int url;
     int key;
     int model;
 } overrides[] = {
-    [EDDA_USE_EMBED] = {"EMBEDDING_PROVIDER", EDDA_CONFIG_EMBEDDING_SERVICE_URL,
+    [EDDA_USE_EMBED] = {EDDA_CONFIG_EMBEDDING_PROVIDER, EDDA_CONFIG_EMBEDDING_SERVICE_URL,
                         EDDA_CONFIG_EMBEDDING_API_KEY, EDDA_CONFIG_EMBEDDING_MODEL},
-    [EDDA_USE_RERANK] = {"RERANKING_PROVIDER", EDDA_CONFIG_RERANKING_SERVICE_URL,
+    [EDDA_USE_RERANK] = {EDDA_CONFIG_RERANKING_PROVIDER, EDDA_CONFIG_RERANKING_SERVICE_URL,
                          EDDA_CONFIG_RERANKING_API_KEY, EDDA_CONFIG_RERANKING_MODEL},
-    [EDDA_USE_CHAT] = {"LLM_PROVIDER", NONE, NONE, NONE},
+    [EDDA_USE_CHAT] = {EDDA_CONFIG_LLM_PROVIDER, NONE, NONE, NONE},
 };
 
 static const char *text_of(const edda_config_t *config, int setting) {
@@ -113,9 +113,19 @@ static bool has_own_settings(enum edda_provider_kind kind, enum edda_provider_us
     return kind != EDDA_PROVIDER_LOCAL || use == EDDA_USE_CHAT;
 }
 
+/* The overrides are the chosen provider's: another, asked for a model of before, is not sent its
+ * key. Where none is chosen they can only be meant for one that has no address of its own. */
+static const char *override_of(const edda_config_t *config, const struct provider *provider,
+                               const struct edda_account *account, int setting) {
+    const char *chosen = edda_config_text(config, overrides[account->use].chooser);
+    bool homeless = provider->url == NONE || !has_own_settings(account->kind, account->use);
+    bool meant = strcmp(chosen, account->name) == 0 || (strcmp(chosen, "builtin") == 0 && homeless);
+    return meant ? text_of(config, setting) : "";
+}
+
 static const char *choose_url(const edda_config_t *config, const struct provider *provider,
                               const struct edda_account *account) {
-    const char *url = text_of(config, overrides[account->use].url);
+    const char *url = override_of(config, provider, account, overrides[account->use].url);
     if (!*url && account->kind == EDDA_PROVIDER_LOCAL && account->use == EDDA_USE_RERANK) {
         url = edda_config_text(config, EDDA_CONFIG_EMBEDDING_SERVICE_URL); /* as in Skald */
     }
@@ -127,7 +137,7 @@ static const char *choose_url(const edda_config_t *config, const struct provider
 
 static const char *choose_key(const edda_config_t *config, const struct provider *provider,
                               const struct edda_account *account) {
-    const char *key = text_of(config, overrides[account->use].key);
+    const char *key = override_of(config, provider, account, overrides[account->use].key);
     if (!*key && has_own_settings(account->kind, account->use)) {
         key = text_of(config, provider->key);
     }
@@ -175,8 +185,8 @@ static const char *variable_of(int setting) {
 
 static int refuse(const struct edda_account *account, const char *variable,
                   char message[EDDA_ACCOUNT_MESSAGE]) {
-    (void)snprintf(message, EDDA_ACCOUNT_MESSAGE, "%s=%s needs %s", overrides[account->use].chooser,
-                   account->name, variable);
+    (void)snprintf(message, EDDA_ACCOUNT_MESSAGE, "%s=%s needs %s",
+                   variable_of((int)overrides[account->use].chooser), account->name, variable);
     return EDDA_E_INVALID;
 }
 
@@ -193,7 +203,7 @@ static int fill_account(const edda_config_t *config, const struct provider *prov
     if (!*account->key && !may_go_without_key(provider, url)) {
         return refuse(account, variable_of(provider->key), message);
     }
-    const char *model = text_of(config, overrides[account->use].model);
+    const char *model = override_of(config, provider, account, overrides[account->use].model);
     if (!*model) {
         model = text_of(config, provider->models[account->use]);
     }

@@ -1,7 +1,8 @@
 /* actors/provider/account.h: who is asked for what, from the settings: base URL, key, model.
  *
  * The table of providers is provider.def. An account's texts are its own copies but for the key,
- * which stays where the settings hold it. Pure. */
+ * which stays where the settings hold it. What is set for a use and not for a provider
+ * (EMBEDDING_API_KEY) is the chosen provider's alone: nobody else is sent it. Pure. */
 #ifndef EDDA_ACTORS_PROVIDER_ACCOUNT_H
 #define EDDA_ACTORS_PROVIDER_ACCOUNT_H
 

@@ -81,6 +81,7 @@ static void a_provider_serves_only_what_it_has(void **state) {
 
 static void the_uses_own_settings_stand_before_the_providers(void **state) {
     (void)state;
+    set("EMBEDDING_PROVIDER=openai");
     set("OPENAI_API_KEY=sk-1");
     set("EMBEDDING_SERVICE_URL=http://vllm:8000/v1/");
     set("EMBEDDING_API_KEY=sk-2");
@@ -94,6 +95,26 @@ static void the_uses_own_settings_stand_before_the_providers(void **state) {
     assert_int_equal(find(EDDA_USE_CHAT, "openai"), 0); /* not touched */
     assert_string_equal(account.url, "https://api.openai.com/v1");
     assert_string_equal(account.key, "sk-1");
+}
+
+static void the_chosen_providers_key_is_sent_to_nobody_else(void **state) {
+    (void)state;
+    set("EMBEDDING_PROVIDER=openai");
+    set("EMBEDDING_API_KEY=sk-2");
+    set("EMBEDDING_SERVICE_URL=http://vllm:8000/v1");
+    assert_int_equal(find(EDDA_USE_EMBED, "voyage"), EDDA_E_INVALID);
+    assert_int_equal(find(EDDA_USE_EMBED, "tei"), EDDA_E_INVALID);
+    assert_int_equal(find(EDDA_USE_EMBED, "local"), EDDA_E_INVALID);
+    set("VOYAGE_API_KEY=pa-1");
+    assert_int_equal(find(EDDA_USE_EMBED, "voyage"), 0);
+    assert_string_equal(account.key, "pa-1");
+    assert_string_equal(account.url, "https://api.voyageai.com/v1");
+    assert_string_equal(account.model, "voyage-3-large");
+    set("EMBEDDING_PROVIDER=builtin"); /* who was before, for what is still served by it */
+    assert_int_equal(find(EDDA_USE_EMBED, "tei"), 0);
+    assert_string_equal(account.url, "http://vllm:8000/v1");
+    assert_int_equal(find(EDDA_USE_EMBED, "voyage"), 0);
+    assert_string_equal(account.key, "pa-1");
 }
 
 static void an_openai_service_elsewhere_needs_no_key(void **state) {
@@ -164,6 +185,7 @@ int main(void) {
         TEST(what_is_missing_is_named_by_its_variable),
         TEST(a_provider_serves_only_what_it_has),
         TEST(the_uses_own_settings_stand_before_the_providers),
+        TEST(the_chosen_providers_key_is_sent_to_nobody_else),
         TEST(an_openai_service_elsewhere_needs_no_key),
         TEST(the_local_reranker_is_the_embedding_service_as_in_skald),
         TEST(an_url_must_be_one),
