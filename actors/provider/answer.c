@@ -38,13 +38,8 @@ static void judge_transfer(const struct edda_provider_call *call,
     (void)snprintf(reply->text, sizeof reply->text, "%s: %s", call->provider->name, words);
 }
 
-/* A success must also make sense. */
-static void check_body(const struct edda_provider_call *call, struct edda_provider_reply *reply,
-                       struct edda_verdict *verdict) {
-    int error = 0;
-    if (!reply->error && call->request.check) {
-        error = call->request.check(call->request.context, reply->body);
-    }
+void edda_call_judge_look(const struct edda_provider_call *call, int error,
+                          struct edda_provider_reply *reply, struct edda_verdict *verdict) {
     if (error) {
         reply->error = error;
         reply->blame = EDDA_BLAME_OUTSIDE;
@@ -54,7 +49,20 @@ static void check_body(const struct edda_provider_call *call, struct edda_provid
     }
 }
 
-struct edda_verdict edda_call_judge(const struct edda_provider_call *call,
+/* A success must also make sense. */
+static void check_body(struct edda_provider_call *call, struct edda_provider_reply *reply,
+                       struct edda_verdict *verdict) {
+    int error = 0;
+    if (!reply->error && call->request.check) {
+        error = call->request.check(call->request.context, reply->body);
+    }
+    call->looking = error == EDDA_E_AGAIN;
+    if (!call->looking) {
+        edda_call_judge_look(call, error, reply, verdict);
+    }
+}
+
+struct edda_verdict edda_call_judge(struct edda_provider_call *call,
                                     const struct edda_outbound_result *result,
                                     struct edda_provider_reply *reply) {
     struct edda_verdict verdict;

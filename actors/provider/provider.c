@@ -139,7 +139,8 @@ static bool try_again(struct edda_provider_call *call, int64_t retry_after_ms) {
     }
     wait_ms = retry_after_ms > wait_ms ? retry_after_ms : wait_ms;
     wait_ms = closed_ms > wait_ms ? closed_ms : wait_ms;
-    if (wait_ms >= call->request.deadline_ms - now_ms) {
+    if (wait_ms >= call->request.deadline_ms - now_ms ||
+        (call->request.patience_ms > 0 && wait_ms > call->request.patience_ms)) {
         return false;
     }
     call->tries--;
@@ -193,6 +194,11 @@ static void on_result(void *context, const struct edda_outbound_result *result) 
     edda_call_unlink(call);
     edda_cell_observe(call->provider->seconds, (double)(edda_clock_us() - call->began_us) / 1e6);
     struct edda_verdict verdict = edda_call_judge(call, result, &reply);
+    if (call->looking) {
+        call->status = result->status;
+        edda_call_append(call, &call->provider->running); /* until edda_provider_checked */
+        return;
+    }
     if (!reply.error) {
         end_well(call, &reply);
         return;
@@ -201,6 +207,20 @@ static void on_result(void *context, const struct edda_outbound_result *result) 
                                  ? edda_retry_after_ms(result->retry_after, edda_clock_wall_ms())
                                  : 0;
     end_badly(call, &reply, &verdict, retry_after_ms);
+}
+
+void edda_provider_checked(edda_provider_call_t *call, int error) {
+    EDDA_ASSERT(call->looking && error != EDDA_E_AGAIN);
+    struct edda_provider_reply reply = {.status = call->status, .began = call->began};
+    struct edda_verdict verdict = {EDDA_OUTCOME_GOOD, false};
+    call->looking = false;
+    edda_call_unlink(call);
+    edda_call_judge_look(call, error, &reply, &verdict);
+    if (reply.error) {
+        end_badly(call, &reply, &verdict, 0);
+    } else {
+        end_well(call, &reply);
+    }
 }
 
 static void on_data(void *context, struct edda_bytes data) {
@@ -331,9 +351,9 @@ void edda_provider_cancel(edda_provider_call_t **call_p) {
         return;
     }
     edda_provider_t *self = call->provider;
-    if (call->transfer) {
+    if (call->transfer || call->looking) {
         /* Owners cancel at the deadline too, often a little before us. */
-        bool expired = get_now(self) >= call->request.deadline_ms;
+        bool expired = call->transfer && get_now(self) >= call->request.deadline_ms;
         enum edda_outcome outcome = self->blamed ? EDDA_OUTCOME_FAILED
                                     : expired    ? edda_call_judge_expired(call, call->began)
                                                  : EDDA_OUTCOME_DROPPED;

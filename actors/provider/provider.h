@@ -68,10 +68,12 @@ struct edda_provider_request {
     size_t response_maximum;
     int64_t deadline_ms;
     bool bulk;
-    unsigned tries; /* 1..EDDA_PROVIDER_TRIES in all; 0: EDDA_PROVIDER_TRIES */
+    unsigned tries;      /* 1..EDDA_PROVIDER_TRIES in all; 0: EDDA_PROVIDER_TRIES */
+    int64_t patience_ms; /* 0, or: it ends rather than wait for its next try longer than this */
     void (*on_data)(void *context, struct edda_bytes data);
     /* NULL, or: looks at a success's body before it counts as one. Not 0: the provider spoke
-     * nonsense; counted as its failure, tried again, at last given with this code. */
+     * nonsense; counted as its failure, tried again, at last given with this code. EDDA_E_AGAIN:
+     * edda_provider_checked will say. */
     int (*check)(void *context, struct edda_bytes body);
     void (*on_done)(void *context, const struct edda_provider_reply *reply); /* the call is gone */
     void *context;
@@ -90,6 +92,10 @@ int edda_provider_send(edda_provider_t *self, const struct edda_provider_request
 
 /* Nulls the pointer; on_done will not come, and the body is the caller's again. */
 void edda_provider_cancel(edda_provider_call_t **call_p);
+
+/* check has said EDDA_E_AGAIN, and kept what it needs of the body: this is what it has found. Then
+ * as if it had said so, but that on_done may come from within, with an empty body. */
+void edda_provider_checked(edda_provider_call_t *call, int error);
 
 /* As edda_transfer_pause; remembered when the call does not run. */
 void edda_provider_pause(edda_provider_call_t *call, bool paused);

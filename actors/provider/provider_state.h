@@ -29,7 +29,9 @@ struct edda_provider_call {
     unsigned tried;            /* transfers that were started */
     uint32_t turn;             /* of the limit, when it was let go */
     int64_t began_us;          /* the present try */
-    edda_transfer_t *transfer; /* running */
+    edda_transfer_t *transfer; /* running, and not looking */
+    bool looking;              /* running: its owner has the answer and has not said what it is */
+    int status;                /* of that answer */
     bool paused;
     bool began; /* on_data was called */
 };
@@ -76,10 +78,14 @@ struct edda_verdict {
     bool again; /* another try may do better */
 };
 
-/* Fills the reply but for its retry_after_ms. */
-struct edda_verdict edda_call_judge(const struct edda_provider_call *call,
+/* Fills the reply but for its retry_after_ms; sets call->looking. */
+struct edda_verdict edda_call_judge(struct edda_provider_call *call,
                                     const struct edda_outbound_result *result,
                                     struct edda_provider_reply *reply);
+
+/* What the owner found in an answer. error 0: it makes sense, nothing changes. */
+void edda_call_judge_look(const struct edda_provider_call *call, int error,
+                          struct edda_provider_reply *reply, struct edda_verdict *verdict);
 
 /* What it says of the provider that a call had no time left: nothing, unless it had some. */
 enum edda_outcome edda_call_judge_expired(const struct edda_provider_call *call, bool began);

@@ -62,6 +62,10 @@ static void on_data(void *context, struct edda_bytes data) {
 static int check(void *context, struct edda_bytes body) {
     struct call *self = context;
     assert_int_equal(body.size, 2);
+    if (self->later) {
+        self->checked++;
+        return EDDA_E_AGAIN;
+    }
     return self->checked++ < self->nonsense ? EDDA_E_FAILED : 0;
 }
 
@@ -87,7 +91,7 @@ void call_make_stream(struct call *call) {
 }
 
 void call_send(struct call *call, int error) {
-    if (call->nonsense) {
+    if (call->nonsense || call->later) {
         call->request.check = check;
     }
     assert_int_equal(edda_provider_send(provider, &call->request, &call->handle, &call->wait_ms),

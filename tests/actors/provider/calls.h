@@ -19,6 +19,7 @@ struct call {
     void (*after)(struct call *self);     /* called in on_done */
     struct call *other;                   /* for these two */
     int nonsense;                         /* check says so this many times */
+    bool later;                           /* check says EDDA_E_AGAIN */
     int checked;
     size_t bytes; /* of on_data */
     int done;

@@ -266,6 +266,92 @@ static void nonsense_to_the_end_is_given_with_its_code(void **state) {
     assert_string_equal(call.body, "");
 }
 
+/* ---- answers that are looked at for longer ---- */
+
+static bool is_looked_at(void *context) {
+    return ((struct call *)context)->checked > 0;
+}
+
+static void await_look(struct call *call) {
+    assert_true(fake_loop_until(loop, is_looked_at, call, FAKE_WAIT_MS));
+    call->checked = 0;
+    assert_int_equal(call->done, 0);
+}
+
+static void an_answer_that_is_looked_at_keeps_its_turn(void **state) {
+    (void)state;
+    struct call call;
+    struct call next;
+    int64_t good = count_of("good");
+    calls_use(1, 0);
+    call_make(&call);
+    call.later = true;
+    call_send(&call, 0);
+    await_look(&call);
+    call_post(&next);
+    fake_loop_for(loop, 50);
+    assert_int_equal(scripted_requests(server), 1);
+    assert_int_equal(count_of("good"), good);
+    edda_provider_checked(call.handle, 0);
+    call_expect(&call, 0);
+    assert_int_equal(call.reply.status, 200);
+    call_expect(&next, 0);
+    assert_int_equal(count_of("good"), good + 2);
+}
+
+static void nonsense_that_is_found_later_is_tried_again(void **state) {
+    (void)state;
+    struct call call;
+    int64_t failed = count_of("failed");
+    call_make(&call);
+    call.later = true;
+    call_send(&call, 0);
+    for (int i = 0; i < EDDA_PROVIDER_TRIES; i++) {
+        await_look(&call);
+        edda_provider_checked(call.handle, EDDA_E_FAILED);
+    }
+    call_expect(&call, EDDA_E_FAILED);
+    assert_int_equal(call.reply.blame, EDDA_BLAME_OUTSIDE);
+    assert_string_equal(call.reply.text, "test: the answer makes no sense");
+    assert_int_equal(count_of("failed"), failed + EDDA_PROVIDER_TRIES);
+}
+
+static void a_call_may_be_cancelled_while_its_answer_is_looked_at(void **state) {
+    (void)state;
+    struct call call;
+    struct call next;
+    calls_use(1, 0);
+    call_make(&call);
+    call.later = true;
+    call_send(&call, 0);
+    await_look(&call);
+    edda_provider_cancel(&call.handle);
+    call_post(&next);
+    call_expect(&next, 0); /* its turn is free */
+    assert_int_equal(call.done, 0);
+}
+
+/* ---- patience ---- */
+
+static void who_has_little_patience_is_told_when_to_come_again(void **state) {
+    (void)state;
+    static const struct {
+        int64_t patience_ms;
+        int error;
+    } cases[] = {{900, EDDA_E_UNAVAILABLE}, {1000, 0}, {0, 0}};
+    for (size_t i = 0; i < 3; i++) {
+        struct call call;
+        calls_use(8, 0);
+        scripted_says(server, REFUSE(429, "Retry-After: 1\r\n"));
+        call_make(&call);
+        call.request.bulk = true;
+        call.request.patience_ms = cases[i].patience_ms;
+        call_send(&call, 0);
+        call_expect(&call, cases[i].error);
+        assert_int_equal(call.reply.retry_after_ms, cases[i].error ? 1000 : 0);
+    }
+}
+
 /* ---- what is whose ---- */
 
 static void what_was_sent_may_be_forgotten_by_its_sender_but_for_the_body(void **state) {
@@ -331,6 +417,10 @@ int main(void) {
         CALL_TEST(a_pause_is_remembered_over_tries),
         CALL_TEST(nonsense_is_a_failure_that_is_tried_again),
         CALL_TEST(nonsense_to_the_end_is_given_with_its_code),
+        CALL_TEST(an_answer_that_is_looked_at_keeps_its_turn),
+        CALL_TEST(nonsense_that_is_found_later_is_tried_again),
+        CALL_TEST(a_call_may_be_cancelled_while_its_answer_is_looked_at),
+        CALL_TEST(who_has_little_patience_is_told_when_to_come_again),
         CALL_TEST(what_was_sent_may_be_forgotten_by_its_sender_but_for_the_body),
         CALL_TEST(the_key_is_in_no_text_although_the_provider_says_it),
         CALL_TEST(a_resting_call_may_be_cancelled),
