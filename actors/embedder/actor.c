@@ -1,30 +1,16 @@
 #include "actors/embedder/actor.h"
 
+#include <stdio.h>
+
 #include "actors/embedder/batch.h"
-#include "actors/embedder/cache.h"
-#include "actors/embedder/hash_embed.h"
-#include "actors/runtime/actor.h"
-#include "actors/runtime/metric.h"
-#include "actors/runtime/pool.h"
+#include "actors/embedder/request.h"
 #include "proto/limits.h"
 
-#define WINDOW 32
+#define WINDOW 32 /* of hash-256 */
 
-struct embedder {
-    edda_actor_t *actor;
-    edda_pool_t *pool;               /* one thread */
-    edda_hash_embed_t *query_embed;  /* the loop's thread */
-    edda_hash_embed_t *bulk_embed;   /* the pool's thread */
-    struct edda_buffer bulk_scratch; /* the pool's thread */
-    edda_cache_t *cache;             /* the loop's thread */
-    bool ending;                     /* the pool takes no further slices */
-    edda_cell_t *hits;
-    edda_cell_t *misses;
-};
-
-/* One job; lives in the job's arena. */
+/* One job of hash-256, or one on its way to a request; lives in the job's arena. */
 struct work {
-    struct embedder *embedder;
+    struct edda_embed_stage *embedder;
     edda_job_t *job;
     struct edda_embed_arguments arguments;
     struct edda_chunks chunks; /* embed.chunks: the input, and with vectors the output */
@@ -43,6 +29,7 @@ static void finish_work(struct work *work) {
         work->chunks.model = EDDA_TEXT(EDDA_HASH_EMBED_MODEL);
         work->chunks.dimension = EDDA_HASH_EMBED_DIMENSION;
         work->chunks.vectors = edda_batch_vectors(&work->batch);
+        work->chunks.halves = (struct edda_bytes){0};
         edda_job_finish(&job, EDDA_BODY_CHUNKS, &work->chunks);
     } else {
         struct edda_embeddings embeddings = {
@@ -58,7 +45,7 @@ static void finish_work(struct work *work) {
 static void run_slice(void *context, unsigned thread_index) {
     (void)thread_index;
     struct work *work = context;
-    struct embedder *embedder = work->embedder;
+    struct edda_embed_stage *embedder = work->embedder;
     work->error = edda_job_cancelled(work->job)
                       ? EDDA_E_CANCELLED
                       : edda_batch_run(&work->batch, embedder->bulk_embed, &embedder->bulk_scratch,
@@ -68,7 +55,7 @@ static void run_slice(void *context, unsigned thread_index) {
 /* Behind a slice: the next one goes to the end of the queue, or the job is finished. */
 static void end_slice(void *context) {
     struct work *work = context;
-    struct embedder *embedder = work->embedder;
+    struct edda_embed_stage *embedder = work->embedder;
     if (work->error == 0 && work->batch.next < work->batch.count) {
         int error = embedder->ending ? EDDA_E_DRAINING
                                      : edda_pool_run(embedder->pool, run_slice, end_slice, work);
@@ -85,7 +72,7 @@ static bool is_known_type(struct edda_text input_type) {
 }
 
 /* The job's arguments decoded and checked; NULL when the job has been failed. */
-static struct work *begin_work(struct embedder *embedder, edda_job_t *job) {
+static struct work *begin_work(struct edda_embed_stage *embedder, edda_job_t *job) {
     struct work *work = edda_arena_take(edda_job_arena(job), sizeof *work);
     if (work == NULL) {
         edda_job_fail(&job, EDDA_E_MEMORY, EDDA_BLAME_WORKER, 0, NULL);
@@ -114,7 +101,7 @@ static void start_bulk(struct work *work) {
 
 /* One query: from the cache, else here and now. */
 static int embed_query(struct work *work) {
-    struct embedder *embedder = work->embedder;
+    struct edda_embed_stage *embedder = work->embedder;
     struct edda_text text = work->arguments.texts.items[0];
     struct edda_cache_key key =
         edda_cache_key(EDDA_TEXT(EDDA_HASH_EMBED_MODEL), EDDA_HASH_EMBED_DIMENSION,
@@ -134,9 +121,19 @@ static int embed_query(struct work *work) {
     return 0;
 }
 
+/* A provider's model is asked, if one is to be; false: hash-256 is. */
+static bool ask_provider(struct work *work, edda_embed_model_t *model) {
+    if (model == NULL)
+        return false;
+    edda_embed_request_begin(work->embedder, work->job, model, &work->arguments,
+                             work->is_chunks ? &work->chunks : NULL);
+    return true;
+}
+
 static void handle_embed(void *stage, edda_job_t *job) {
     struct work *work = begin_work(stage, job);
-    if (work == NULL)
+    if (work == NULL || ask_provider(work, edda_embed_stage_choose(stage, work->arguments.model,
+                                                                   work->arguments.dimension)))
         return;
     work->error = edda_batch_init_texts(&work->batch, work->arguments.texts, edda_job_arena(job));
     bool is_short_query = work->batch.count == 1 &&
@@ -156,54 +153,87 @@ static void handle_chunks(void *stage, edda_job_t *job) {
         return;
     work->is_chunks = true;
     work->error = edda_job_input(job, EDDA_BODY_CHUNKS, &work->chunks);
+    if (work->error == 0 && ask_provider(work, work->embedder->own))
+        return;
     if (work->error == 0)
         work->error = edda_batch_init_chunks(&work->batch, &work->chunks, edda_job_arena(job));
     start_bulk(work);
 }
 
-static int serve(struct embedder *embedder, edda_loop_t *loop, const struct edda_role *role) {
-    static const struct edda_operation operations[] = {{"embed", handle_embed},
-                                                       {"embed.chunks", handle_chunks}};
+static int make_tools(struct edda_embed_stage *embedder) {
     embedder->query_embed = edda_hash_embed_new();
     embedder->bulk_embed = edda_hash_embed_new();
     embedder->cache = edda_cache_new(EDDA_EMBED_CACHE_BYTES, EDDA_HASH_EMBED_DIMENSION);
-    embedder->pool = edda_pool_new(loop, "embedder", 1, EDDA_MAX_WORKER_WINDOW);
-    if (embedder->query_embed == NULL || embedder->bulk_embed == NULL || embedder->cache == NULL ||
-        embedder->pool == NULL)
-        return EDDA_E_MEMORY;
+    embedder->pool = edda_pool_new(embedder->loop, "embedder", 1, EDDA_MAX_WORKER_WINDOW);
+    bool whole = embedder->query_embed != NULL && embedder->bulk_embed != NULL &&
+                 embedder->cache != NULL && embedder->pool != NULL;
+    return whole ? 0 : EDDA_E_MEMORY;
+}
+
+static int start(struct edda_embed_stage *embedder, const struct edda_role *role) {
+    static const struct edda_operation operations[] = {{"embed", handle_embed},
+                                                       {"embed.chunks", handle_chunks}};
+    int error = make_tools(embedder);
+    if (error == 0)
+        error = edda_embed_stage_open(embedder);
+    if (error != 0)
+        return error;
+    const edda_embed_model_t *own = embedder->own;
     embedder->actor = edda_actor_new(&(struct edda_actor_options){
-        .loop = loop,
+        .loop = embedder->loop,
         .zmq_context = role->zmq_context,
         .brokers = role->connect,
         .broker_count = role->connect_count,
         .service = "embed",
-        .model = EDDA_HASH_EMBED_MODEL,
-        .dimension = EDDA_HASH_EMBED_DIMENSION,
+        .model = own != NULL ? edda_embed_model_name(own) : EDDA_HASH_EMBED_MODEL,
+        .dimension = own != NULL ? edda_embed_model_dimension(own) : EDDA_HASH_EMBED_DIMENSION,
         .name = role->name,
         .operations = operations,
         .operation_count = sizeof operations / sizeof operations[0],
-        .window = WINDOW,
+        .window = own != NULL ? EDDA_MAX_WORKER_WINDOW : WINDOW,
         .stage = embedder,
     });
     if (embedder->actor == NULL)
         return EDDA_E_MEMORY;
-    role->ready(role->context, role->name, "embeds with " EDDA_HASH_EMBED_MODEL);
-    return edda_loop_run(loop);
+    if (own != NULL)
+        edda_actor_set_window(embedder->actor, edda_embed_model_window(own));
+    return 0;
 }
 
-int edda_embedder_main(edda_loop_t *loop, const struct edda_role *role) {
-    struct embedder embedder = {
+int edda_embedder_serve(edda_loop_t *loop, const struct edda_role *role, size_t waiting) {
+    struct edda_embed_stage embedder = {
+        .loop = loop,
+        .config = role->config,
+        .waiting = waiting,
+        .progress = {.fire = edda_embed_request_progress,
+                     .context = &embedder,
+                     .name = "embed_progress"},
         .hits = edda_metric_cell(EDDA_METRIC_EMBED_CACHE, "hit"),
         .misses = edda_metric_cell(EDDA_METRIC_EMBED_CACHE, "miss"),
+        .cached = edda_metric_cell(EDDA_METRIC_EMBED_TEXTS, "cache"),
     };
     edda_buffer_init(&embedder.bulk_scratch, 2 * EDDA_PART_BYTES);
-    int error = serve(&embedder, loop, role);
+    int error = start(&embedder, role);
+    if (error == 0) {
+        char detail[128];
+        (void)snprintf(detail, sizeof detail, "embeds with %s",
+                       embedder.own != NULL ? edda_embed_model_name(embedder.own)
+                                            : EDDA_HASH_EMBED_MODEL);
+        role->ready(role->context, role->name, detail);
+        error = edda_loop_run(loop);
+    }
     embedder.ending = true;
     edda_pool_destroy(&embedder.pool); /* finishes what runs: before the actor counts its jobs */
+    edda_embed_request_end_all(&embedder);
+    edda_embed_stage_close(&embedder);
     edda_actor_destroy(&embedder.actor);
     edda_cache_destroy(&embedder.cache);
     edda_hash_embed_destroy(&embedder.query_embed);
     edda_hash_embed_destroy(&embedder.bulk_embed);
     edda_buffer_done(&embedder.bulk_scratch);
     return error;
+}
+
+int edda_embedder_main(edda_loop_t *loop, const struct edda_role *role) {
+    return edda_embedder_serve(loop, role, 0);
 }

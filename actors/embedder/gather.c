@@ -30,10 +30,18 @@ static void push_range(struct edda_gather_batch *batch, size_t from, size_t to) 
     batch->ranges[batch->range_count++] = (struct edda_gather_range){from, to};
 }
 
+static void note_deadline(struct edda_gather_batch *batch, const struct edda_gather_item *item) {
+    for (const struct edda_gather_want *want = item->first; want; want = want->next) {
+        batch->deadline_ms =
+            want->deadline_ms > batch->deadline_ms ? want->deadline_ms : batch->deadline_ms;
+    }
+}
+
 /* The next range becomes what is asked, without the texts that nobody wants. False: nothing is
  * left of the batch. */
 static bool begin_range(edda_gather_t *self, struct edda_gather_batch *batch) {
     batch->texts.count = 0;
+    batch->deadline_ms = 0;
     while (batch->texts.count == 0 && batch->range_count > 0) {
         struct edda_gather_range range = batch->ranges[--batch->range_count];
         batch->from = range.from;
@@ -43,6 +51,7 @@ static bool begin_range(edda_gather_t *self, struct edda_gather_batch *batch) {
                 size_t at = batch->texts.count++;
                 batch->items[range.from + at] = item;
                 batch->texts.items[at] = item->first->text;
+                note_deadline(batch, item);
             } else {
                 edda_gather_free_item(self, item);
             }

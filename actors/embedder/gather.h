@@ -50,7 +50,8 @@ struct edda_gather_item;
 struct edda_gather_want {
     struct edda_text text;
     struct edda_cache_key key;
-    uint32_t tokens; /* estimated */
+    uint32_t tokens;     /* estimated */
+    int64_t deadline_ms; /* until when */
     void *owner;
     /* the gather's; zero before add */
     struct edda_gather_item *item; /* NULL: not in here */
@@ -69,6 +70,7 @@ struct edda_gather_batch {
     bool query;              /* input type */
     struct edda_texts texts; /* to ask for now; views into wants, only until the loop turns */
     int64_t since_ms;        /* its oldest text came; 0: a half of one that was refused */
+    int64_t deadline_ms;     /* the last of all who want one of them */
     /* the gather's */
     struct edda_gather_item **items;
     size_t count;
