@@ -1,11 +1,14 @@
 #include "actors/reranker/actor.h"
 
+#include <stdio.h>
+
+#include "actors/reranker/model.h"
 #include "actors/reranker/stage.h"
 #include "actors/runtime/actor.h"
 #include "actors/runtime/pool.h"
 #include "proto/limits.h"
 
-#define WINDOW       16
+#define WINDOW       16     /* of lexical-1 */
 #define INLINE_BYTES 262144 /* about three milliseconds */
 
 /* What one thread needs: the loop's is tools[0], the pool's tools[1]. */
@@ -18,6 +21,7 @@ struct stage {
     edda_actor_t *actor;
     edda_pool_t *pool;
     struct tools tools[2];
+    edda_rerank_model_t *model; /* NULL: lexical-1 */
 };
 
 /* One job on its way; lives in the job's arena. */
@@ -80,6 +84,10 @@ static void handle(struct stage *stage, edda_job_t *job, bool texts) {
     if (task->error == 0 && !texts) {
         task->error = edda_job_input(job, EDDA_BODY_HITS, &task->hits);
     }
+    if (task->error == 0 && stage->model) {
+        edda_rerank_model_begin(stage->model, job, &task->arguments, texts ? NULL : &task->hits);
+        return;
+    }
     if (task->error == 0 && count_bytes(task) > INLINE_BYTES) {
         if (edda_pool_run(stage->pool, run_pooled, finish_task, task) != 0) {
             edda_job_return(&job);
@@ -111,31 +119,50 @@ static void destroy_tools(struct tools *tools) {
     edda_analyser_destroy(&tools->analyser);
 }
 
-int edda_reranker_main(edda_loop_t *loop, const struct edda_role *role) {
+static int start(struct stage *stage, edda_loop_t *loop, const struct edda_role *role) {
     static const struct edda_operation operations[] = {{"rerank", handle_hits},
                                                        {"rerank.texts", handle_texts}};
-    struct stage stage = {.pool = edda_pool_new(loop, "reranker", 1, EDDA_MAX_WORKER_WINDOW)};
-    if (stage.pool && make_tools(&stage.tools[0]) == 0 && make_tools(&stage.tools[1]) == 0) {
-        stage.actor = edda_actor_new(&(struct edda_actor_options){
-            .loop = loop,
-            .zmq_context = role->zmq_context,
-            .brokers = role->connect,
-            .broker_count = role->connect_count,
-            .service = "rerank",
-            .model = EDDA_RERANK_MODEL,
-            .name = role->name,
-            .operations = operations,
-            .operation_count = sizeof operations / sizeof operations[0],
-            .window = WINDOW,
-            .stage = &stage,
-        });
+    const char *provider = edda_config_text(role->config, EDDA_CONFIG_RERANKING_PROVIDER);
+    int error = strcmp(provider, "builtin") == 0
+                    ? 0
+                    : edda_rerank_model_new(loop, role->config, &stage->model);
+    if (error) {
+        return error;
     }
-    int error = stage.actor ? 0 : EDDA_E_MEMORY;
+    stage->pool = edda_pool_new(loop, "reranker", 1, EDDA_MAX_WORKER_WINDOW);
+    if (!stage->pool || make_tools(&stage->tools[0]) || make_tools(&stage->tools[1])) {
+        return EDDA_E_MEMORY;
+    }
+    stage->actor = edda_actor_new(&(struct edda_actor_options){
+        .loop = loop,
+        .zmq_context = role->zmq_context,
+        .brokers = role->connect,
+        .broker_count = role->connect_count,
+        .service = "rerank",
+        .model = stage->model ? edda_rerank_model_name(stage->model) : EDDA_RERANK_MODEL,
+        .name = role->name,
+        .operations = operations,
+        .operation_count = sizeof operations / sizeof operations[0],
+        .window = stage->model ? EDDA_MAX_WORKER_WINDOW : WINDOW,
+        .stage = stage,
+    });
+    return stage->actor ? 0 : EDDA_E_MEMORY;
+}
+
+int edda_reranker_main(edda_loop_t *loop, const struct edda_role *role) {
+    struct stage stage = {0};
+    int error = start(&stage, loop, role);
     if (!error) {
-        role->ready(role->context, role->name, "reorders what the store found");
+        char detail[256] = "reorders what the store found";
+        if (stage.model) {
+            (void)snprintf(detail, sizeof detail, "reorders with %s",
+                           edda_rerank_model_name(stage.model));
+        }
+        role->ready(role->context, role->name, detail);
         error = edda_loop_run(loop);
     }
     edda_pool_destroy(&stage.pool); /* finishes what runs: before the actor counts its jobs */
+    edda_rerank_model_destroy(&stage.model);
     edda_actor_destroy(&stage.actor);
     destroy_tools(&stage.tools[0]);
     destroy_tools(&stage.tools[1]);
