@@ -346,7 +346,11 @@ static void a_line_that_is_full_gives_jobs_back(void **state) {
     live_embedder_chunks(&live, 1, &chunks);
     live_embedder_chunks(&live, 2, &more);
     (void)fake_broker_expect_after_credit(live.fake, FAKE_BACK, EDDA_RETURN);
+    /* It is not sent again at once: no step is granted for it while the line is so long. */
+    fake_loop_for(live.loop, 100);
+    assert_int_equal(fake_broker_granted(live.fake), 12); /* a call of 10 at a time, and two */
     assert_int_equal(live_embedder_vectors(&live, 1).count, 100);
+    fake_broker_expect_granted(live.fake, 2 + 12);
     live_embedder_stop(&live);
 }
 
