@@ -311,6 +311,24 @@ static void a_builtin_embedder_asks_a_provider_where_it_is_wanted(void **state) 
     live_embedder_stop(&live);
 }
 
+static void texts_gather_while_a_rate_is_waited_for(void **state) {
+    struct live_embedder live;
+    live_embedder_start(&live, *state,
+                        (const char *const[]){"EDDA_PROVIDER_PER_MINUTE", "60", NULL});
+    for (uint8_t i = 0; i < 20; i++) {
+        char text[32];
+        (void)snprintf(text, sizeof text, "question %u", i);
+        live_embedder_query(&live, i, text);
+        fake_loop_for(live.loop, 10);
+    }
+    for (uint8_t i = 0; i < 20; i++) {
+        uint8_t number;
+        (void)live_embedder_any(&live, &number);
+    }
+    assert_true(live_embedder_requests(&live) <= 6); /* four wait for a turn of their own */
+    live_embedder_stop(&live);
+}
+
 static void a_cancelled_job_leaves_the_line(void **state) {
     struct live_embedder live;
     live_embedder_start(&live, *state,
@@ -379,6 +397,7 @@ int main(void) {
         cmocka_unit_test(large_vectors_are_given_as_halves),
         cmocka_unit_test(another_model_is_asked_when_it_is_wanted),
         cmocka_unit_test(a_builtin_embedder_asks_a_provider_where_it_is_wanted),
+        cmocka_unit_test(texts_gather_while_a_rate_is_waited_for),
         cmocka_unit_test(a_cancelled_job_leaves_the_line),
         cmocka_unit_test(a_line_that_is_full_gives_jobs_back),
         cmocka_unit_test(a_provider_that_is_not_set_up_stops_the_role),
