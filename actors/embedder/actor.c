@@ -223,9 +223,7 @@ int edda_embedder_serve(edda_loop_t *loop, const struct edda_role *role, size_t 
         error = edda_loop_run(loop);
     }
     embedder.ending = true;
-    /* Finish what runs: before the actor counts its jobs. */
-    edda_pool_destroy(&embedder.pool);
-    edda_pool_destroy(&embedder.urgent_pool);
+    edda_pool_destroy(&embedder.pool); /* finishes what runs: before the actor counts its jobs */
     edda_embed_request_end_all(&embedder);
     edda_embed_stage_close(&embedder);
     edda_actor_destroy(&embedder.actor);

@@ -7,8 +7,7 @@
 #include "actors/embedder/model_state.h"
 #include "proto/limits.h"
 
-#define MEMORY_MS    50 /* none was left for a batch: tried again */
-#define RATE_SECONDS 4u
+#define MEMORY_MS 50 /* none was left for a batch: tried again */
 
 /* ---- the line ---- */
 
@@ -58,21 +57,12 @@ static void note_window(edda_embed_model_t *self) {
     }
 }
 
-/* How many calls may be open at once: no more than the provider takes, nor than its rate lets go
- * within RATE_SECONDS. */
-static uint32_t count_slots(const edda_embed_model_t *self, int64_t *ret_wait_ms) {
-    uint32_t slots = edda_provider_window(self->provider, ret_wait_ms);
-    uint32_t rate = self->options.per_minute;
-    uint32_t most = rate * RATE_SECONDS / 60 > 2 ? rate * RATE_SECONDS / 60 : 2;
-    return rate > 0 && slots > most ? most : slots;
-}
-
 static void pump_now(void *context) {
     edda_embed_model_t *self = context;
     struct edda_gather_batch *batch;
     int64_t wait_ms = 0;
     int error = 0;
-    uint32_t slots = count_slots(self, &wait_ms);
+    uint32_t slots = edda_provider_window(self->provider, &wait_ms);
     drop_waiting(self, wait_ms);
     while ((batch = edda_gather_take(self->gather, slots, edda_loop_now(self->options.loop),
                                      &error)) != NULL) {
@@ -91,7 +81,7 @@ static void on_provider_change(void *context) {
 }
 
 uint32_t edda_embed_model_window(const edda_embed_model_t *self) {
-    uint64_t calls = count_slots(self, NULL);
+    uint64_t calls = edda_provider_window(self->provider, NULL);
     if (calls == 0 || self->crowded) {
         return 1;
     }

@@ -13,8 +13,7 @@
  * line is more than half full.
  *
  * The dimension is the one asked for, or else that of the first answer; an answer with another is
- * an error. Large answers are read on a pool's thread: what is urgent does not wait for bulk there
- * either. Where a rate is set, few calls wait for it at once: texts are better gathered meanwhile.
+ * an error. Large answers are read on the pool's thread.
  *
  * Callbacks never come from within a function of this header but destroy's. Threads: the loop's,
  * except edda_embed_model_key. Limits: EDDA_EMBED_WAITING texts in line, of urgent and of bulk. */
@@ -45,8 +44,8 @@ struct edda_embed_failure {
 
 struct edda_embed_model_options {
     edda_loop_t *loop;
-    edda_outbound_t *outbound;               /* borrowed */
-    edda_pool_t *pools[EDDA_GATHER_CLASSES]; /* borrowed; gone before the model */
+    edda_outbound_t *outbound; /* borrowed */
+    edda_pool_t *pool;         /* borrowed; gone before the model */
     struct edda_account account;
     uint32_t batch; /* most texts a call; 0: what the provider allows */
     uint32_t concurrency;

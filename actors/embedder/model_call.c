@@ -100,8 +100,7 @@ static bool read_elsewhere(struct edda_embed_call *call, struct edda_bytes body)
     }
     memcpy(copy, body.data, body.size);
     call->body = (struct edda_bytes){copy, body.size};
-    if (edda_pool_run(call->model->options.pools[call->batch->class], parse_pooled, end_parsing,
-                      call) != 0) {
+    if (edda_pool_run(call->model->options.pool, parse_pooled, end_parsing, call) != 0) {
         forget_body(call);
         return false;
     }

@@ -5,7 +5,6 @@
 #include "actors/embedder/request.h"
 #include "actors/embedder/stage.h"
 #include "actors/runtime/log.h"
-#include "proto/limits.h"
 
 #define BUILTIN "builtin"
 
@@ -13,8 +12,7 @@ static int64_t number_of(const struct edda_embed_stage *stage, enum edda_setting
     return edda_config_number(stage->config, setting);
 }
 
-/* What all providers' models share. */
-static int open_shared(struct edda_embed_stage *stage) {
+static int open_outbound(struct edda_embed_stage *stage) {
     if (!stage->outbound) {
         stage->outbound = edda_outbound_new(&(struct edda_outbound_options){
             .loop = stage->loop,
@@ -25,11 +23,7 @@ static int open_shared(struct edda_embed_stage *stage) {
             .idle_ms = number_of(stage, EDDA_CONFIG_PROVIDER_IDLE_MS),
         });
     }
-    if (!stage->urgent_pool) {
-        stage->urgent_pool =
-            edda_pool_new(stage->loop, "embedder_urgent", 1, EDDA_MAX_WORKER_WINDOW);
-    }
-    return stage->outbound && stage->urgent_pool ? 0 : EDDA_E_MEMORY;
+    return stage->outbound ? 0 : EDDA_E_MEMORY;
 }
 
 static void on_change(void *context) {
@@ -41,14 +35,14 @@ static void on_change(void *context) {
 
 static int open_model(struct edda_embed_stage *stage, const struct edda_account *account,
                       edda_task_fn changed, edda_embed_model_t **ret_model) {
-    int error = open_shared(stage);
+    int error = open_outbound(stage);
     if (error) {
         return error;
     }
     struct edda_embed_model_options options = {
         .loop = stage->loop,
         .outbound = stage->outbound,
-        .pools = {stage->urgent_pool, stage->pool},
+        .pool = stage->pool,
         .account = *account,
         .batch = (uint32_t)number_of(stage, EDDA_CONFIG_EMBEDDING_BATCH),
         .concurrency = (uint32_t)number_of(stage, EDDA_CONFIG_PROVIDER_CONCURRENCY),

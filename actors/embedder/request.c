@@ -347,8 +347,7 @@ void edda_embed_request_begin(struct edda_embed_stage *stage, edda_job_t *job,
         return;
     }
     request->pooled = true;
-    edda_pool_t *pool = interactive ? stage->urgent_pool : stage->pool;
-    if (edda_pool_run(pool, prepare, end_preparation, request) != 0) {
+    if (edda_pool_run(stage->pool, prepare, end_preparation, request) != 0) {
         request->pooled = false;
         give_back(request);
     }

@@ -21,9 +21,8 @@ struct edda_embed_stage {
     edda_loop_t *loop;
     const edda_config_t *config;
     edda_actor_t *actor;
-    edda_pool_t *pool;        /* one thread */
-    edda_pool_t *urgent_pool; /* one thread; NULL while no provider is asked */
-    bool ending;              /* the pools take nothing more */
+    edda_pool_t *pool; /* one thread */
+    bool ending;       /* the pool takes nothing more */
 
     /* hash-256 */
     edda_hash_embed_t *query_embed;  /* the loop's thread */

@@ -11,6 +11,8 @@
  *     effects hang on that statement's result;
  *   - readers and searches see a memo's version wholly or not at all, and what STATUS calls
  *     processed, SEARCH finds;
+ *   - a project's searches use vectors of one model, and change over to another's at once, when no
+ *     current chunk lacks one;
  *   - decisions (leases, back-off, death, status, paging) are those of the pure files beside this
  *     one, so that backends cannot differ in them.
  *
@@ -37,18 +39,21 @@ enum edda_backend_operation {
 /* ---- records of the store's own operations ---- */
 
 struct edda_claim {
-    uint32_t limit; /* 1..EDDA_CLAIM_MOST */
+    uint32_t limit;                  /* 1..EDDA_CLAIM_MOST, of all kinds together */
+    uint32_t limits[EDDA_JOB_KINDS]; /* of each kind; 0: none of it is wanted now */
 };
 
 /* A leased job with all that its message needs. */
 struct edda_claimed {
     uint64_t job;
+    enum edda_job_kind kind;
     uint64_t token;
     struct edda_text project;
     struct edda_uuid memo;
     uint64_t version;
     uint32_t part;
     bool solo; /* killed a worker before: to run alone */
+    /* Of a CHUNK job; an EMBED job's chunks are stored already. */
     struct edda_text title;
     struct edda_text format;
     struct edda_text heading; /* in force where text begins; may be absent */
@@ -59,7 +64,7 @@ struct edda_claimed {
 struct edda_claims {
     struct edda_claimed *items; /* most urgent first */
     size_t count;
-    int64_t wait_ms; /* until another job may be claimed: 0 now, -1 none is waiting */
+    int64_t wait_ms; /* until another of the wanted kinds may be claimed: 0 now, -1 none waits */
 };
 
 struct edda_lease {
@@ -106,7 +111,7 @@ typedef void (*edda_backend_done_fn)(void *context, const struct edda_backend_an
 struct edda_backend_request {
     enum edda_backend_operation operation;
     struct edda_text project; /* absent: all projects, where the operation allows it */
-    uint64_t fence;           /* PUT_CHUNKS: the lease token */
+    uint64_t fence;           /* PUT_CHUNKS, PUT_VECTORS: the lease token */
     int64_t deadline_ms;      /* monotonic: not begun by then is EDDA_E_EXPIRED; 0: none */
     const void *arguments;
     const void *input;

@@ -21,6 +21,13 @@
 #include "proto/limits.h"
 #include "proto/types.h"
 
+/* Stored: numbers are never reused. What is to be done with a part. */
+enum edda_job_kind {
+    EDDA_JOB_CHUNK = 0, /* cut, embed and store it: a version waits for it */
+    EDDA_JOB_EMBED = 1, /* embed its chunks with another model: a project waits for it */
+    EDDA_JOB_KINDS
+};
+
 /* Stored: numbers are never reused. */
 enum edda_job_state {
     EDDA_JOB_READY = 0,
@@ -40,6 +47,17 @@ enum edda_job_event {
     EDDA_JOB_RELEASE,  /* the store's process that held it is gone */
     EDDA_JOB_REDRIVE,  /* a person gives a dead one another chance */
 };
+
+/* Less is sooner. Each is of one kind. Texts that came inline go before those of large, staged
+ * ones, and both before what was embedded once already. */
+#define EDDA_JOB_PRIORITIES      10
+#define EDDA_JOB_PRIORITY_INLINE 5
+#define EDDA_JOB_PRIORITY_STAGED 7
+#define EDDA_JOB_PRIORITY_EMBED  8
+
+static inline enum edda_job_kind edda_job_kind_of_priority(unsigned priority) {
+    return priority == EDDA_JOB_PRIORITY_EMBED ? EDDA_JOB_EMBED : EDDA_JOB_CHUNK;
+}
 
 struct edda_job_row {
     enum edda_job_state state;

@@ -7,43 +7,13 @@
 #include "actors/runtime/clock.h"
 #include "actors/runtime/log.h"
 #include "actors/runtime/metric.h"
-#include "proto/body.h"
+#include "actors/store/route.h"
 
 #define CALL_TTL_MS 300000
 #define SLOW_MS     5000 /* nothing is known to be due: look again anyway */
 #define RETRY_MS    1000 /* after a database error */
 #define PRIORITY    9
-#define MOST_STEPS  4
 #define REASON      256
-#define BODY_BYTES  (256u * 1024u)
-
-/* What steps take as arguments; several of one route may take the same. */
-enum { CHUNK, EMBED, PUT, BODIES };
-
-static const uint16_t types[BODIES] = {
-    EDDA_BODY_CHUNK_ARGUMENTS,
-    EDDA_BODY_EMBED_ARGUMENTS,
-    EDDA_BODY_STORE_PUT_CHUNKS,
-};
-
-struct route {
-    size_t count;
-    struct {
-        const char *op;
-        uint8_t body;
-        uint8_t on_error;
-    } steps[MOST_STEPS];
-};
-
-static const struct route first_content = {
-    3, {{"chunk", CHUNK, 0}, {"embed.chunks", EMBED, 0}, {"store.put_chunks", PUT, 0}}};
-
-/* A later version may have chunks that were embedded for the one before. */
-static const struct route changed_content = {4,
-                                             {{"chunk", CHUNK, 0},
-                                              {"store.reuse", PUT, EDDA_ON_ERROR_SKIP},
-                                              {"embed.chunks", EMBED, 0},
-                                              {"store.put_chunks", PUT, 0}}};
 
 /* One job in flight. */
 struct flight {
@@ -72,18 +42,18 @@ struct edda_pump {
     edda_client_t *client;
     struct flight *flights;
     size_t in_flight;
-    size_t open;   /* operations in the backend */
-    bool released; /* the leases of earlier lives are */
-    bool claiming; /* a claim is in the backend */
-    bool again;    /* something happened during it */
-    bool idle;     /* nothing is due until a commit, a report or the timer says so */
+    size_t open;               /* operations in the backend */
+    bool released;             /* the leases of earlier lives are */
+    bool claiming;             /* a claim is in the backend */
+    bool again;                /* something happened during it */
+    bool idle[EDDA_JOB_KINDS]; /* nothing is due until a commit, a report or the timer says so */
     bool draining;
     bool held; /* holds the loop until the drain is done */
     bool stopped;
     struct edda_claim claim;
     struct edda_timer due; /* the next claim */
     struct edda_timer renew;
-    struct edda_buffer bodies[BODIES];
+    struct edda_route route;
 };
 
 static void claim(edda_pump_t *self);
@@ -213,44 +183,11 @@ static void on_reply(void *context, const struct edda_reply *reply) {
     look_at_drain(self);
 }
 
-static int encode(edda_pump_t *self, unsigned body, const void *record) {
-    edda_buffer_reset(&self->bodies[body]);
-    return edda_body_encode(types[body], record, &self->bodies[body]);
-}
-
-static int encode_bodies(edda_pump_t *self, const struct edda_claimed *job) {
-    struct edda_chunk_arguments chunk = {
-        .text = job->text,
-        .format = job->format,
-        .title = job->title,
-        .first_byte = job->first_byte,
-        .target_tokens = self->options.chunk_tokens,
-        .heading = job->heading,
-    };
-    struct edda_embed_arguments embed = {.input_type = EDDA_TEXT("document")};
-    struct edda_store_put_chunks put = {
-        .job = job->job, .memo = job->memo, .version = job->version, .part = job->part};
-    int error = encode(self, CHUNK, &chunk);
-    if (!error) {
-        error = encode(self, EMBED, &embed);
-    }
-    return error ? error : encode(self, PUT, &put);
-}
-
 static int call_steps(edda_pump_t *self, const struct edda_claimed *job, struct flight *flight) {
     uint64_t key[2] = {job->job, job->token};
-    const struct route *route = job->version > 1 ? &changed_content : &first_content;
-    struct edda_step steps[MOST_STEPS];
-    for (size_t i = 0; i < route->count; i++) {
-        unsigned body = route->steps[i].body;
-        steps[i] = (struct edda_step){.op = route->steps[i].op,
-                                      .type = types[body],
-                                      .arguments = edda_buffer_bytes(&self->bodies[body]),
-                                      .on_error = route->steps[i].on_error};
-    }
     struct edda_request request = {
-        .steps = steps,
-        .step_count = route->count,
+        .steps = self->route.steps,
+        .step_count = self->route.count,
         .project = job->project,
         .priority = PRIORITY,
         .ttl_ms = CALL_TTL_MS,
@@ -268,7 +205,8 @@ static int call_steps(edda_pump_t *self, const struct edda_claimed *job, struct 
 static void send_job(edda_pump_t *self, const struct edda_claimed *job) {
     struct edda_lease lease = {job->job, job->token};
     struct flight *flight = self->draining ? NULL : calloc(1, sizeof(*flight));
-    int error = flight ? encode_bodies(self, job) : EDDA_E_BUSY;
+    int error =
+        flight ? edda_route_make(&self->route, job, self->options.chunk_tokens) : EDDA_E_BUSY;
     if (!error) {
         flight->pump = self;
         flight->lease = lease;
@@ -305,7 +243,9 @@ static void on_claimed(void *context, const struct edda_backend_answer *answer) 
             send_job(self, &claims->items[i]);
         }
         bool more = self->again || claims->wait_ms == 0;
-        self->idle = !more;
+        for (size_t i = 0; i < EDDA_JOB_KINDS; i++) {
+            self->idle[i] = !more;
+        }
         claim_in(self, more                                               ? 0
                        : claims->wait_ms > 0 && claims->wait_ms < SLOW_MS ? claims->wait_ms
                                                                           : SLOW_MS);
@@ -335,28 +275,45 @@ static void on_released(void *context, const struct edda_backend_answer *answer)
     look_at_drain(self);
 }
 
-static uint32_t room_for_claims(const edda_pump_t *self) {
-    uint64_t credit = edda_client_credit(self->client, "chunk");
-    uint64_t room =
+/* How much may be sent, in all and of each kind. False: nothing. */
+static bool find_room(const edda_pump_t *self, struct edda_claim *ret_claim) {
+    size_t room =
         self->in_flight < self->options.window ? self->options.window - self->in_flight : 0;
-    room = room < credit ? room : credit;
-    return room < EDDA_CLAIM_MOST ? (uint32_t)room : EDDA_CLAIM_MOST;
+    bool some = false;
+    ret_claim->limit = room < EDDA_CLAIM_MOST ? (uint32_t)room : EDDA_CLAIM_MOST;
+    for (unsigned i = 0; i < EDDA_JOB_KINDS; i++) {
+        uint64_t credit = edda_client_credit(self->client, edda_route_service(i));
+        ret_claim->limits[i] = credit < ret_claim->limit ? (uint32_t)credit : ret_claim->limit;
+        some = some || ret_claim->limits[i] > 0;
+    }
+    return some;
+}
+
+/* Whether something may be due of what there is room for. */
+static bool is_worth_it(const edda_pump_t *self, const struct edda_claim *claim) {
+    bool worth = false;
+    for (size_t i = 0; i < EDDA_JOB_KINDS; i++) {
+        worth = worth || (claim->limits[i] > 0 && !self->idle[i]);
+    }
+    return worth;
 }
 
 /* Claims as much as may be sent. Without room nothing is done: a reply or credit brings us back. */
 static void claim(edda_pump_t *self) {
-    if (self->draining || self->stopped || self->claiming || self->idle) {
+    struct edda_claim room;
+    int error = 0;
+    if (self->draining || self->stopped || self->claiming) {
         return;
     }
-    int error = 0;
     if (!self->released) {
         error = submit(self, EDDA_BACKEND_RELEASE, NULL, on_released, self);
+    } else if (!find_room(self, &room)) {
+        claim_in(self, SLOW_MS);
+        return;
+    } else if (!is_worth_it(self, &room)) {
+        return;
     } else {
-        self->claim.limit = room_for_claims(self);
-        if (self->claim.limit == 0) {
-            claim_in(self, SLOW_MS);
-            return;
-        }
+        self->claim = room;
         error = submit(self, EDDA_BACKEND_CLAIM, &self->claim, on_claimed, self);
     }
     self->claiming = error == 0;
@@ -367,7 +324,7 @@ static void claim(edda_pump_t *self) {
 
 void edda_pump_wake(void *pump) {
     edda_pump_t *self = pump;
-    self->idle = false;
+    memset(self->idle, 0, sizeof(self->idle));
     self->again = self->claiming;
     claim(self);
 }
@@ -439,9 +396,7 @@ edda_pump_t *edda_pump_new(const struct edda_pump_options *options) {
         return NULL;
     }
     self->options = *options;
-    for (size_t i = 0; i < BODIES; i++) {
-        edda_buffer_init(&self->bodies[i], BODY_BYTES);
-    }
+    edda_route_init(&self->route);
     self->due = (struct edda_timer){.fire = on_due, .context = self, .name = "pump"};
     self->renew = (struct edda_timer){.fire = on_renew, .context = self, .name = "pump renew"};
     self->client = edda_client_new(&(struct edda_client_options){
@@ -482,9 +437,7 @@ void edda_pump_free(edda_pump_t **self_p) {
         return;
     }
     EDDA_ASSERT(self->stopped && self->open == 0);
-    for (size_t i = 0; i < BODIES; i++) {
-        edda_buffer_done(&self->bodies[i]);
-    }
+    edda_route_done(&self->route);
     free(self);
     *self_p = NULL;
 }

@@ -47,6 +47,9 @@ static const struct mapping {
     {"store.words", EDDA_BACKEND_WORDS},
     {"store.put_chunks", EDDA_BACKEND_PUT_CHUNKS},
     {"store.reuse", EDDA_BACKEND_REUSE},
+    {"store.part_chunks", EDDA_BACKEND_PART_CHUNKS},
+    {"store.put_vectors", EDDA_BACKEND_PUT_VECTORS},
+    {"store.reembed", EDDA_BACKEND_REEMBED},
     {"store.chat_save", EDDA_BACKEND_CHAT_SAVE},
     {"store.chat_get", EDDA_BACKEND_CHAT_GET},
     {"store.chat_list", EDDA_BACKEND_CHAT_LIST},
@@ -91,6 +94,11 @@ static void count(enum edda_backend_operation operation, const void *record) {
         if (stored->complete) {
             edda_metric_add(EDDA_METRIC_STORE_MEMOS, "completed", 1);
         }
+        if (stored->stale) {
+            edda_metric_add(EDDA_METRIC_STORE_STALE, NULL, 1);
+        }
+    } else if (operation == EDDA_BACKEND_PUT_VECTORS) {
+        const struct edda_store_stored *stored = record;
         if (stored->stale) {
             edda_metric_add(EDDA_METRIC_STORE_STALE, NULL, 1);
         }

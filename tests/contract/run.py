@@ -16,11 +16,13 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--edda", required=True, help="the binary")
     parser.add_argument("--only", action="append", help="one file, class or test")
+    parser.add_argument("--fake-provider", help="its path, when it is not in edda's build tree")
     parser.add_argument("-v", "--verbose", action="store_true")
     arguments = parser.parse_args()
     sys.path.insert(0, HERE)
     import service
     service.binary = os.path.abspath(arguments.edda)
+    service.fake_provider = arguments.fake_provider
     loader = unittest.TestLoader()
     if arguments.only:
         names = [name if name.startswith("test_") else "test_" + name for name in arguments.only]

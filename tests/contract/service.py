@@ -13,8 +13,10 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "harness"))
 import live  # noqa: E402
+import provider  # noqa: E402
 
 binary = os.environ.get("EDDA_BINARY", "")
+fake_provider = None  # its path, when it is not in edda's build tree
 KEY = live.KEY
 
 
@@ -22,6 +24,11 @@ def start(**settings):
     """A service with EDDA_ settings: start(HEADER_MS=300)."""
     environment = {f"EDDA_{name}": str(value) for name, value in settings.items()}
     return live.Edda(binary, environment=environment)
+
+
+def start_provider(*flags, **more):
+    """The fake provider (tests/provider), serving."""
+    return provider.FakeProvider(provider.find(binary, fake_provider), *flags, **more).start()
 
 
 class Answer:
@@ -75,6 +82,17 @@ class Client:
 
     def raw_json(self, path, text, method="POST", **more):
         return self.call(method, path, text, headers={"Content-Type": "application/json"}, **more)
+
+
+def wait_processed(edda, uuid, seconds=60):
+    """Until a memo of a live.Edda is processed; its status."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        status = edda.request("GET", f"/api/v1/memo/{uuid}/status")[2]
+        if status["status"] != "processing":
+            return status
+        time.sleep(0.05)
+    raise AssertionError(f"{uuid} was not processed in {seconds} s")
 
 
 class ServiceTest(unittest.TestCase):

@@ -112,19 +112,6 @@ class Using(Directory):
             self.assertEqual(status, 1, error)
             self.assertIn(text, error.splitlines()[-1])
 
-    def test_a_provider_that_is_not_set_up_is_told(self):
-        for part, setting, flags in (("embedder", "EMBEDDING_PROVIDER=openai needs OPENAI_API_KEY", ()),
-                                     ("reranker", "RERANKING_PROVIDER=cohere needs COHERE_API_KEY", ()),
-                                     ("llm", "LLM_PROVIDER=anthropic needs ANTHROPIC_API_KEY", ()),
-                                     ("embedder", "EMBEDDING_PROVIDER=voyage needs VOYAGE_API_KEY",
-                                      ("--processes",))):
-            name, value = setting.split()[0].split("=")
-            status, _, error = run("up", "--data", self.data, "--http", "127.0.0.1:0", *flags,
-                                   environment={name: value, setting.split()[-1]: ""})
-            self.assertEqual(status, 1, error)
-            told = error.splitlines() if flags else error.splitlines()[-1:]
-            self.assertIn(f"edda: the {part} did not start: {setting}", told)
-
     def test_a_broker_that_is_not_there_is_named(self):
         url = f"tcp://127.0.0.1:{free_port()}"
         status, _, error = run("send", "store.ping", "--connect", url)

@@ -74,6 +74,10 @@ size_t edda_index_chunks(const edda_index_t *self);
 /* Visible memos. */
 size_t edda_index_memos(const edda_index_t *self);
 
+/* Whether there are vectors of this model. Those of chunks that were removed count until the next
+ * compaction. */
+bool edda_index_has_vectors(const edda_index_t *self, struct edda_text model, uint32_t dimension);
+
 /* ---- writing ---- */
 
 /* Whether the text of a term is known. */

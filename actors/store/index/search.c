@@ -152,22 +152,26 @@ static size_t select_words(const edda_index_t *self, edda_index_scratch_t *scrat
 
 /* ---- vectors ---- */
 
-static const struct edda_vectors *find_vectors(const edda_index_t *self,
-                                               const struct edda_index_query *query) {
+static const struct edda_vectors *find_vectors(const edda_index_t *self, struct edda_text model,
+                                               uint32_t dimension) {
     for (size_t i = 0; i < self->model_count; i++) {
-        if (self->models[i].dimension == query->dimension &&
-            edda_text_is(query->model, self->models[i].model)) {
+        if (self->models[i].dimension == dimension && edda_text_is(model, self->models[i].model)) {
             return &self->models[i];
         }
     }
     return NULL;
 }
 
+bool edda_index_has_vectors(const edda_index_t *self, struct edda_text model, uint32_t dimension) {
+    const struct edda_vectors *vectors = find_vectors(self, model, dimension);
+    return vectors && vectors->row_count > 0;
+}
+
 /* Fills `best` with the leg's chunks and says by *ret_count how many. */
 static int select_vectors(const edda_index_t *self, edda_index_scratch_t *scratch,
                           const struct edda_index_query *query, struct admission *admission,
                           struct edda_scored best[EDDA_INDEX_LEG], size_t *ret_count) {
-    const struct edda_vectors *vectors = find_vectors(self, query);
+    const struct edda_vectors *vectors = find_vectors(self, query->model, query->dimension);
     size_t found = 0;
     *ret_count = 0;
     if (!vectors) {

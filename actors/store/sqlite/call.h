@@ -44,10 +44,10 @@ struct edda_turn {
     bool jobs_ready;            /* some operation made jobs claimable */
 };
 
-/* A memo whose visible content or attributes an operation changed. */
+/* A memo whose visible content or attributes an operation changed, or a whole project's index. */
 struct edda_change {
     uint64_t project;
-    int64_t memo;
+    int64_t memo;   /* 0: another model serves the project, its index is to be loaded anew */
     bool completes; /* a version became visible: until it can be found it is not called processed */
 };
 
@@ -80,8 +80,10 @@ struct edda_sqlite_call {
 int edda_call_change(struct edda_sqlite_call *call, uint64_t project, int64_t memo,
                      bool completes) EDDA_MUST_CHECK;
 
+int edda_call_reload(struct edda_sqlite_call *call, uint64_t project) EDDA_MUST_CHECK;
+
 /* Notes words for the answer's owner and gives the code back: `return edda_sqlite_call_fail(...)`.
- * text is static. */
+ * text is static, or in the call's arena. */
 int edda_sqlite_call_fail(struct edda_sqlite_call *call, int error, const char *text);
 
 /* What an operation does at its stations; NULL: not stopped at. EDDA_SQLITE_PARKED from read: the
@@ -111,6 +113,11 @@ int edda_search_read(struct edda_reader *reader, struct edda_sqlite_call *call);
 int edda_put_chunks_prepare(struct edda_reader *reader, struct edda_sqlite_call *call);
 int edda_put_chunks_write(struct edda_turn *turn, struct edda_sqlite_call *call);
 int edda_reuse_read(struct edda_reader *reader, struct edda_sqlite_call *call);
+int edda_part_chunks_read(struct edda_reader *reader, struct edda_sqlite_call *call);
+int edda_put_vectors_prepare(struct edda_reader *reader, struct edda_sqlite_call *call);
+int edda_put_vectors_write(struct edda_turn *turn, struct edda_sqlite_call *call);
+int edda_reembed_prepare(struct edda_reader *reader, struct edda_sqlite_call *call);
+int edda_reembed_write(struct edda_turn *turn, struct edda_sqlite_call *call);
 int edda_chat_save_prepare(struct edda_reader *reader, struct edda_sqlite_call *call);
 int edda_chat_save_write(struct edda_turn *turn, struct edda_sqlite_call *call);
 int edda_chat_get_read(struct edda_reader *reader, struct edda_sqlite_call *call);

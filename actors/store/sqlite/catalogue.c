@@ -144,12 +144,12 @@ void edda_catalogue_return(edda_catalogue_t *self, struct edda_shelf *shelf) {
     edda_shelf_destroy(&gone);
 }
 
-/* The end of a load: READY or spoiled; who waited runs again, or fails. Returns what is to be
- * freed. */
+/* The end of a load: READY or spoiled; who waited runs again, or fails with the load. Returns what
+ * is to be freed. */
 static struct edda_shelf *settle(edda_catalogue_t *self, struct edda_shelf *shelf, int error) {
     struct edda_sqlite_call *waiting = shelf->waiting;
     shelf->waiting = NULL;
-    if (error) {
+    if (error || shelf->outdated) {
         spoil(self, shelf);
     } else {
         shelf->state = EDDA_SHELF_READY;
@@ -308,6 +308,21 @@ static void end_commit(edda_catalogue_t *self, struct edda_shelf *shelf, int err
     edda_shelf_destroy(&gone);
 }
 
+/* Another model serves: what is loaded, or loading, is of the one before. */
+static void forget(edda_catalogue_t *self, uint64_t project) {
+    struct edda_shelf *gone = NULL;
+    pthread_mutex_lock(&self->lock);
+    struct edda_shelf *shelf = edda_row_map_get(&self->shelves, project);
+    if (shelf && shelf->state == EDDA_SHELF_LOADING) {
+        shelf->outdated = true;
+    } else if (shelf) {
+        spoil(self, shelf);
+        gone = shelf->users == 0 ? shelf : NULL;
+    }
+    pthread_mutex_unlock(&self->lock);
+    edda_shelf_destroy(&gone);
+}
+
 void edda_catalogue_commit(edda_catalogue_t *self, edda_database_t *database,
                            const struct edda_sqlite_call *call) {
     struct edda_shelf *shelf = NULL;
@@ -320,6 +335,10 @@ void edda_catalogue_commit(edda_catalogue_t *self, edda_database_t *database,
     }
     for (size_t i = 0; i < call->change_count; i++) {
         const struct edda_change *change = &call->changes[i];
+        if (change->memo == 0) {
+            forget(self, change->project);
+            continue;
+        }
         shelf = take_for_commit(self, change->project, &change->memo);
         if (shelf) {
             end_commit(self, shelf, edda_shelf_refresh(shelf, database, change->memo, true));

@@ -10,6 +10,9 @@
  * one notes the memo and its loader looks at it again before it says READY; so a commit is never
  * missed.
  *
+ * When another model serves a project its shelf is forgotten, and loaded anew by the next search;
+ * one that is LOADING is forgotten when its load ends, and who waits for it waits for the next.
+ *
  * Between COMMIT and the index's update a memo is "announced": whoever reads from the database that
  * it is processed asks edda_catalogue_is_announced after, and says processing if so.
  *

@@ -66,11 +66,12 @@ static inline struct edda_value edda_value_blob(struct edda_bytes bytes) {
 }
 
 /* How statements are given their values, in the order of their question marks. Views are borrowed
- * until the query ends; an absent view is NULL. */
-#define INTEGER(value) edda_value_integer((int64_t)(value))
-#define TEXT(value)    edda_value_text(value)
-#define BLOB(value)    edda_value_blob(value)
-#define UUID(value)    edda_value_bytes(SQLITE_BLOB, (value)->bytes, 16)
+ * until the query ends; an absent view is NULL, and so is a 0 of INTEGER_OR_NULL. */
+#define INTEGER(value)         edda_value_integer((int64_t)(value))
+#define INTEGER_OR_NULL(value) ((value) ? INTEGER(value) : (struct edda_value){.type = SQLITE_NULL})
+#define TEXT(value)            edda_value_text(value)
+#define BLOB(value)            edda_value_blob(value)
+#define UUID(value)            edda_value_bytes(SQLITE_BLOB, (value)->bytes, 16)
 #define VALUES(...)                                                                                \
     (const struct edda_value[]){__VA_ARGS__},                                                      \
         sizeof((const struct edda_value[]){__VA_ARGS__}) / sizeof(struct edda_value)

@@ -5,7 +5,6 @@
 #include "actors/store/sqlite/store.h"
 #include "actors/store/sqlite/versions.h"
 
-#define PRIORITIES   10
 #define MOST_AT_ONCE 4096 /* of a release or a redrive */
 
 /* The columns of every statement that reads jobs for a decision. */
@@ -59,15 +58,22 @@ static int gather(edda_database_t *database, sqlite3_stmt *row, size_t limit,
     return found < 0 ? found : 0;
 }
 
-/* Leases that are over first, then by priority and age. */
-static int find_claimable(struct edda_turn *turn, size_t limit, struct found_jobs *jobs) {
+/* Of one kind, until there are `limit` in all: leases that are over first, then by priority and
+ * age. */
+static int find_claimable(struct edda_turn *turn, enum edda_job_kind kind, size_t limit,
+                          struct found_jobs *jobs) {
     sqlite3_stmt *row = NULL;
-    int error = edda_query_begin(turn->database, EDDA_SQL_JOBS_OVER,
-                                 VALUES(INTEGER(turn->now_ms), INTEGER(limit)), &row);
+    int error =
+        edda_query_begin(turn->database, EDDA_SQL_JOBS_OVER,
+                         VALUES(INTEGER(kind), INTEGER(turn->now_ms), INTEGER(limit)), &row);
     if (!error) {
         error = gather(turn->database, row, limit, jobs);
     }
-    for (int64_t priority = 0; priority < PRIORITIES && jobs->count < limit && !error; priority++) {
+    for (unsigned priority = 0; priority < EDDA_JOB_PRIORITIES && jobs->count < limit && !error;
+         priority++) {
+        if (edda_job_kind_of_priority(priority) != kind) {
+            continue;
+        }
         error = edda_query_begin(turn->database, EDDA_SQL_JOBS_DUE,
                                  VALUES(INTEGER(priority), INTEGER(turn->now_ms), INTEGER(limit)),
                                  &row);
@@ -86,23 +92,44 @@ static int copy_texts(sqlite3_stmt *row, struct edda_arena *arena, struct edda_c
     return error ? error : edda_column_copy(row, 7, arena, &claimed->text);
 }
 
+/* What an EMBED job's message needs; its chunks are read when a worker wants them. */
+static int read_embed(struct edda_turn *turn, struct edda_sqlite_call *call, int64_t job,
+                      struct edda_claimed *claimed) {
+    sqlite3_stmt *row = NULL;
+    int64_t version = edda_row_version_of(edda_row_part_row_of_job(job));
+    int found =
+        edda_query_one(turn->database, EDDA_SQL_VERSION_OWNER, VALUES(INTEGER(version)), &row);
+    if (found != 1) {
+        return found < 0 ? found : EDDA_E_INTERNAL;
+    }
+    claimed->memo = edda_column_uuid(row, 2);
+    claimed->version = (uint64_t)sqlite3_column_int64(row, 4);
+    int error = edda_column_copy(row, 5, &call->arena, &claimed->project);
+    edda_query_end(row);
+    return error;
+}
+
 /* Everything the job's message needs. */
 static int read_claimed(struct edda_turn *turn, struct edda_sqlite_call *call,
                         const struct found_job *job, const struct edda_job_row *after,
                         struct edda_claimed *claimed) {
     sqlite3_stmt *row = NULL;
+    claimed->job = (uint64_t)job->id;
+    claimed->kind = edda_row_kind_of(job->id);
+    claimed->token = after->token;
+    claimed->part = edda_row_part_of(job->id);
+    claimed->solo = after->solo;
+    if (claimed->kind == EDDA_JOB_EMBED) {
+        return read_embed(turn, call, job->id, claimed);
+    }
     int found =
         edda_query_one(turn->database, EDDA_SQL_JOB_CONTENT,
                        VALUES(INTEGER(job->id), INTEGER(edda_row_version_of(job->id))), &row);
     if (found != 1) {
         return found < 0 ? found : EDDA_E_INTERNAL;
     }
-    claimed->job = (uint64_t)job->id;
-    claimed->token = after->token;
     claimed->memo = edda_column_uuid(row, 0);
     claimed->version = (uint64_t)sqlite3_column_int64(row, 1);
-    claimed->part = edda_row_part_of(job->id);
-    claimed->solo = after->solo;
     claimed->first_byte = (uint32_t)sqlite3_column_int64(row, 5);
     int error = copy_texts(row, &call->arena, claimed);
     edda_query_end(row);
@@ -122,7 +149,7 @@ static int claim_job(struct edda_turn *turn, struct edda_sqlite_call *call,
     }
     int error =
         write_job(turn, job->id, &job->row, &after, call->store->life, (struct edda_text){NULL, 0});
-    if (!error) {
+    if (!error && edda_row_kind_of(job->id) == EDDA_JOB_CHUNK) {
         error = edda_query_run(
             turn->database, EDDA_SQL_VERSION_STARTED,
             VALUES(INTEGER(turn->wall_ms), INTEGER(edda_row_version_of(job->id))), NULL);
@@ -130,18 +157,47 @@ static int claim_job(struct edda_turn *turn, struct edda_sqlite_call *call,
     return error ? error : read_claimed(turn, call, job, &after, &claims->items[claims->count++]);
 }
 
-/* How long until there is something to claim. */
-static int find_wait(struct edda_turn *turn, int64_t *ret_wait_ms) {
-    int64_t next_ms = INT64_MAX;
+/* When the next job of a kind may be claimed; INT64_MAX: none waits. */
+static int find_next(struct edda_turn *turn, enum edda_job_kind kind, int64_t *ret_next_ms) {
     int64_t at_ms = 0;
-    int error =
-        edda_query_integer(turn->database, EDDA_SQL_JOBS_NEXT_OVER, NO_VALUES, INT64_MAX, &next_ms);
-    for (int64_t priority = 0; priority < PRIORITIES && !error; priority++) {
+    int error = edda_query_integer(turn->database, EDDA_SQL_JOBS_NEXT_OVER, VALUES(INTEGER(kind)),
+                                   INT64_MAX, ret_next_ms);
+    for (unsigned priority = 0; priority < EDDA_JOB_PRIORITIES && !error; priority++) {
+        if (edda_job_kind_of_priority(priority) != kind) {
+            continue;
+        }
         error = edda_query_integer(turn->database, EDDA_SQL_JOBS_NEXT_DUE,
                                    VALUES(INTEGER(priority)), INT64_MAX, &at_ms);
-        next_ms = !error && at_ms < next_ms ? at_ms : next_ms;
+        *ret_next_ms = !error && at_ms < *ret_next_ms ? at_ms : *ret_next_ms;
+    }
+    return error;
+}
+
+/* How long until there is something to claim of what is wanted. */
+static int find_wait(struct edda_turn *turn, const struct edda_claim *claim, int64_t *ret_wait_ms) {
+    int64_t next_ms = INT64_MAX;
+    int error = 0;
+    for (unsigned kind = 0; kind < EDDA_JOB_KINDS && !error; kind++) {
+        int64_t at_ms = INT64_MAX;
+        if (claim->limits[kind]) {
+            error = find_next(turn, kind, &at_ms);
+        }
+        next_ms = at_ms < next_ms ? at_ms : next_ms;
     }
     *ret_wait_ms = next_ms == INT64_MAX ? -1 : next_ms > turn->now_ms ? next_ms - turn->now_ms : 0;
+    return error;
+}
+
+static int find_jobs(struct edda_turn *turn, const struct edda_claim *claim,
+                     struct found_jobs *jobs) {
+    int error = 0;
+    for (unsigned kind = 0; kind < EDDA_JOB_KINDS && !error; kind++) {
+        size_t most = jobs->count + claim->limits[kind];
+        most = most < claim->limit ? most : claim->limit;
+        if (jobs->count < most) {
+            error = find_claimable(turn, kind, most, jobs);
+        }
+    }
     return error;
 }
 
@@ -152,7 +208,7 @@ int edda_claim_write(struct edda_turn *turn, struct edda_sqlite_call *call) {
     if (claim->limit == 0 || claim->limit > EDDA_CLAIM_MOST) {
         return EDDA_E_INVALID;
     }
-    int error = find_claimable(turn, claim->limit, &jobs);
+    int error = find_jobs(turn, claim, &jobs);
     claims->items = edda_arena_take(&call->arena, (jobs.count + 1) * sizeof(*claims->items));
     if (!error && !claims->items) {
         error = EDDA_E_MEMORY;
@@ -160,7 +216,7 @@ int edda_claim_write(struct edda_turn *turn, struct edda_sqlite_call *call) {
     for (size_t i = 0; i < jobs.count && !error; i++) {
         error = claim_job(turn, call, &jobs.items[i], claims);
     }
-    return error ? error : find_wait(turn, &claims->wait_ms);
+    return error ? error : find_wait(turn, claim, &claims->wait_ms);
 }
 
 /* ---- what holders report ---- */
@@ -201,7 +257,7 @@ int edda_renew_write(struct edda_turn *turn, struct edda_sqlite_call *call) {
     return 0;
 }
 
-/* A dead job's version says why. */
+/* A dead CHUNK job's version says why. */
 static int mark_version(struct edda_turn *turn, uint64_t job, struct edda_text reason) {
     return edda_query_run(
         turn->database, EDDA_SQL_VERSION_DIE,
@@ -233,7 +289,7 @@ int edda_fail_write(struct edda_turn *turn, struct edda_sqlite_call *call) {
     struct edda_text reason = failure->reason.size ? failure->reason : EDDA_TEXT("it failed");
     int error = write_job(turn, (int64_t)failure->lease.job, &before, &after, 0, reason);
     failed->dead = after.state == EDDA_JOB_DEAD;
-    if (!error && failed->dead) {
+    if (!error && failed->dead && edda_row_kind_of((int64_t)failure->lease.job) == EDDA_JOB_CHUNK) {
         error = mark_version(turn, failure->lease.job, reason);
     }
     return error;
@@ -306,6 +362,9 @@ int edda_redrive_write(struct edda_turn *turn, struct edda_sqlite_call *call) {
     }
     for (size_t i = 0; i < count && !error; i++) {
         int64_t version = edda_row_version_of(ids[i]);
+        if (edda_row_kind_of(ids[i]) != EDDA_JOB_CHUNK) {
+            continue;
+        }
         error = edda_query_run(turn->database, EDDA_SQL_VERSION_REVIVE,
                                VALUES(INTEGER(turn->wall_ms), INTEGER(version),
                                       INTEGER(edda_row_part(version, 0)),

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-#include "actors/store/index/vectors.h"
+#include "proto/half.h"
 
 /* An exponent of all ones: infinite or not a number. */
 #define HALF_EXPONENT 0x7c00

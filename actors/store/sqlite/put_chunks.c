@@ -1,5 +1,6 @@
 /* actors/store/sqlite/put_chunks.c: the fenced commit of a part, with its term vectors made before.
  */
+#include "actors/store/sqlite/fence.h"
 #include "actors/store/sqlite/part_vectors.h"
 #include "actors/store/sqlite/rows.h"
 #include "actors/store/sqlite/terms_of.h"
@@ -51,59 +52,14 @@ int edda_put_chunks_prepare(struct edda_reader *reader, struct edda_sqlite_call 
     return error ? error : make_terms(reader, call, put, chunks->title);
 }
 
-/* The fence: 1 when the job was this token's and is now done. */
-static int finish_job(struct edda_turn *turn, const struct edda_sqlite_call *call) {
-    const struct edda_store_put_chunks *arguments = call->request.arguments;
-    int64_t changed = 0;
-    int error =
-        edda_query_run(turn->database, EDDA_SQL_JOB_COMMIT,
-                       VALUES(INTEGER(arguments->job), INTEGER(call->request.fence)), &changed);
-    return error ? error : changed > 0;
-}
-
-struct target {
-    int64_t project;
-    int64_t memo;
-    int64_t version;
-    struct edda_text title; /* of the memo now */
-};
-
-/* What the job belongs to, checked against what the message says it does. */
-static int find_target(struct edda_turn *turn, struct edda_sqlite_call *call,
-                       struct target *target) {
-    const struct edda_store_put_chunks *arguments = call->request.arguments;
-    int64_t job = (int64_t)arguments->job;
-    sqlite3_stmt *row = NULL;
-    target->version = edda_row_version_of(job);
-    int found = edda_query_one(turn->database, EDDA_SQL_VERSION_OWNER,
-                               VALUES(INTEGER(target->version)), &row);
-    if (found != 1) {
-        return found < 0 ? found : EDDA_E_INTERNAL;
-    }
-    struct edda_uuid uuid = edda_column_uuid(row, 2);
-    bool right = edda_uuid_equal(&uuid, &arguments->memo) &&
-                 (uint64_t)sqlite3_column_int64(row, 4) == arguments->version &&
-                 edda_row_part_of(job) == arguments->part &&
-                 edda_text_equal(edda_column_text(row, 5), call->request.project);
-    target->project = sqlite3_column_int64(row, 0);
-    target->memo = sqlite3_column_int64(row, 1);
-    int error = edda_column_copy(row, 3, &call->arena, &target->title);
-    edda_query_end(row);
-    return right ? error : edda_sqlite_call_fail(call, EDDA_E_INVALID, "the job is another part's");
-}
-
-static int insert_chunks(struct edda_turn *turn, const struct edda_sqlite_call *call) {
-    const struct edda_store_put_chunks *arguments = call->request.arguments;
+static int insert_chunks(struct edda_turn *turn, const struct edda_sqlite_call *call,
+                         const struct edda_target *target, int64_t model) {
     const struct edda_chunks *chunks = call->request.input;
     const struct put *put = call->prepared;
-    int64_t model = 0;
     int error = 0;
-    if (chunks->dimension && chunks->chunks.count) {
-        error = edda_model_need(turn, chunks->model, chunks->dimension, &model);
-    }
     for (size_t i = 0; i < chunks->chunks.count && !error; i++) {
         const struct edda_chunk *chunk = &chunks->chunks.items[i];
-        int64_t row = edda_row_chunk((int64_t)arguments->job, (uint32_t)i);
+        int64_t row = edda_row_chunk(target->part, (uint32_t)i);
         error =
             edda_query_run(turn->database, EDDA_SQL_CHUNK_INSERT,
                            VALUES(INTEGER(row), TEXT(edda_text_or_empty(chunk->text)),
@@ -123,14 +79,14 @@ static int insert_chunks(struct edda_turn *turn, const struct edda_sqlite_call *
 
 /* Counts the part as done; completes the version when it was the last. */
 static int count_down(struct edda_turn *turn, struct edda_sqlite_call *call,
-                      const struct target *target) {
-    const struct edda_store_put_chunks *arguments = call->request.arguments;
+                      const struct edda_target *target, int64_t model) {
     const struct edda_chunks *chunks = call->request.input;
     struct edda_store_stored *stored = call->record;
     int64_t count = (int64_t)chunks->chunks.count;
     int64_t open = 0;
-    int error = edda_query_run(turn->database, EDDA_SQL_PART_COUNT,
-                               VALUES(INTEGER(count), INTEGER(arguments->job)), NULL);
+    int error =
+        edda_query_run(turn->database, EDDA_SQL_PART_COUNT,
+                       VALUES(INTEGER(count), INTEGER_OR_NULL(model), INTEGER(target->part)), NULL);
     if (!error) {
         error = edda_query_integer(turn->database, EDDA_SQL_VERSION_COUNT_DOWN,
                                    VALUES(INTEGER(count), INTEGER(target->version)), -1, &open);
@@ -147,15 +103,20 @@ static int count_down(struct edda_turn *turn, struct edda_sqlite_call *call,
 
 int edda_put_chunks_write(struct edda_turn *turn, struct edda_sqlite_call *call) {
     struct edda_store_stored *stored = call->record;
+    const struct edda_chunks *chunks = call->request.input;
     struct put *put = call->prepared;
-    struct target target;
-    int finished = finish_job(turn, call);
-    if (finished <= 0) {
-        stored->stale = finished == 0;
+    struct edda_target target;
+    int64_t model = 0;
+    int passed = edda_fence_pass(turn, call, EDDA_JOB_CHUNK, &target);
+    if (passed <= 0) {
+        stored->stale = passed == 0;
         call->word_count = 0;
-        return finished;
+        return passed;
     }
-    int error = find_target(turn, call, &target);
+    int error = 0;
+    if (chunks->dimension && chunks->chunks.count) {
+        error = edda_model_need(turn, chunks->model, chunks->dimension, &model);
+    }
     /* The memo was given another title while its parts were on their way. */
     if (!error && !edda_text_equal(target.title, put->title)) {
         error = make_terms(turn->reader, call, put, target.title);
@@ -164,7 +125,7 @@ int edda_put_chunks_write(struct edda_turn *turn, struct edda_sqlite_call *call)
         error = edda_words_write(turn, call, (uint64_t)target.project);
     }
     if (!error) {
-        error = insert_chunks(turn, call);
+        error = insert_chunks(turn, call, &target, model);
     }
-    return error ? error : count_down(turn, call, &target);
+    return error ? error : count_down(turn, call, &target, model);
 }

@@ -1,4 +1,5 @@
 /* actors/store/sqlite/remove.c: deleting is a mark at once and rows later, in small slices. */
+#include "actors/store/sqlite/reembed.h"
 #include "actors/store/sqlite/rows.h"
 #include "actors/store/sqlite/versions.h"
 
@@ -26,6 +27,9 @@ static int bury(struct edda_turn *turn, struct edda_sqlite_call *call, int64_t p
     if (!error) {
         error = edda_query_run(turn->database, EDDA_SQL_PROJECT_COUNT,
                                VALUES(INTEGER(-1), INTEGER(-chunks), INTEGER(project)), NULL);
+    }
+    if (!error) {
+        error = edda_reembed_look(turn, call, project, NULL);
     }
     return error ? error : edda_call_change(call, (uint64_t)project, memo, false);
 }
@@ -83,6 +87,9 @@ static int drop_version(struct edda_turn *turn, struct edda_swept *swept, int64_
     int error = drop(turn, swept, EDDA_SQL_CHUNKS_DROP, first_chunk, last_chunk, &chunks);
     if (!error) {
         error = drop(turn, swept, EDDA_SQL_CHUNK_INDEX_DROP, first_chunk, last_chunk, &rows);
+    }
+    if (!error) {
+        error = drop(turn, swept, EDDA_SQL_NEXT_DROP, first_chunk, last_chunk, &rows);
     }
     if (!error && chunks == SLICE) {
         swept->more = true;
@@ -161,7 +168,8 @@ int edda_sweep_write(struct edda_turn *turn, struct edda_sqlite_call *call) {
     if (!error) {
         error = drop_old(turn, swept, EDDA_SQL_MEMOS_BURIED_DROP, now_ms - EDDA_KEEP_TOMBSTONE_MS);
     }
-    return error ? error
-                 : drop_old(turn, swept, EDDA_SQL_IDEMPOTENCY_DROP,
-                            now_ms - EDDA_KEEP_IDEMPOTENCY_MS);
+    if (!error) {
+        error = drop_old(turn, swept, EDDA_SQL_IDEMPOTENCY_DROP, now_ms - EDDA_KEEP_IDEMPOTENCY_MS);
+    }
+    return error ? error : edda_reembed_sweep(turn, swept);
 }

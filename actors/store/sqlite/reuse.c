@@ -1,9 +1,9 @@
 /* actors/store/sqlite/reuse.c: which chunks of a new content the memo has already, with the vectors
  * they got then. A hint: what is not found is embedded again. */
-#include "actors/store/index/vectors.h"
 #include "actors/store/sqlite/rows.h"
 #include "actors/store/sqlite/versions.h"
 #include "actors/text/text.h"
+#include "proto/half.h"
 
 #define MOST_CHUNKS    4096 /* of the current version: all of them are read */
 #define CHUNK_OVERHEAD 64   /* of a chunk in an encoded body, and of the body itself */
@@ -21,6 +21,7 @@ struct reuse {
     const struct edda_chunks *input;
     struct place *places; /* one a chunk of the input */
     uint32_t *slots;      /* open addressing by hash: place + 1, 0 is empty */
+    int64_t model;        /* of the project: the one its vectors are to be of, or are */
     size_t slot_count;    /* a power of two */
 };
 
@@ -84,16 +85,18 @@ static int find_version(struct reuse *reuse, int64_t *ret_version) {
     bool usable = sqlite3_column_int64(row, 1) <= MOST_CHUNKS &&
                   edda_text_equal(edda_column_text(row, 2), reuse->input->title);
     *ret_version = usable ? sqlite3_column_int64(row, 0) : 0;
+    reuse->model = sqlite3_column_int64(row, 3);
     edda_query_end(row);
     return 0;
 }
 
 static int match(struct reuse *reuse, int64_t version) {
     sqlite3_stmt *row = NULL;
-    int found = edda_query_begin(
-        reuse->reader->database, EDDA_SQL_REUSE_CHUNKS,
-        VALUES(INTEGER(edda_row_first_chunk(version)), INTEGER(edda_row_last_chunk(version))),
-        &row);
+    int found =
+        edda_query_begin(reuse->reader->database, EDDA_SQL_REUSE_CHUNKS,
+                         VALUES(INTEGER(edda_row_first_chunk(version)),
+                                INTEGER(edda_row_last_chunk(version)), INTEGER(reuse->model)),
+                         &row);
     while (!found && (found = edda_query_next(reuse->reader->database, row)) == 1) {
         offer(reuse, sqlite3_column_int64(row, 0), edda_column_text(row, 1),
               edda_column_text(row, 2), sqlite3_column_int64(row, 3));
@@ -103,7 +106,7 @@ static int match(struct reuse *reuse, int64_t version) {
     return found;
 }
 
-/* A message has one model: that of most chunks. 0: nothing was found. */
+/* A message has one model: that of most chunks, of two the project's. 0: nothing was found. */
 static int64_t choose_model(const struct reuse *reuse) {
     int64_t best = 0;
     size_t most = 0;
@@ -113,7 +116,7 @@ static int64_t choose_model(const struct reuse *reuse) {
         for (size_t k = i; k < reuse->input->chunks.count && model && model != best; k++) {
             count += reuse->places[k].model == model;
         }
-        if (count > most) {
+        if (count > most || (count && count == most && model == reuse->model)) {
             most = count;
             best = model;
         }
@@ -163,7 +166,7 @@ static int fill(struct reuse *reuse, int64_t model, size_t value_bytes, uint8_t 
             continue;
         }
         int found = edda_query_one(reuse->reader->database, EDDA_SQL_REUSE_VECTOR,
-                                   VALUES(INTEGER(reuse->places[i].row)), &row);
+                                   VALUES(INTEGER(reuse->places[i].row), INTEGER(model)), &row);
         if (found != 1) {
             return found < 0 ? found : EDDA_E_INTERNAL;
         }

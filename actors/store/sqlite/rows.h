@@ -1,19 +1,22 @@
 /* actors/store/sqlite/rows.h: how row ids are composed, so that a version is one range of rows, and
  * a chat another.
  *
- *   part, job = version << 12 | part          at most EDDA_MAX_PARTS parts
+ *   part      = version << 12 | part          at most EDDA_MAX_PARTS parts
+ *   job       = kind << 52 | part id          so that the jobs of a kind are a range too
  *   chunk     = part id << 10 | number        at most EDDA_MAX_CHUNKS_PER_PART chunks a part
  *   message   = chat << 20 | number           at most EDDA_CHAT_MESSAGES messages a chat
  *
- * Version ids come from AUTOINCREMENT: never used twice, below 2^41. */
+ * Version ids come from AUTOINCREMENT: never used twice, below 2^40. */
 #ifndef EDDA_ACTORS_STORE_SQLITE_ROWS_H
 #define EDDA_ACTORS_STORE_SQLITE_ROWS_H
 
 #include "actors/store/chats.h"
+#include "actors/store/jobs.h"
 #include "actors/store/memos.h"
 
 #define EDDA_ROW_PART_BITS    12
 #define EDDA_ROW_CHUNK_BITS   10
+#define EDDA_ROW_KIND_AT      52
 #define EDDA_ROW_MESSAGE_BITS 20
 
 _Static_assert(EDDA_MAX_PARTS == 1 << EDDA_ROW_PART_BITS, "parts fit their bits");
@@ -40,7 +43,20 @@ static inline int64_t edda_row_last_chunk(int64_t version) {
     return edda_row_chunk(edda_row_last_part(version), EDDA_MAX_CHUNKS_PER_PART - 1);
 }
 
-/* Version of a part or job row; part's number; part row of a chunk; chunk's number in its part. */
+static inline int64_t edda_row_job(int64_t part_row, enum edda_job_kind kind) {
+    return (int64_t)kind << EDDA_ROW_KIND_AT | part_row;
+}
+
+static inline enum edda_job_kind edda_row_kind_of(int64_t job) {
+    return (enum edda_job_kind)(job >> EDDA_ROW_KIND_AT);
+}
+
+/* The part that a job is about. */
+static inline int64_t edda_row_part_row_of_job(int64_t job) {
+    return job & (((int64_t)1 << EDDA_ROW_KIND_AT) - 1);
+}
+
+/* Version of a part row; part's number; part row of a chunk; chunk's number in its part. */
 static inline int64_t edda_row_version_of(int64_t part_row) {
     return part_row >> EDDA_ROW_PART_BITS;
 }

@@ -73,6 +73,22 @@ static int keep_candidates(struct search *search, const struct edda_shelf *shelf
     return 0;
 }
 
+/* The hits name the model that serves the project when the query's vector is of another. One that
+ * nothing is left of is not worth asking for. */
+static int name_serving(struct search *search, const struct edda_shelf *shelf) {
+    struct edda_hits *hits = search->call->record;
+    const struct edda_index_query *query = &search->query;
+    struct edda_text serving = edda_text_of(shelf->serving_name);
+    if (query->model.size == 0 || serving.size == 0 ||
+        (edda_text_equal(query->model, serving) && query->dimension == shelf->serving_dimension) ||
+        !edda_index_has_vectors(shelf->index, serving, shelf->serving_dimension)) {
+        return 0;
+    }
+    hits->model = edda_arena_text(&search->call->arena, serving);
+    hits->dimension = shelf->serving_dimension;
+    return hits->model.data ? 0 : EDDA_E_MEMORY;
+}
+
 static int find_candidates(struct search *search, struct edda_shelf *shelf) {
     struct edda_index_result result;
     pthread_rwlock_rdlock(&shelf->lock);
@@ -80,6 +96,9 @@ static int find_candidates(struct search *search, struct edda_shelf *shelf) {
     if (!error) {
         search->vector_degraded = search->vector_degraded || result.vector_degraded;
         error = keep_candidates(search, shelf, &result);
+    }
+    if (!error) {
+        error = name_serving(search, shelf);
     }
     pthread_rwlock_unlock(&shelf->lock);
     return error;

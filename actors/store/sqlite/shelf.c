@@ -42,6 +42,7 @@ void edda_shelf_destroy(struct edda_shelf **self_p) {
     edda_row_map_done(&self->by_key);
     edda_index_destroy(&self->index);
     pthread_rwlock_destroy(&self->lock);
+    free(self->serving_name);
     free(self->dirty);
     free(self);
     *self_p = NULL;
@@ -116,10 +117,11 @@ static int put_card(struct edda_shelf *self, struct edda_card *card) {
 static int add_chunks(struct edda_shelf *self, edda_database_t *database, uint64_t key,
                       int64_t version, bool locked) {
     sqlite3_stmt *query = NULL;
-    int found = edda_query_begin(
-        database, EDDA_SQL_INDEX_CHUNKS,
-        VALUES(INTEGER(edda_row_first_chunk(version)), INTEGER(edda_row_last_chunk(version))),
-        &query);
+    int found =
+        edda_query_begin(database, EDDA_SQL_INDEX_CHUNKS,
+                         VALUES(INTEGER(edda_row_first_chunk(version)),
+                                INTEGER(edda_row_last_chunk(version)), INTEGER(self->serving)),
+                         &query);
     for (unsigned in_slice = 0; !found && (found = edda_query_next(database, query)) == 1;) {
         struct edda_bytes vector = edda_column_blob(query, 4);
         struct edda_index_chunk chunk = {
@@ -250,9 +252,27 @@ int edda_shelf_load_words(struct edda_shelf *self, edda_database_t *database) {
     return found;
 }
 
+static int load_serving(struct edda_shelf *self, edda_database_t *database) {
+    sqlite3_stmt *row = NULL;
+    int found =
+        edda_query_one(database, EDDA_SQL_INDEX_SERVING, VALUES(INTEGER(self->project)), &row);
+    if (found != 1) {
+        return found;
+    }
+    struct edda_text name = edda_column_text(row, 1);
+    self->serving = sqlite3_column_int64(row, 0);
+    self->serving_dimension = (uint32_t)sqlite3_column_int64(row, 2);
+    self->serving_name = strndup(name.data, name.size);
+    edda_query_end(row);
+    return self->serving_name ? 0 : EDDA_E_MEMORY;
+}
+
 int edda_shelf_load(struct edda_shelf *self, edda_database_t *database) {
     sqlite3_stmt *row = NULL;
-    int found = edda_shelf_load_words(self, database);
+    int found = load_serving(self, database);
+    if (!found) {
+        found = edda_shelf_load_words(self, database);
+    }
     if (!found) {
         found =
             edda_query_begin(database, EDDA_SQL_INDEX_MEMOS, VALUES(INTEGER(self->project)), &row);

@@ -30,6 +30,10 @@ struct edda_card {
 struct edda_shelf {
     struct edda_sqlite *store;
     uint64_t project;
+    int64_t
+        serving; /* the model that served it when it was loaded; 0: none. Another: a new shelf */
+    char *serving_name; /* owned */
+    uint32_t serving_dimension;
     edda_index_t *index;         /* under lock */
     struct edda_row_map by_memo; /* under lock: cards, owned */
     struct edda_row_map by_key;  /* under lock: the same cards */
@@ -49,6 +53,7 @@ struct edda_shelf {
     size_t dirty_capacity;
     bool dirty_words;
     bool lost;                   /* a change could not be noted */
+    bool outdated;               /* another model serves since: not to be used once it is loaded */
     struct edda_shelf *next_due; /* under the store's lock */
 };
 

@@ -34,6 +34,9 @@ const struct edda_plan edda_plans[EDDA_BACKEND_COUNT] = {
     PLAN(WORDS, .read = edda_search_read),
     PLAN(PUT_CHUNKS, .prepare = edda_put_chunks_prepare, .write = edda_put_chunks_write),
     PLAN(REUSE, .read = edda_reuse_read),
+    PLAN(PART_CHUNKS, .read = edda_part_chunks_read),
+    PLAN(PUT_VECTORS, .prepare = edda_put_vectors_prepare, .write = edda_put_vectors_write),
+    PLAN(REEMBED, .prepare = edda_reembed_prepare, .write = edda_reembed_write),
     PLAN(CHAT_SAVE, .prepare = edda_chat_save_prepare, .write = edda_chat_save_write),
     PLAN(CHAT_GET, .read = edda_chat_get_read),
     PLAN(CHAT_LIST, .read = edda_chat_list_read),
@@ -110,8 +113,7 @@ int edda_sqlite_call_fail(struct edda_sqlite_call *call, int error, const char *
     return error;
 }
 
-int edda_call_change(struct edda_sqlite_call *call, uint64_t project, int64_t memo,
-                     bool completes) {
+static int add_change(struct edda_sqlite_call *call, struct edda_change change) {
     struct edda_change *larger =
         edda_arena_take(&call->arena, (call->change_count + 1) * sizeof(*larger));
     if (!larger) {
@@ -120,9 +122,18 @@ int edda_call_change(struct edda_sqlite_call *call, uint64_t project, int64_t me
     if (call->change_count) {
         memcpy(larger, call->changes, call->change_count * sizeof(*larger));
     }
-    larger[call->change_count++] = (struct edda_change){project, memo, completes};
+    larger[call->change_count++] = change;
     call->changes = larger;
     return 0;
+}
+
+int edda_call_change(struct edda_sqlite_call *call, uint64_t project, int64_t memo,
+                     bool completes) {
+    return add_change(call, (struct edda_change){project, memo, completes});
+}
+
+int edda_call_reload(struct edda_sqlite_call *call, uint64_t project) {
+    return add_change(call, (struct edda_change){.project = project});
 }
 
 static void free_call(struct edda_sqlite_call *call) {

@@ -3,13 +3,10 @@
 
 #include <sodium.h>
 
+#include "actors/store/sqlite/reembed.h"
 #include "actors/store/sqlite/rows.h"
 #include "actors/text/headings.h"
 #include "proto/uuid.h"
-
-/* Durable jobs of texts that came inline go before those of large, staged ones. */
-#define PRIORITY_INLINE 5
-#define PRIORITY_STAGED 7
 
 _Static_assert(EDDA_SHA_BYTES == crypto_hash_sha256_BYTES, "sha256");
 
@@ -207,7 +204,7 @@ int edda_version_make(struct edda_turn *turn, int64_t project, int64_t memo, int
     } else {
         error = insert_version(turn, memo, number, content, ret_version);
     }
-    int priority = content->staged ? PRIORITY_STAGED : PRIORITY_INLINE;
+    int priority = content->staged ? EDDA_JOB_PRIORITY_STAGED : EDDA_JOB_PRIORITY_INLINE;
     for (size_t i = 0; i < content->count && !error; i++) {
         error = edda_query_run(turn->database, EDDA_SQL_JOB_INSERT,
                                VALUES(INTEGER(edda_row_part(*ret_version, (uint32_t)i)),
@@ -267,6 +264,9 @@ int edda_version_complete(struct edda_turn *turn, struct edda_sqlite_call *call,
         error = edda_query_run(database, EDDA_SQL_PROJECT_COUNT,
                                VALUES(INTEGER(0), INTEGER(chunks - old_chunks), INTEGER(project)),
                                NULL);
+    }
+    if (!error) {
+        error = edda_reembed_version(turn, call, project, version, old);
     }
     return error ? error : edda_call_change(call, (uint64_t)project, memo, true);
 }

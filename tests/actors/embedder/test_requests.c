@@ -311,24 +311,6 @@ static void a_builtin_embedder_asks_a_provider_where_it_is_wanted(void **state) 
     live_embedder_stop(&live);
 }
 
-static void texts_gather_while_a_rate_is_waited_for(void **state) {
-    struct live_embedder live;
-    live_embedder_start(&live, *state,
-                        (const char *const[]){"EDDA_PROVIDER_PER_MINUTE", "60", NULL});
-    for (uint8_t i = 0; i < 20; i++) {
-        char text[32];
-        (void)snprintf(text, sizeof text, "question %u", i);
-        live_embedder_query(&live, i, text);
-        fake_loop_for(live.loop, 10);
-    }
-    for (uint8_t i = 0; i < 20; i++) {
-        uint8_t number;
-        (void)live_embedder_any(&live, &number);
-    }
-    assert_true(live_embedder_requests(&live) <= 6); /* four wait for a turn of their own */
-    live_embedder_stop(&live);
-}
-
 static void a_cancelled_job_leaves_the_line(void **state) {
     struct live_embedder live;
     live_embedder_start(&live, *state,
@@ -364,11 +346,7 @@ static void a_line_that_is_full_gives_jobs_back(void **state) {
     live_embedder_chunks(&live, 1, &chunks);
     live_embedder_chunks(&live, 2, &more);
     (void)fake_broker_expect_after_credit(live.fake, FAKE_BACK, EDDA_RETURN);
-    /* It is not sent again at once: no step is granted for it while the line is so long. */
-    fake_loop_for(live.loop, 100);
-    assert_int_equal(fake_broker_granted(live.fake), 12); /* a call of 10 at a time, and two */
     assert_int_equal(live_embedder_vectors(&live, 1).count, 100);
-    fake_broker_expect_granted(live.fake, 2 + 12);
     live_embedder_stop(&live);
 }
 
@@ -397,7 +375,6 @@ int main(void) {
         cmocka_unit_test(large_vectors_are_given_as_halves),
         cmocka_unit_test(another_model_is_asked_when_it_is_wanted),
         cmocka_unit_test(a_builtin_embedder_asks_a_provider_where_it_is_wanted),
-        cmocka_unit_test(texts_gather_while_a_rate_is_waited_for),
         cmocka_unit_test(a_cancelled_job_leaves_the_line),
         cmocka_unit_test(a_line_that_is_full_gives_jobs_back),
         cmocka_unit_test(a_provider_that_is_not_set_up_stops_the_role),

@@ -33,6 +33,7 @@ struct fixture {
     struct edda_arena arena;
     int64_t lease_ms;
     size_t index_bytes;
+    const char *model;      /* the embedder's, of DIMENSION floats: "test-4" at first */
     unsigned ready;         /* how often the store said that jobs are ready */
     edda_task_fn pump_wake; /* told too, with pump, when there is one */
     void *pump;
@@ -85,9 +86,23 @@ struct edda_chunks chunks_of(struct fixture *f, const struct edda_claimed *job);
 int put_chunks(struct fixture *f, const struct edda_claimed *job, uint64_t token,
                const struct edda_chunks *chunks, struct edda_store_stored *ret_stored);
 
-/* The same with chunks_of. */
+/* The same with chunks_of; an EMBED job with the vectors of its stored chunks. */
 struct edda_store_stored commit_job(struct fixture *f, const struct edda_claimed *job,
                                     uint64_t token);
+/* What an EMBED job's embedder is given; with vectors_for it is what it gives. */
+int part_chunks(struct fixture *f, const struct edda_claimed *job, struct edda_chunks *ret_chunks);
+void vectors_for(struct fixture *f, struct edda_chunks *chunks);
+int put_vectors(struct fixture *f, const struct edda_claimed *job, uint64_t token,
+                const struct edda_chunks *chunks, struct edda_store_stored *ret_stored);
+
+/* Of one project, NULL: all. */
+struct edda_store_reembedded reembed_in(struct fixture *f, const char *project, const char *model,
+                                        bool look);
+struct edda_store_reembedded reembed(struct fixture *f, const char *model);
+
+/* Until there is nothing left to sweep; returns how many rows. */
+size_t sweep_all(struct fixture *f);
+
 /* 0 stale, 1 changed, 2 changed and dead. */
 int fail_job(struct fixture *f, const struct edda_claimed *job, uint64_t token,
              enum edda_job_event event);
@@ -103,7 +118,7 @@ struct edda_hits search(struct fixture *f, const char *query);
 struct edda_hits search_filtered(struct fixture *f, const char *query,
                                  struct edda_store_filter *filters, size_t count);
 
-/* The vector that commit_job gives every chunk of text. */
+/* The vector that commit_job gives every chunk of text, and search its query. */
 void vector_of(struct edda_text text, float ret_vector[DIMENSION]);
 
 /* ---- beside the store, through a connection of its own ---- */

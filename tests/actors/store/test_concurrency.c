@@ -173,7 +173,7 @@ static int by_number(const void *a, const void *b) {
 static void eight_claimers_of_2000_jobs_claim_each_once(void **state) {
     static struct claimers claimers;
     const char *parts[50];
-    claimers = (struct claimers){.f = *state, .claim = {7}};
+    claimers = (struct claimers){.f = *state, .claim = {7, {7, 7}}};
     for (size_t i = 0; i < 50; i++) {
         parts[i] = "A part.";
     }

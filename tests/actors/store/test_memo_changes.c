@@ -174,17 +174,6 @@ static void a_failed_patch_leaves_the_old_content_to_be_found(void **state) {
 
 /* ---- deleting and sweeping ---- */
 
-static size_t sweep_all(struct fixture *f) {
-    struct edda_swept swept = {.more = true};
-    size_t rows = 0;
-    for (unsigned i = 0; swept.more && i < 1000; i++) {
-        assert_int_equal(ask(f, EDDA_BACKEND_SWEEP, 0, NULL, NULL, EDDA_BODY_NONE, &swept), 0);
-        rows += swept.rows;
-    }
-    assert_false(swept.more);
-    return rows;
-}
-
 static void a_deleted_memo_never_comes_back(void **state) {
     struct fixture *f = *state;
     struct edda_text part = EDDA_TEXT("Some text.");

@@ -65,6 +65,11 @@ static void grant(uint64_t messages) {
     fake_broker_grant(bench.fake, "chunk", messages, 1 << 30);
 }
 
+/* For jobs whose first step is the store's. */
+static void grant_store(uint64_t messages) {
+    fake_broker_grant(bench.fake, "store", messages, 1 << 30);
+}
+
 struct count {
     const char *sql;
     int64_t wanted;
@@ -99,16 +104,18 @@ struct sent {
 };
 
 static struct sent expect_sent_steps(size_t steps) {
-    struct sent sent;
+    struct sent sent = {0};
     const struct edda_wire *wire = fake_broker_expect(bench.fake, FAKE_FRONT, EDDA_REQ);
     const struct edda_message *message = &wire->message;
     assert_int_equal(message->envelope.body_count, steps);
     sent.id = message->envelope.id;
     sent.envelope = message->envelope;
-    assert_int_equal(edda_body_decode(EDDA_BODY_CHUNK_ARGUMENTS, message->bodies[0],
-                                      &bench.f->arena, &sent.chunk),
-                     0);
-    sent.chunk.text = edda_arena_text(&bench.f->arena, sent.chunk.text);
+    if (message->envelope.bodies[0].type == EDDA_BODY_CHUNK_ARGUMENTS) {
+        assert_int_equal(edda_body_decode(EDDA_BODY_CHUNK_ARGUMENTS, message->bodies[0],
+                                          &bench.f->arena, &sent.chunk),
+                         0);
+        sent.chunk.text = edda_arena_text(&bench.f->arena, sent.chunk.text);
+    }
     assert_int_equal(edda_body_decode(EDDA_BODY_STORE_PUT_CHUNKS, message->bodies[steps - 1],
                                       &bench.f->arena, &sent.put),
                      0);
@@ -135,6 +142,8 @@ static void finish(const struct sent *sent) {
                                .version = sent->put.version,
                                .part = sent->put.part,
                                .text = sent->chunk.text};
+    job.kind = job.job >> 52 ? EDDA_JOB_EMBED : EDDA_JOB_CHUNK;
+    job.project = EDDA_TEXT(PROJECT);
     struct edda_store_stored stored = commit_job(bench.f, &job, sent->envelope.fence);
     struct edda_buffer buffer;
     edda_buffer_init(&buffer, 1024);
@@ -183,6 +192,58 @@ static void new_content_looks_for_vectors_there_are(void **state) {
     finish(&sent);
     wait_for_flights(0);
     assert_string_equal(status_of(bench.f, &memo), "processed");
+}
+
+static void new_vectors_are_made_of_stored_chunks(void **state) {
+    (void)state;
+    struct edda_uuid memo = accept_text(bench.f, "Title", "Some text.");
+    process_all(bench.f);
+    bench.f->model = "new-4";
+    reembed(bench.f, "new-4");
+    start_pump(8);
+    grant(10);
+    fake_broker_expect_nothing(bench.fake, FAKE_FRONT, 100, false);
+    grant_store(10);
+    struct sent sent = expect_sent_steps(3);
+    assert_int_equal(sent.envelope.route_count, 3);
+    assert_step(&sent, 0, "store.part_chunks", EDDA_ON_ERROR_FAIL);
+    assert_step(&sent, 1, "embed.chunks", EDDA_ON_ERROR_FAIL);
+    assert_step(&sent, 2, "store.put_vectors", EDDA_ON_ERROR_FAIL);
+    assert_int_equal(sent.envelope.fence, 1);
+    assert_int_equal(sent.envelope.priority, 9);
+    assert_true(edda_text_is(sent.envelope.project, PROJECT));
+    assert_true(edda_uuid_equal(&sent.put.memo, &memo));
+    finish(&sent);
+    wait_for_flights(0);
+    assert_int_equal(sql_integer(bench.f, "SELECT count(*) FROM project p JOIN model o ON o.id ="
+                                          " p.model WHERE o.name = 'new-4'"),
+                     1);
+}
+
+static void each_kind_of_job_waits_for_its_own_credit(void **state) {
+    (void)state;
+    struct edda_uuid memo = accept_text(bench.f, "Title", "Some text.");
+    process_all(bench.f);
+    start_pump(8);
+    grant_store(10);
+    fake_loop_for(bench.f->loop, 100);
+    assert_int_equal(patch_text(bench.f, &memo, "Another text."), 0);
+    fake_broker_expect_nothing(bench.fake, FAKE_FRONT, 100, false);
+    assert_int_equal(sql_integer(bench.f, "SELECT count(*) FROM job WHERE state <> 2 AND"
+                                          " attempts = 0"),
+                     1);
+    grant(1);
+    (void)expect_sent_steps(4); /* within its two seconds: the slow timer has five */
+    /* Both kinds together stay within the window. */
+    const char *const parts[] = {"1", "2", "3", "4", "5", "6"};
+    accept_parts(bench.f, "Title", parts, 6);
+    reembed(bench.f, "new-4");
+    grant(100);
+    wait_for("SELECT count(*) FROM job WHERE state = 1", 8);
+    fake_loop_for(bench.f->loop, 100);
+    assert_int_equal(edda_pump_in_flight(bench.pump), 8);
+    assert_int_equal(sql_integer(bench.f, "SELECT count(*) FROM job WHERE state = 1 AND kind = 1"),
+                     1);
 }
 
 static void nothing_is_claimed_without_credit(void **state) {
@@ -296,6 +357,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_job_goes_out_as_chunk_embed_and_fenced_put),
         TEST(new_content_looks_for_vectors_there_are),
+        TEST(new_vectors_are_made_of_stored_chunks),
+        TEST(each_kind_of_job_waits_for_its_own_credit),
         TEST(nothing_is_claimed_without_credit),
         TEST(claims_stay_within_credit_and_window),
         TEST(a_commit_of_new_jobs_wakes_the_pump),

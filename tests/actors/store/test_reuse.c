@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "actors/runtime/clock.h"
-#include "actors/store/index/vectors.h"
+#include "proto/half.h"
 #include "tests/actors/store/fixture.h"
 
 /* What is sent to store.reuse for a job: its chunks without vectors. */
