@@ -226,7 +226,9 @@ void edda_flow_overdue(struct edda_core *core, struct edda_pending *pending) {
     struct edda_peer *worker = pending->worker;
     edda_flow_detach(core, pending);
     edda_emit_send(core, worker, EDDA_CANCEL)->message.envelope.id = pending->id;
-    if (may_retry(core, pending)) {
+    /* A retry that could use up all the time left would keep the requester from helping itself. */
+    bool fits = pending->deadline_ms - core->now_ms > edda_pending_step(pending)->budget_ms;
+    if (fits && may_retry(core, pending)) {
         pending->retries--;
         requeue(core, pending, &worker->node, EDDA_REQUEUE_TIMEOUT);
     } else {

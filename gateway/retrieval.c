@@ -160,7 +160,8 @@ static void make_route(struct edda_visit *visit, struct edda_retrieval *retrieva
     uint32_t left = (uint32_t)left_ms(visit);
     uint32_t limit_ms =
         retrieval->budget_ms > 0 && retrieval->budget_ms < left ? retrieval->budget_ms : left;
-    uint32_t budget_ms = limit_ms / 2 > 0 ? limit_ms / 2 : 1; /* leaves time for words alone */
+    /* One try, one elsewhere, and time for words alone. */
+    uint32_t budget_ms = limit_ms / 3 > 0 ? limit_ms / 3 : 1;
     edda_buffer_reset(scratch);
     if (!retrieval->without_embedder) {
         add_embed(visit, retrieval, route, budget_ms);

@@ -25,7 +25,7 @@ struct edda_retrieval {
     uint32_t candidates_alone; /* and when none does */
     uint32_t top_k;            /* hits asked of the reranker */
     bool rerank;               /* wanted */
-    uint32_t budget_ms;        /* embedder and reranker may take half of it each; 0: of all the time
+    uint32_t budget_ms;        /* embedder and reranker may take a third of it for a try; 0: of all the time
                                   left */
     const char *then;          /* op of the step after, or NULL */
     uint16_t then_type;        /* of its arguments */

@@ -36,6 +36,22 @@ static void a_step_over_its_budget_without_retries_times_out(void **state) {
     rig_free(&rig);
 }
 
+static void a_step_is_not_retried_when_its_budget_is_all_the_time_left(void **state) {
+    (void)state;
+    for (uint32_t spare_ms = 0; spare_ms < 2; spare_ms++) {
+        struct rig *rig = rig_new();
+        uint32_t slow = rig_worker(rig, "embed", 4);
+        uint32_t client = rig_client(rig, "gateway");
+        const struct rig_request request = {
+            .route = "embed(300)", .ttl_ms = 600 + spare_ms, .retries = 2};
+        struct edda_uuid id = rig_req_with(rig, client, &request);
+        rig_tick(rig, 300);
+        assert_non_null(rig_sent(rig, slow, EDDA_CANCEL));
+        assert_int_equal(rig_fail_code(rig, client, &id), spare_ms > 0 ? 0 : EDDA_E_TIMEOUT);
+        rig_free(&rig);
+    }
+}
+
 static void returned_work_costs_no_attempt(void **state) {
     (void)state;
     struct rig *rig = rig_new();
@@ -270,6 +286,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_step_over_its_budget_is_retried_elsewhere),
         cmocka_unit_test(a_step_over_its_budget_without_retries_times_out),
+        cmocka_unit_test(a_step_is_not_retried_when_its_budget_is_all_the_time_left),
         cmocka_unit_test(returned_work_costs_no_attempt),
         cmocka_unit_test(returned_work_is_first_in_the_queue),
         cmocka_unit_test(a_request_that_expires_while_running_is_cancelled),

@@ -57,7 +57,7 @@ static void a_chat_is_one_itinerary_and_is_saved_after_it(void **state) {
     const struct edda_envelope *envelope = last_envelope(live);
     assert_true(envelope->ttl_ms <= 120000 && envelope->ttl_ms > 110000);
     assert_int_equal(envelope->route[2].on_error, EDDA_ON_ERROR_SKIP);
-    assert_int_equal(envelope->route[0].budget_ms, 2500);
+    assert_int_equal(envelope->route[0].budget_ms, 5000 / 3);
     assert_int_equal(envelope->flags & EDDA_FLAG_STREAMING, 0);
     decode_step(live, 0, EDDA_BODY_EMBED_ARGUMENTS, &embed);
     assert_true(edda_text_is(embed.texts.items[0], "q"));
