@@ -43,9 +43,9 @@ static void note_window(edda_provider_t *self, const struct edda_provider_reply 
         edda_cell_add(self->open_cell, down ? 1 : UINT64_MAX);
         if (down) {
             edda_log(EDDA_LOG_WARNING, "provider_down",
-                     "provider=%s error=%s status=%d pause_ms=%lld", self->name,
+                     "provider=%s error=%s status=%d pause_ms=%lld text=\"%s\"", self->name,
                      last ? edda_error_name(last->error) : "", last ? last->status : 0,
-                     (long long)edda_limit_closed_ms(&self->limit, get_now(self)));
+                     (long long)edda_limit_closed_ms(&self->limit, get_now(self)), self->reason);
         } else {
             edda_log(EDDA_LOG_INFO, "provider_up", "provider=%s", self->name);
         }
