@@ -3,13 +3,14 @@
 import argparse
 import os
 import platform
-import statistics
 import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import load
+import providers
 import service
+from load import count_chunks, median
 
 GOALS = {"roundtrip": 18.0, "memo": 40.0, "search": 1500.0, "ingest": 2000.0, "idle": 30.0}
 
@@ -25,10 +26,6 @@ def machine():
         busy = average.read().split()[0]
     return (f"{os.cpu_count()} x {model}, {platform.system()} {platform.release()}, "
             f"load {busy} at the start, {time.strftime('%Y-%m-%d')}")
-
-
-def median(runs, key):
-    return statistics.median(run[key] for run in runs)
 
 
 def row(name, runs, base=None):
@@ -99,10 +96,6 @@ def ingest(edda, options):
           f"p99 {median(runs, 'p99_ms'):.1f} ms, failures {failures}")
 
 
-def count_chunks(edda):
-    return service.call(edda, "GET", "/api/v1/pipeline")[1]["store"]["chunks"]
-
-
 def search(edda, options):
     load.ingest(edda, 1580, 32)
     chunks = count_chunks(edda)
@@ -135,19 +128,21 @@ def idle(options):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("which", nargs="*", default=[], metavar="roundtrip|memo|ingest|search|idle")
+    parser.add_argument("which", nargs="*", default=[], metavar="roundtrip|memo|ingest|search|embed|chat|idle")
     parser.add_argument("--edda", required=True)
+    providers.provider.add_argument(parser)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=4)
     parser.add_argument("--memos", type=int, default=1000)
     parser.add_argument("--quick", action="store_true", help="one short round of each")
     options = parser.parse_args()
-    unknown = set(options.which) - set(GOALS)
+    known = [*GOALS, "embed", "chat"]
+    unknown = set(options.which) - set(known)
     if unknown:
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
     if options.quick:
         options.rounds, options.seconds, options.memos = 1, 1, 200
-    which = options.which or list(GOALS)
+    which = options.which or known
     print(f"{machine()}; {options.rounds} rounds of {options.seconds} s")
     if "idle" in which:
         idle(options)
@@ -159,6 +154,9 @@ def main():
                 bench(edda, options)
             finally:
                 edda.stop()
+    for name, bench in (("embed", providers.embed), ("chat", providers.chat)):
+        if name in which:
+            bench(options)
 
 
 if __name__ == "__main__":

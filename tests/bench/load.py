@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import re
+import statistics
 import subprocess
 import tempfile
 import threading
@@ -18,6 +19,14 @@ UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4}
 def _milliseconds(text):
     number, unit = re.fullmatch(r"([\d.]+)(us|ms|s|m)", text).groups()
     return float(number) * UNITS[unit]
+
+
+def median(runs, key):
+    return statistics.median(run[key] for run in runs)
+
+
+def count_chunks(service):
+    return call(service, "GET", "/api/v1/pipeline")[1]["store"]["chunks"]
 
 
 def wrk(service, path, connections, seconds, script=None):

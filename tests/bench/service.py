@@ -97,12 +97,12 @@ class Service:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
-def start_edda(binary, *flags):
+def start_edda(binary, *flags, environment=None):
     directory = tempfile.mkdtemp(prefix="edda-bench-")
     port = free_port()
     service = Service([binary, "up", "--data", os.path.join(directory, "data"),
                        "--http", f"127.0.0.1:{port}", *flags], port, directory,
-                      {"EDDA_API_KEY": KEY, "EDDA_LOG_LEVEL": "warning"})
+                      {"EDDA_API_KEY": KEY, "EDDA_LOG_LEVEL": "warning", **(environment or {})})
     return service.wait("/readyz")
 
 
