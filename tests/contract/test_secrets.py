@@ -1,0 +1,172 @@
+"""No secret in what Edda says: logs, answers, metrics, dead jobs, files, children's environments, core
+dumps. Every key is a word of its own, and the provider repeats the key it was sent in its refusals."""
+
+import os
+import resource
+import signal
+import subprocess
+import unittest
+
+import live
+import service
+
+NAMES = ("OPENAI_API_KEY", "VOYAGE_API_KEY", "COHERE_API_KEY", "JINA_API_KEY", "GEMINI_API_KEY",
+         "ANTHROPIC_API_KEY", "GROQ_API_KEY", "LOCAL_LLM_API_KEY", "EMBEDDING_API_KEY", "RERANKING_API_KEY")
+LLMS = ("openai", "anthropic", "gemini", "groq", "local")
+
+
+def secret(name):
+    return f"Sk-{name.lower().replace('_', '-')}-0123456789abcdef"
+
+
+def every_secret():
+    return {name: secret(name) for name in NAMES}
+
+
+class Talkative:
+    """Edda with every provider there is, all of them the fake one, at the level that says most."""
+
+    def __init__(self, fake, *flags, **more):
+        url = fake.url
+        self.said = []
+        self.edda = live.Edda(service.binary, *flags, environment={
+            **every_secret(), "EMBEDDING_PROVIDER": "openai", "RERANKING_PROVIDER": "cohere",
+            "LLM_PROVIDER": "openai", "OPENAI_BASE_URL": url("openai/v1"), "GROQ_BASE_URL": url("openai/v1"),
+            "LOCAL_LLM_BASE_URL": url("openai/v1"), "ANTHROPIC_BASE_URL": url("anthropic"),
+            "GEMINI_BASE_URL": url("gemini/v1beta"), "COHERE_BASE_URL": url("cohere"),
+            "EMBEDDING_DIMENSION": "64", "EDDA_LOG_LEVEL": "debug", "EDDA_SEARCH_MS": "1000",
+            "EDDA_CHAT_MS": "3000", "EDDA_LEASE_MS": "1000", **more})
+
+    def ask(self, method, path, body=None):
+        status, headers, content = self.edda.request(method, path, body)
+        self.said.append(f"{status} {headers} {content}")
+        return status, content
+
+    def use(self):
+        """A document, a search, a chat with each provider, as answers and as streams."""
+        self.ask("POST", "/api/v1/memo", {"title": "Tea", "content": "Green tea is best at eighty degrees."})
+        self.ask("POST", "/api/v1/search", {"query": "green tea"})
+        for llm in LLMS:
+            for stream in (False, True):
+                self.ask("POST", "/api/v1/chat", {"query": "how hot?", "stream": stream,
+                                                  "rag_config": {"llm_provider": llm}})
+
+    def tell(self):
+        """Everything there is to read about the service."""
+        for path in ("/metrics", "/api/v1/pipeline", "/api/v1/config/llm-providers", "/api/health", "/readyz",
+                     "/api/v1/memo", "/api/v1/chat"):
+            self.ask("GET", path)
+        for command in (["doctor"], ["jobs"], ["jobs", "--state", "dead"]):
+            done = subprocess.run([service.binary, *command], capture_output=True, text=True, timeout=60,
+                                  env={**self.edda.environment, "EDDA_KEY": live.KEY, "EDDA_DATA": self.edda.data,
+                                       "EDDA_URL": f"http://127.0.0.1:{self.edda.port}"})
+            self.said.append(done.stdout + done.stderr)
+        return "\n".join(self.said) + self.edda.log()
+
+
+class Secrets(unittest.TestCase):
+    def expect_none(self, text, where):
+        for name in NAMES:
+            self.assertNotIn(secret(name), text, f"{name} in {where}")
+
+    def expect_none_in_files(self, directory):
+        for parent, _, names in os.walk(directory):
+            for name in names:
+                with open(os.path.join(parent, name), "rb") as file:
+                    content = file.read()
+                for key in NAMES:
+                    self.assertNotIn(secret(key).encode(), content, f"{key} in {name}")
+
+    def refuse(self, fake, status):
+        for kind, key in (("embed", "EMBEDDING_API_KEY"), ("rerank", "RERANKING_API_KEY")):
+            fake.set(**{kind: {"status": status, "message": f"Incorrect API key provided: {secret(key)}."}})
+        fake.set(chat={"status": status, "message": "Incorrect API keys provided: " +
+                       ", ".join(secret(name) for name in NAMES)})
+
+    def test_nothing_that_is_said_has_one_when_all_is_well_and_when_providers_repeat_them(self):
+        for log_format in ("text", "json"):
+            with service.start_provider() as fake:
+                talkative = Talkative(fake, EDDA_LOG_FORMAT=log_format)
+                with talkative.edda:
+                    talkative.use()
+                    sent = str(fake.requests())
+                    for name in ("EMBEDDING_API_KEY", "RERANKING_API_KEY", "ANTHROPIC_API_KEY"):
+                        self.assertIn(secret(name), sent, "the keys are not even used")
+                    for status in (401, 429, 500):
+                        self.refuse(fake, status)
+                        talkative.use()
+                    told = talkative.tell()
+                    self.assertIn("Incorrect API key", told, "the provider's own words are missing")
+                    self.expect_none(told, "what is said")
+                    self.expect_none_in_files(talkative.edda.data)
+
+    def test_a_part_has_no_key_that_it_does_not_use(self):
+        with service.start_provider() as fake:
+            talkative = Talkative(fake, "--processes")
+            with talkative.edda as edda:
+                talkative.use()
+                found = set()
+                for pid, argv in live.children(edda.process.pid):
+                    with open(f"/proc/{pid}/cmdline", "rb") as line:
+                        self.expect_none(line.read().decode(), f"{argv}'s command line")
+                    with open(f"/proc/{pid}/environ", "rb") as environment:
+                        text = environment.read().decode()
+                    found.add(argv[1])
+                    if argv[1] in ("embedder", "reranker", "llm"):
+                        self.assertIn(secret("OPENAI_API_KEY"), text)
+                    else:
+                        self.expect_none(text, f"{argv[1]}'s environment")
+                self.assertLessEqual({"broker", "gateway", "store", "chunker", "embedder", "llm"}, found)
+
+    def test_a_part_that_crashes_leaves_no_core(self):
+        with service.start_provider() as fake:
+            talkative = Talkative(fake)
+            edda = talkative.edda
+            soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
+            resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
+            try:
+                edda.start()
+            finally:
+                resource.setrlimit(resource.RLIMIT_CORE, (soft, hard))
+            try:
+                with open(f"/proc/{edda.process.pid}/limits") as limits:
+                    core = next(line for line in limits if line.startswith("Max core file size"))
+                self.assertEqual(core.split()[4:6], ["0", "0"])
+                os.kill(edda.process.pid, signal.SIGABRT)
+                _, status = os.waitpid(edda.process.pid, 0)
+                self.assertTrue(os.WIFSIGNALED(status) or os.WEXITSTATUS(status) != 0)
+                self.assertFalse(os.WCOREDUMP(status))
+                edda.process = None
+            finally:
+                edda.__exit__(None, None, None)
+
+    def test_a_key_from_a_file_is_used_and_kept_as_well(self):
+        with service.start_provider() as fake:
+            talkative = Talkative(fake)
+            edda = talkative.edda
+            for name in NAMES:
+                path = os.path.join(edda.directory, name)
+                with open(path, "w") as file:
+                    file.write(secret(name) + "\n")
+                del edda.environment[name]
+                edda.environment[name + "_FILE"] = path
+            with edda:
+                fake.set(all={"require_key": secret("EMBEDDING_API_KEY")})
+                status, memo = talkative.ask("POST", "/api/v1/memo", {"title": "T", "content": "Green tea."})
+                self.assertEqual(status, 201)
+                self.assertEqual(service.wait_processed(edda, memo["memo_uuid"])["status"], "processed")
+                self.refuse(fake, 401)
+                talkative.use()
+                self.expect_none(talkative.tell(), "what is said")
+
+    def test_a_proxys_password_is_in_no_error(self):
+        with service.start_provider() as fake:
+            talkative = Talkative(fake, EDDA_PROVIDER_PROXY=f"http://user:{secret('OPENAI_API_KEY')}@127.0.0.1:1")
+            with talkative.edda:
+                talkative.use()
+                self.expect_none(talkative.tell(), "what is said")
+            self.assertEqual(fake.counters()["connections"], 1, "it was asked past the proxy")
+
+
+if __name__ == "__main__":
+    unittest.main()
