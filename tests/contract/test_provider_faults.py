@@ -129,7 +129,7 @@ class Embeddings(FaultTest):
                 memo = self.post(f"# One\n\ntea of the {name} kind\n\n# Two\n\n" + "more of it. " * 400)
                 status, _, answer = self.search()
                 self.assertEqual(status, 200, answer)
-                if name != "an index twice": # one text has one index
+                if name != "an index twice":  # one text has one index
                     self.assertEqual(answer.get("degraded"), ["vector"], answer)
                 self.assertTrue(answer["results"], "words alone find it")
                 self.fake.wait(lambda now: now["embed"]["requests"] > 0)
@@ -158,6 +158,12 @@ class Embeddings(FaultTest):
 
 
 class Scores(FaultTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        for word in ("black", "white", "cold"):
+            assert service.wait_processed(cls.edda, cls.post(f"tea that is {word}, not green"))["status"] == "processed"
+
     def test_searches_are_in_fused_order(self):
         for name, fault in SCORES.items():
             well = self.search()[2]
