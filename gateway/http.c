@@ -43,6 +43,9 @@ void wake_exchange(struct edda_exchange *exchange) {
         exchange->suspended = false;
         exchange->http->run_wanted = true;
         MHD_resume_connection(exchange->connection->mhd);
+        if (exchange->connection->phase == PHASE_SENDING) {
+            move_connection(exchange->connection, PHASE_SENDING); /* until now nobody was slow */
+        }
     }
 }
 

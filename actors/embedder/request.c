@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "actors/embedder/rows.h"
+#include "actors/text/headings.h"
 #include "actors/text/text.h"
 #include "actors/text/tokens.h"
 #include "proto/limits.h"
@@ -108,44 +109,8 @@ static void on_cancel(void *context) {
 
 /* ---- texts ---- */
 
-static bool is_blank(struct edda_text text) {
-    size_t i = 0;
-    while (i < text.size && edda_text_is_blank(text.data[i])) {
-        i++;
-    }
-    return i == text.size;
-}
-
-static char *write_line(char *at, struct edda_text line) {
-    if (line.size > 0) {
-        memcpy(at, line.data, line.size);
-        at[line.size] = '\n';
-        at += line.size + 1;
-    }
-    return at;
-}
-
-/* Title, heading and text, a line each. */
-static int join_chunk(struct edda_embed_request *request, size_t i, struct edda_text *ret_text) {
-    const struct edda_chunk *chunk = &request->chunks->chunks.items[i];
-    struct edda_text title = request->chunks->title;
-    *ret_text = chunk->text;
-    if (title.size == 0 && chunk->heading.size == 0) {
-        return 0;
-    }
-    size_t size = title.size + chunk->heading.size + chunk->text.size + 3;
-    char *line = edda_arena_take(edda_job_arena(request->job), size);
-    if (!line) {
-        return EDDA_E_MEMORY;
-    }
-    char *end = write_line(write_line(write_line(line, title), chunk->heading), chunk->text);
-    *ret_text =
-        (struct edda_text){line, (size_t)(end - line) - 1}; /* without the last line's end */
-    return 0;
-}
-
 static void add_want(struct edda_embed_request *request, size_t i, struct edda_text text) {
-    if (is_blank(text)) {
+    if (edda_text_trim(text).size == 0) {
         return;
     }
     request->places[request->want_count] = (uint32_t)i;
@@ -172,7 +137,9 @@ static int prepare_row(struct edda_embed_request *request, size_t i) {
         }
         return error;
     }
-    int error = join_chunk(request, i, &text);
+    const struct edda_chunk *chunk = &request->chunks->chunks.items[i];
+    int error = edda_headed_text(request->chunks->title, chunk->heading, chunk->text,
+                                 edda_job_arena(request->job), &text);
     if (!error) {
         add_want(request, i, text);
     }

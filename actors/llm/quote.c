@@ -17,17 +17,6 @@ static struct edda_text line_at(struct edda_text text, size_t at) {
                               end ? (size_t)(end - text.data) - at : text.size - at};
 }
 
-static struct edda_text trim(struct edda_text text) {
-    while (text.size > 0 && edda_text_is_blank(text.data[0])) {
-        text.data++;
-        text.size--;
-    }
-    while (text.size > 0 && edda_text_is_blank(text.data[text.size - 1])) {
-        text.size--;
-    }
-    return text;
-}
-
 static size_t run_of(struct edda_text line, char byte) {
     size_t size = 0;
     while (size < line.size && line.data[size] == byte) {
@@ -89,7 +78,7 @@ static size_t next_line(const struct edda_quotes *quotes, size_t at) {
 
 static size_t find_paragraph_end(const struct edda_quotes *quotes, size_t at) {
     size_t end = next_line(quotes, at);
-    while (end < quotes->text.size && !is_apart(trim(line_at(quotes->text, end)))) {
+    while (end < quotes->text.size && !is_apart(edda_text_trim(line_at(quotes->text, end)))) {
         end = next_line(quotes, end);
     }
     return end;
@@ -99,7 +88,7 @@ static size_t find_paragraph_end(const struct edda_quotes *quotes, size_t at) {
 static bool find_block(struct edda_quotes *quotes) {
     while (quotes->at < quotes->text.size) {
         size_t at = quotes->at;
-        struct edda_text line = trim(line_at(quotes->text, at));
+        struct edda_text line = edda_text_trim(line_at(quotes->text, at));
         size_t next = next_line(quotes, at);
         if (is_fence(line)) {
             quotes->fenced = !quotes->fenced;
@@ -161,7 +150,7 @@ bool edda_quotes_next(struct edda_quotes *quotes, struct edda_quote *ret_quote) 
         bool line = quotes->fenced || is_row(rest);
         size_t sentence = line ? rest.size : edda_sentence_next(rest);
         size_t piece = cut_sentence((struct edda_text){rest.data, sentence});
-        struct edda_quote quote = {.text = trim((struct edda_text){rest.data, piece}),
+        struct edda_quote quote = {.text = edda_text_trim((struct edda_text){rest.data, piece}),
                                    .begun = quotes->inside,
                                    .cut = piece < sentence,
                                    .code = quotes->fenced};

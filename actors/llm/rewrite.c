@@ -3,6 +3,7 @@
 #include <strings.h>
 
 #include "actors/llm/prompt.h"
+#include "actors/text/text.h"
 #include "actors/text/tokens.h"
 #include "proto/limits.h"
 
@@ -65,22 +66,11 @@ int edda_rewrite_prompt(const struct edda_llm_rewrite *arguments, struct edda_ar
     return error;
 }
 
-static struct edda_text trim(struct edda_text text) {
-    while (text.size > 0 && edda_text_is_blank(text.data[0])) {
-        text.data++;
-        text.size--;
-    }
-    while (text.size > 0 && edda_text_is_blank(text.data[text.size - 1])) {
-        text.size--;
-    }
-    return text;
-}
-
 static struct edda_text first_line(struct edda_text text) {
-    text = trim(text);
+    text = edda_text_trim(text);
     const char *end = text.size > 0 ? memchr(text.data, '\n', text.size) : NULL;
     text.size = end ? (size_t)(end - text.data) : text.size;
-    return trim(text);
+    return edda_text_trim(text);
 }
 
 static struct edda_text drop_label(struct edda_text text) {
@@ -89,7 +79,7 @@ static struct edda_text drop_label(struct edda_text text) {
     for (size_t i = 0; i < sizeof labels / sizeof labels[0]; i++) {
         size_t size = strlen(labels[i]);
         if (text.size > size && strncasecmp(text.data, labels[i], size) == 0) {
-            return trim((struct edda_text){text.data + size, text.size - size});
+            return edda_text_trim((struct edda_text){text.data + size, text.size - size});
         }
     }
     return text;
@@ -109,7 +99,7 @@ static struct edda_text drop_quotes(struct edda_text text) {
         if (is_around(text, pairs[i][0], pairs[i][1])) {
             size_t before = strlen(pairs[i][0]);
             size_t size = text.size - before - strlen(pairs[i][1]);
-            return trim((struct edda_text){text.data + before, size});
+            return edda_text_trim((struct edda_text){text.data + before, size});
         }
     }
     return text;

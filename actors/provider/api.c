@@ -132,25 +132,49 @@ int edda_embed_parse(const struct edda_account *account, struct edda_bytes body,
 
 /* ---- reranking ---- */
 
+static void write_rerank(const struct edda_rerank_api *api, const struct edda_account *account,
+                         struct edda_text query, const struct edda_texts *documents,
+                         struct edda_buffer *out) {
+    EDDA_WRITE(out, "{");
+    if (api->named) {
+        EDDA_WRITE(out, "\"model\":");
+        edda_write_text(out, edda_text_of(account->model));
+        EDDA_WRITE(out, ",");
+    }
+    EDDA_WRITE(out, "\"query\":");
+    edda_write_text(out, query);
+    (void)edda_buffer_printf(out, ",\"%s\":", api->documents);
+    edda_api_texts(out, documents);
+    if (api->most) {
+        edda_api_number(out, api->most, documents->count);
+    }
+    (void)edda_buffer_append_text(out, api->more ? api->more : "");
+    EDDA_WRITE(out, "}");
+}
+
 int edda_rerank_build(const struct edda_account *account, struct edda_text query,
                       const struct edda_texts *documents, struct edda_api_request *ret_request) {
     EDDA_ASSERT(rerank_apis[account->kind]);
     if (documents->count == 0) {
         return EDDA_E_INVALID;
     }
-    rerank_apis[account->kind]->build(account, query, documents, ret_request);
+    edda_api_path(ret_request, account, rerank_apis[account->kind]->path);
+    edda_api_usual_headers(ret_request, account);
+    write_rerank(rerank_apis[account->kind], account, query, documents, &ret_request->body);
     return ret_request->body.error;
 }
 
 int edda_rerank_parse(const struct edda_account *account, struct edda_bytes body, size_t count,
                       double *ret_scores, const char **ret_why) {
-    EDDA_ASSERT(rerank_apis[account->kind]);
+    const struct edda_rerank_api *api = rerank_apis[account->kind];
+    EDDA_ASSERT(api);
     json_t *json = json_loadb((const char *)body.data, body.size, 0, NULL);
     *ret_why = "it is no JSON";
     if (!json) {
         return EDDA_E_FAILED;
     }
-    int error = rerank_apis[account->kind]->parse(json, count, ret_scores, ret_why);
+    int error = edda_api_scores(api->list ? json_object_get(json, api->list) : json, api->score,
+                                count, ret_scores, ret_why);
     json_decref(json);
     return error;
 }

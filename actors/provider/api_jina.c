@@ -31,25 +31,12 @@ const struct edda_embed_api edda_jina_embed = {
     .parse = parse_embed,
 };
 
-static void build_rerank(const struct edda_account *account, struct edda_text query,
-                         const struct edda_texts *documents, struct edda_api_request *request) {
-    struct edda_buffer *out = &request->body;
-    edda_api_path(request, account, "/rerank");
-    edda_api_usual_headers(request, account);
-    EDDA_WRITE(out, "{\"model\":");
-    edda_write_text(out, edda_text_of(account->model));
-    EDDA_WRITE(out, ",\"query\":");
-    edda_write_text(out, query);
-    EDDA_WRITE(out, ",\"documents\":");
-    edda_api_texts(out, documents);
-    edda_api_number(out, "top_n", documents->count);
-    EDDA_WRITE(out, ",\"return_documents\":false}");
-}
-
-static int parse_rerank(const json_t *json, size_t count, double *ret_scores,
-                        const char **ret_why) {
-    return edda_api_scores(json_object_get(json, "results"), "relevance_score", count, ret_scores,
-                           ret_why);
-}
-
-const struct edda_rerank_api edda_jina_rerank = {.build = build_rerank, .parse = parse_rerank};
+const struct edda_rerank_api edda_jina_rerank = {
+    .path = "/rerank",
+    .named = true,
+    .documents = "documents",
+    .most = "top_n",
+    .more = ",\"return_documents\":false",
+    .list = "results",
+    .score = "relevance_score",
+};

@@ -65,10 +65,15 @@ struct edda_embed_api {
     int (*parse)(const json_t *json, struct edda_api_rows *rows);
 };
 
+/* All are asked for the scores of all documents; they differ in words alone. */
 struct edda_rerank_api {
-    void (*build)(const struct edda_account *account, struct edda_text query,
-                  const struct edda_texts *documents, struct edda_api_request *request);
-    int (*parse)(const json_t *json, size_t count, double *ret_scores, const char **ret_why);
+    const char *path;
+    bool named;            /* the request says the model */
+    const char *documents; /* name of their list */
+    const char *most;      /* name of the number of scores wanted, or NULL: all come */
+    const char *more;      /* fields that are always the same, each behind a comma; or NULL */
+    const char *list;      /* of the response: name of its list; NULL: it is the response */
+    const char *score;     /* name of the number beside "index" */
 };
 
 struct edda_chat_api {

@@ -28,21 +28,9 @@ const struct edda_embed_api edda_tei_embed = {
     .parse = parse_embed,
 };
 
-static void build_rerank(const struct edda_account *account, struct edda_text query,
-                         const struct edda_texts *documents, struct edda_api_request *request) {
-    struct edda_buffer *out = &request->body;
-    edda_api_path(request, account, "/rerank");
-    edda_api_usual_headers(request, account);
-    EDDA_WRITE(out, "{\"query\":");
-    edda_write_text(out, query);
-    EDDA_WRITE(out, ",\"texts\":");
-    edda_api_texts(out, documents);
-    EDDA_WRITE(out, ",\"raw_scores\":false,\"return_text\":false,\"truncate\":true}");
-}
-
-static int parse_rerank(const json_t *json, size_t count, double *ret_scores,
-                        const char **ret_why) {
-    return edda_api_scores(json, "score", count, ret_scores, ret_why);
-}
-
-const struct edda_rerank_api edda_tei_rerank = {.build = build_rerank, .parse = parse_rerank};
+const struct edda_rerank_api edda_tei_rerank = {
+    .path = "/rerank",
+    .documents = "texts",
+    .more = ",\"raw_scores\":false,\"return_text\":false,\"truncate\":true",
+    .score = "score",
+};

@@ -8,6 +8,7 @@
 #include "actors/provider/provider.h"
 #include "actors/reranker/rerank.h"
 #include "actors/runtime/log.h"
+#include "actors/text/headings.h"
 #include "actors/text/text.h"
 
 #define ESCAPED_BYTES  6 /* a byte as \u0000 */
@@ -218,41 +219,14 @@ static void send_all(struct ranking *ranking) {
 
 /* ---- documents ---- */
 
-static bool is_blank(struct edda_text text) {
-    size_t i = 0;
-    while (i < text.size && edda_text_is_blank(text.data[i])) {
-        i++;
-    }
-    return i == text.size;
-}
-
-static char *write_line(char *at, struct edda_text line) {
-    if (line.size > 0) {
-        memcpy(at, line.data, line.size);
-        at[line.size] = '\n';
-        at += line.size + 1;
-    }
-    return at;
-}
-
 static int take_text(struct ranking *ranking, size_t i, struct edda_text *ret_text) {
     if (!ranking->hits) {
         *ret_text = ranking->arguments->documents.items[i];
         return 0;
     }
     const struct edda_hit *hit = &ranking->hits->hits.items[i];
-    *ret_text = hit->text;
-    if (hit->title.size == 0 && hit->heading.size == 0) {
-        return 0;
-    }
-    size_t size = hit->title.size + hit->heading.size + hit->text.size + 3;
-    char *lines = edda_arena_take(edda_job_arena(ranking->job), size);
-    if (!lines) {
-        return EDDA_E_MEMORY;
-    }
-    char *end = write_line(write_line(write_line(lines, hit->title), hit->heading), hit->text);
-    *ret_text = (struct edda_text){lines, (size_t)(end - lines) - 1};
-    return 0;
+    return edda_headed_text(hit->title, hit->heading, hit->text, edda_job_arena(ranking->job),
+                            ret_text);
 }
 
 static int take_room(struct ranking *ranking) {
@@ -274,7 +248,7 @@ static int take_documents(struct ranking *ranking) {
     for (size_t i = 0; i < ranking->count && !error; i++) {
         struct edda_text text;
         error = take_text(ranking, i, &text);
-        if (!error && !is_blank(text)) {
+        if (!error && edda_text_trim(text).size > 0) {
             ranking->places[ranking->sent] = (uint32_t)i;
             ranking->texts[ranking->sent++] = text;
         }

@@ -188,3 +188,25 @@ size_t edda_headings_after(struct edda_text format, struct edda_text part, bool 
     edda_headings_walk(&headings, part);
     return edda_headings_path(&headings, buffer);
 }
+
+static char *write_line(char *at, struct edda_text line) {
+    if (line.size > 0) {
+        memcpy(at, line.data, line.size);
+        at[line.size] = '\n';
+        at += line.size + 1;
+    }
+    return at;
+}
+
+int edda_headed_text(struct edda_text title, struct edda_text heading, struct edda_text text,
+                     struct edda_arena *arena, struct edda_text *ret_text) {
+    *ret_text = text;
+    if (title.size == 0 && heading.size == 0)
+        return 0;
+    char *lines = edda_arena_take(arena, title.size + heading.size + text.size + 3);
+    if (!lines)
+        return EDDA_E_MEMORY;
+    char *end = write_line(write_line(write_line(lines, title), heading), text);
+    *ret_text = (struct edda_text){lines, (size_t)(end - lines) - 1}; /* without the last end */
+    return 0;
+}

@@ -6,6 +6,7 @@
 #ifndef EDDA_ACTORS_TEXT_HEADINGS_H
 #define EDDA_ACTORS_TEXT_HEADINGS_H
 
+#include "proto/arena.h"
 #include "proto/types.h"
 
 #define EDDA_HEADING_LEVELS     6
@@ -49,5 +50,10 @@ struct edda_text edda_headings_csv_row(struct edda_text text);
 /* Writes "A > B" to buffer and returns its size, 0 when no heading is in force. */
 size_t edda_headings_path(const struct edda_headings *headings,
                           char buffer[EDDA_HEADING_PATH_BYTES]);
+
+/* What a model is given of a chunk: its memo's title, its heading path and itself, a line each;
+ * what is empty has none. In the arena when anything stands before it. EDDA_E_MEMORY. */
+int edda_headed_text(struct edda_text title, struct edda_text heading, struct edda_text text,
+                         struct edda_arena *arena, struct edda_text *ret_text) EDDA_MUST_CHECK;
 
 #endif

@@ -98,4 +98,16 @@ static inline bool edda_text_is_blank(char byte) {
     return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r';
 }
 
+/* Without the white space around it; empty when there is nothing else. */
+static inline struct edda_text edda_text_trim(struct edda_text text) {
+    while (text.size > 0 && edda_text_is_blank(text.data[0])) {
+        text.data++;
+        text.size--;
+    }
+    while (text.size > 0 && edda_text_is_blank(text.data[text.size - 1])) {
+        text.size--;
+    }
+    return text;
+}
+
 #endif

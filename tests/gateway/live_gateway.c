@@ -122,6 +122,17 @@ void live_gateway_stop(struct live_gateway **live_p) {
     free_live(live_p);
 }
 
+int start_live_gateway(void **state) {
+    *state = live_gateway_start(NULL);
+    return 0;
+}
+
+int stop_live_gateway(void **state) {
+    struct live_gateway *live = *state;
+    live_gateway_stop(&live);
+    return 0;
+}
+
 void live_gateway_cut(struct live_gateway **live_p) {
     edda_thread_drain((*live_p)->thread, 5000);
     end_thread(*live_p, EDDA_E_TIMEOUT);

@@ -38,6 +38,10 @@ struct live_gateway *live_gateway_start(const char *const *flags);
 /* Drains it and asserts that its thread ended well. */
 void live_gateway_stop(struct live_gateway **live_p);
 
+/* The same as a group's set-up and tear-down: *state is the live_gateway. */
+int start_live_gateway(void **state);
+int stop_live_gateway(void **state);
+
 /* Drains it twice, which does not wait for open requests. */
 void live_gateway_cut(struct live_gateway **live_p);
 

@@ -13,17 +13,6 @@
 #define WHEN      INT64_C(1700000000000) /* 2023-11-14T22:13:20.000Z */
 #define WHEN_TEXT "\"2023-11-14T22:13:20.000Z\""
 
-static int start(void **state) {
-    *state = live_gateway_start(NULL);
-    return 0;
-}
-
-static int stop(void **state) {
-    struct live_gateway *live = *state;
-    live_gateway_stop(&live);
-    return 0;
-}
-
 static struct edda_uuid uuid_of(const char *text) {
     struct edda_uuid uuid;
     assert_int_equal(edda_uuid_parse(edda_text_of(text), &uuid), 0);
@@ -176,5 +165,5 @@ int main(void) {
         cmocka_unit_test(an_unknown_chat_is_404),
         cmocka_unit_test(providers_are_the_llms_and_remembered),
     };
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, start_live_gateway, stop_live_gateway);
 }

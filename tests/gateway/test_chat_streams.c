@@ -19,17 +19,6 @@
 #define ERROR(why)                                                                                 \
     "data: {\"type\":\"error\",\"content\":\"An error occurred\",\"reason\":\"" why "\"}"
 
-static int start(void **state) {
-    *state = live_gateway_start(NULL);
-    return 0;
-}
-
-static int stop(void **state) {
-    struct live_gateway *live = *state;
-    live_gateway_stop(&live);
-    return 0;
-}
-
 static void expect_token(struct live_stream *stream, const char *text) {
     char event[256];
     (void)snprintf(event, sizeof event, "data: {\"type\":\"token\",\"content\":\"%s\"}", text);
@@ -314,5 +303,5 @@ int main(void) {
         cmocka_unit_test(a_large_part_becomes_lines_that_every_client_can_read),
         cmocka_unit_test(many_references_fit_a_line),
     };
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, start_live_gateway, stop_live_gateway);
 }

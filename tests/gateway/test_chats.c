@@ -11,17 +11,6 @@
 #define MEMO  "0190aaaa-bbbb-7ccc-8ddd-eeeeffff0001"
 #define ROUTE "embed store.search rerank llm.answer"
 
-static int start(void **state) {
-    *state = live_gateway_start(NULL);
-    return 0;
-}
-
-static int stop(void **state) {
-    struct live_gateway *live = *state;
-    live_gateway_stop(&live);
-    return 0;
-}
-
 static struct edda_source make_source(uint32_t number, const char *title) {
     struct edda_source source = {.number = number, .title = edda_text_of(title)};
     assert_int_equal(edda_uuid_parse(EDDA_TEXT(MEMO), &source.memo), 0);
@@ -412,5 +401,5 @@ int main(void) {
         cmocka_unit_test(more_chats_than_the_limit_are_refused),
         cmocka_unit_test(a_silent_model_is_given_up),
     };
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, start_live_gateway, stop_live_gateway);
 }

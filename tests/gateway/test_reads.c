@@ -19,17 +19,6 @@ static struct edda_uuid uuid_of(const char *text) {
     return uuid;
 }
 
-static int start(void **state) {
-    *state = live_gateway_start(NULL);
-    return 0;
-}
-
-static int stop(void **state) {
-    struct live_gateway *live = *state;
-    live_gateway_stop(&live);
-    return 0;
-}
-
 static void health_is_the_stores_answer(void **state) {
     struct live_gateway *live = *state;
     struct edda_empty empty;
@@ -300,5 +289,5 @@ int main(void) {
         cmocka_unit_test(a_known_etag_is_answered_with_304),
         cmocka_unit_test(pipelined_requests_are_answered_in_order),
     };
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, start_live_gateway, stop_live_gateway);
 }

@@ -11,17 +11,6 @@
 #define CHUNK "0190aaaa-bbbb-7ccc-8ddd-eeeeffff0002"
 #define MEMO  "0190aaaa-bbbb-7ccc-8ddd-eeeeffff0001"
 
-static int start(void **state) {
-    *state = live_gateway_start(NULL);
-    return 0;
-}
-
-static int stop(void **state) {
-    struct live_gateway *live = *state;
-    live_gateway_stop(&live);
-    return 0;
-}
-
 static struct edda_hit make_hit(void) {
     struct edda_hit hit = {.score = 0.75,
                            .text = EDDA_TEXT("chunk"),
@@ -214,5 +203,5 @@ int main(void) {
         cmocka_unit_test(a_project_served_by_another_model_is_asked_again_with_it),
         cmocka_unit_test(nothing_is_asked_more_than_once_again_for_its_model),
     };
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, start_live_gateway, stop_live_gateway);
 }

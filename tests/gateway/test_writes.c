@@ -12,17 +12,6 @@
 #define MEMO "0190aaaa-bbbb-7ccc-8ddd-eeeeffff0001"
 #define PATH "/api/v1/memo"
 
-static int start(void **state) {
-    *state = live_gateway_start(NULL);
-    return 0;
-}
-
-static int stop(void **state) {
-    struct live_gateway *live = *state;
-    live_gateway_stop(&live);
-    return 0;
-}
-
 /* {"title":"t","content":"xxx...","x":"..."} */
 static char *make_body(size_t content_size) {
     char *body = malloc(content_size + 64);
@@ -285,5 +274,5 @@ int main(void) {
         cmocka_unit_test(an_unknown_key_is_401_and_a_silent_store_503),
         cmocka_unit_test(a_client_that_hangs_up_does_not_stop_a_write),
     };
-    return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, start, stop);
+    return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, start_live_gateway, stop_live_gateway);
 }

@@ -137,4 +137,11 @@ int edda_sweep_write(struct edda_turn *turn, struct edda_sqlite_call *call);
 int edda_probe_read(struct edda_reader *reader, struct edda_sqlite_call *call);
 int edda_probe_write(struct edda_turn *turn, struct edda_sqlite_call *call);
 
+/* One page of a project's things: counts them, takes room for a page of items in the call's arena
+ * and begins its rows; *ret_row stays NULL when nobody knows the project. EDDA_E_INVALID: the page
+ * (the call's arguments) is out of range. */
+int edda_list_begin(struct edda_reader *reader, struct edda_sqlite_call *call,
+                    enum edda_statement count, enum edda_statement list, uint64_t *ret_count,
+                    size_t item_bytes, void **ret_items, sqlite3_stmt **ret_row) EDDA_MUST_CHECK;
+
 #endif

@@ -186,32 +186,13 @@ int edda_chat_get_read(struct edda_reader *reader, struct edda_sqlite_call *call
 }
 
 int edda_chat_list_read(struct edda_reader *reader, struct edda_sqlite_call *call) {
-    const struct edda_store_page *page = call->request.arguments;
     struct edda_store_chats *chats = call->record;
-    uint64_t offset = 0;
-    int64_t project = 0;
-    int64_t count = 0;
+    struct edda_store_chat_row *items = NULL;
     sqlite3_stmt *row = NULL;
-    if (edda_list_offset(page, &offset)) {
-        return edda_sqlite_call_fail(call, EDDA_E_INVALID, "page or page_size is out of range");
-    }
-    int found = edda_project_find(reader->database, call->request.project, &project);
-    if (found != 1) {
-        return found;
-    }
-    struct edda_store_chat_row *items =
-        edda_arena_take(&call->arena, page->page_size * sizeof(*items));
-    found = items ? edda_query_integer(reader->database, EDDA_SQL_PROJECT_CHATS,
-                                       VALUES(INTEGER(project)), 0, &count)
-                  : EDDA_E_MEMORY;
-    chats->count = (uint64_t)count;
+    int found = edda_list_begin(reader, call, EDDA_SQL_PROJECT_CHATS, EDDA_SQL_CHAT_LIST,
+                                &chats->count, sizeof *items, (void **)&items, &row);
     chats->chats.items = items;
-    if (!found) {
-        found = edda_query_begin(
-            reader->database, EDDA_SQL_CHAT_LIST,
-            VALUES(INTEGER(project), INTEGER(page->page_size), INTEGER(offset)), &row);
-    }
-    while (!found && (found = edda_query_next(reader->database, row)) == 1) {
+    while (row && !found && (found = edda_query_next(reader->database, row)) == 1) {
         struct edda_store_chat_row *chat = &items[chats->chats.count++];
         *chat = (struct edda_store_chat_row){
             .uuid = edda_column_uuid(row, 0),

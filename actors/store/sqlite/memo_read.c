@@ -291,14 +291,13 @@ static int read_listed(struct edda_reader *reader, struct edda_sqlite_call *call
     return error;
 }
 
-int edda_list_read(struct edda_reader *reader, struct edda_sqlite_call *call) {
+int edda_list_begin(struct edda_reader *reader, struct edda_sqlite_call *call,
+                    enum edda_statement count, enum edda_statement list, uint64_t *ret_count,
+                    size_t item_bytes, void **ret_items, sqlite3_stmt **ret_row) {
     const struct edda_store_page *page = call->request.arguments;
-    struct edda_store_memos *memos = call->record;
     uint64_t offset = 0;
     int64_t project = 0;
-    int64_t count = 0;
-    size_t metadata_bytes = 0;
-    sqlite3_stmt *row = NULL;
+    int64_t rows = 0;
     if (edda_list_offset(page, &offset)) {
         return edda_sqlite_call_fail(call, EDDA_E_INVALID, "page or page_size is out of range");
     }
@@ -306,19 +305,27 @@ int edda_list_read(struct edda_reader *reader, struct edda_sqlite_call *call) {
     if (found != 1) {
         return found;
     }
-    struct edda_store_memo_row *items =
-        edda_arena_take(&call->arena, page->page_size * sizeof(*items));
-    found = items ? edda_query_integer(reader->database, EDDA_SQL_PROJECT_MEMOS,
-                                       VALUES(INTEGER(project)), 0, &count)
-                  : EDDA_E_MEMORY;
-    memos->count = (uint64_t)count;
+    *ret_items = edda_arena_take(&call->arena, page->page_size * item_bytes);
+    int error =
+        *ret_items ? edda_query_integer(reader->database, count, VALUES(INTEGER(project)), 0, &rows)
+                   : EDDA_E_MEMORY;
+    *ret_count = (uint64_t)rows;
+    return error
+               ? error
+               : edda_query_begin(
+                     reader->database, list,
+                     VALUES(INTEGER(project), INTEGER(page->page_size), INTEGER(offset)), ret_row);
+}
+
+int edda_list_read(struct edda_reader *reader, struct edda_sqlite_call *call) {
+    struct edda_store_memos *memos = call->record;
+    struct edda_store_memo_row *items = NULL;
+    size_t metadata_bytes = 0;
+    sqlite3_stmt *row = NULL;
+    int found = edda_list_begin(reader, call, EDDA_SQL_PROJECT_MEMOS, EDDA_SQL_MEMO_LIST,
+                                &memos->count, sizeof *items, (void **)&items, &row);
     memos->memos.items = items;
-    if (!found) {
-        found = edda_query_begin(
-            reader->database, EDDA_SQL_MEMO_LIST,
-            VALUES(INTEGER(project), INTEGER(page->page_size), INTEGER(offset)), &row);
-    }
-    while (!found && (found = edda_query_next(reader->database, row)) == 1) {
+    while (row && !found && (found = edda_query_next(reader->database, row)) == 1) {
         found = read_listed(reader, call, row, &metadata_bytes, &items[memos->memos.count++]);
     }
     edda_query_end(row);

@@ -29,7 +29,7 @@ static const struct {
      "\"relevance_score\":0.25},{\"index\":1,\"relevance_score\":7.5},{\"index\":2,"
      "\"relevance_score\":0.5}]}"},
     {EDDA_PROVIDER_VOYAGE, "http://host/base/rerank",
-     "{\"query\":\"q\",\"documents\":[\"a\",\"b \\\"x\\\"\",\"c\"],\"model\":\"m1\",\"top_k\":3,"
+     "{\"model\":\"m1\",\"query\":\"q\",\"documents\":[\"a\",\"b \\\"x\\\"\",\"c\"],\"top_k\":3,"
      "\"truncation\":true}",
      "{\"object\":\"list\",\"data\":[{\"index\":1,\"relevance_score\":1},{\"index\":0,"
      "\"relevance_score\":0.25},{\"index\":2,\"relevance_score\":0.5}]}"},

@@ -302,6 +302,38 @@ static void a_prefix_has_as_many_tokens_as_it_may(void **state) {
     }
 }
 
+static void a_text_is_given_with_its_title_and_headings_a_line_each(void **state) {
+    static const struct {
+        const char *title;
+        const char *heading;
+        const char *text;
+        const char *wanted;
+    } cases[] = {{"Tea", "Green > Hot", "eighty", "Tea\nGreen > Hot\neighty"},
+                 {"", "Green", "eighty", "Green\neighty"},
+                 {"Tea", "", "", "Tea"},
+                 {"", "", "eighty", "eighty"},
+                 {"", "", "", ""}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct edda_arena arena;
+        struct edda_text text;
+        edda_arena_init(&arena, 1024);
+        assert_int_equal(edda_headed_text(edda_text_of(cases[i].title),
+                                          edda_text_of(cases[i].heading),
+                                          edda_text_of(cases[i].text), &arena, &text),
+                         0);
+        assert_true(edda_text_is(text, cases[i].wanted));
+        edda_arena_done(&arena);
+    }
+}
+
+static void trimming_leaves_what_is_not_white_space(void **state) {
+    (void)state;
+    assert_true(edda_text_is(edda_text_trim(EDDA_TEXT(" \t\r\na b \n")), "a b"));
+    assert_int_equal(edda_text_trim(EDDA_TEXT(" \n ")).size, 0);
+    assert_int_equal(edda_text_trim(EDDA_TEXT("")).size, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_word_has_its_framed_grams),
@@ -313,6 +345,8 @@ int main(void) {
         cmocka_unit_test(a_part_ends_at_the_best_place_in_its_second_half),
         cmocka_unit_test(an_empty_document_has_no_part),
         cmocka_unit_test(a_sink_that_refuses_stops_the_feeding),
+        cmocka_unit_test(a_text_is_given_with_its_title_and_headings_a_line_each),
+        cmocka_unit_test(trimming_leaves_what_is_not_white_space),
         cmocka_unit_test(headings_make_a_path),
         cmocka_unit_test(underlined_titles_are_headings),
         cmocka_unit_test(fenced_code_has_no_headings),
