@@ -42,12 +42,22 @@ struct processes {
     bool finished;
 };
 
+static bool uses_secret(const struct edda_part_kind *kind, enum edda_setting setting) {
+    switch (setting) {
+    case EDDA_CONFIG_API_KEY:
+        return kind->phase == 3;
+    case EDDA_CONFIG_DATABASE:
+        return kind->phase == 1;
+    default:
+        return kind->providers;
+    }
+}
+
 /* A part is given the keys it uses and no others: what it does not have it cannot lose. */
 static void withhold_secrets(const struct edda_part_kind *kind) {
     for (size_t i = 0; i < EDDA_CONFIG_COUNT; i++) {
         const struct edda_setting_info *info = edda_setting_info((enum edda_setting)i);
-        bool needed = i == EDDA_CONFIG_API_KEY ? kind->phase == 3 : kind->providers;
-        if (info->kind != EDDA_SETTING_SECRET || needed)
+        if (info->kind != EDDA_SETTING_SECRET || uses_secret(kind, (enum edda_setting)i))
             continue;
         char file[128];
         snprintf(file, sizeof file, "%s_FILE", info->variable);

@@ -36,7 +36,12 @@ static int open_backend(struct store *store) {
         .lease_ms = edda_config_number(config, EDDA_CONFIG_LEASE_MS),
         .events = {on_ready, store},
     };
-    int error = edda_sqlite_open(&options, message, sizeof(message), &store->backend);
+    int error = EDDA_E_INVALID;
+    if (edda_config_text(config, EDDA_CONFIG_DATABASE)[0]) {
+        snprintf(message, sizeof(message), "this program can keep its store in --data only");
+    } else {
+        error = edda_sqlite_open(&options, message, sizeof(message), &store->backend);
+    }
     if (error) {
         edda_log(EDDA_LOG_ERROR, "store_not_opened", "error=%s reason=\"%s\"",
                  edda_error_name(error), message);

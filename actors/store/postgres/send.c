@@ -1,0 +1,133 @@
+/* actors/store/postgres/send.c: what goes out on a connection, and what is then expected back. */
+#include <sys/epoll.h>
+
+#include "actors/store/postgres/state.h"
+
+void edda_pg_connection_break(struct edda_pg_connection *connection) {
+    connection->broken = true;
+    edda_pg_unsettled(connection->database);
+}
+
+static void expect(struct edda_pg_connection *connection, struct edda_pg_expected expected) {
+    EDDA_ASSERT(connection->count < EDDA_PG_RING);
+    if (connection->count == 0) {
+        connection->progress_ms = edda_loop_now(connection->database->options.loop);
+    }
+    connection->ring[(connection->first + connection->count++) % EDDA_PG_RING] = expected;
+}
+
+/* The first time fixes them: that is what the statement is prepared with. */
+static const struct edda_pg_types *check_types(struct edda_pg *database, unsigned statement,
+                                               const struct edda_pg_value *values, size_t count) {
+    struct edda_pg_types *types = &database->types[statement];
+    if (!types->known) {
+        types->known = true;
+        types->count = (uint8_t)count;
+        for (size_t i = 0; i < count; i++) {
+            types->types[i] = values[i].type;
+        }
+    }
+    EDDA_ASSERT(types->count == count);
+    for (size_t i = 0; i < count; i++) {
+        EDDA_ASSERT(types->types[i] == values[i].type);
+    }
+    return types;
+}
+
+static bool prepare(struct edda_pg_connection *connection, unsigned number,
+                    const struct edda_pg_statement *statement, const struct edda_pg_types *types) {
+    if (connection->prepared[number]) {
+        return true;
+    }
+    connection->prepared[number] = true;
+    expect(connection,
+           (struct edda_pg_expected){.what = EDDA_PG_EXPECT_PREPARE, .statement = number});
+    return PQsendPrepare(connection->handle, statement->name, statement->sql, types->count,
+                         types->types) == 1;
+}
+
+void edda_pg_connection_send(struct edda_pg_connection *connection, unsigned number,
+                             const struct edda_pg_value *values, size_t count,
+                             struct edda_pg_expected expected) {
+    static const int binary[EDDA_PG_VALUES] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+                                               1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+    struct edda_pg *database = connection->database;
+    const struct edda_pg_statement *statement = edda_pg_statement(database, number);
+    const struct edda_pg_types *types = check_types(database, number, values, count);
+    const char *data[EDDA_PG_VALUES];
+    int sizes[EDDA_PG_VALUES];
+    for (size_t i = 0; i < count; i++) {
+        const struct edda_pg_value *value = &values[i];
+        data[i] = value->absent ? NULL : value->data ? value->data : (const char *)&value->number;
+        sizes[i] = (int)value->size;
+    }
+    int sent;
+    if (database->prepares) {
+        bool prepared = prepare(connection, number, statement, types);
+        expect(connection, expected);
+        sent = prepared ? PQsendQueryPrepared(connection->handle, statement->name, (int)count, data,
+                                              sizes, binary, 1)
+                        : 0;
+    } else {
+        expect(connection, expected);
+        sent = PQsendQueryParams(connection->handle, statement->sql, (int)count, types->types, data,
+                                 sizes, binary, 1);
+    }
+    if (sent != 1) {
+        edda_pg_connection_break(connection);
+    }
+}
+
+static void watch_writing(struct edda_pg_connection *connection, bool wants) {
+    if (connection->wants_write != wants) {
+        connection->wants_write = wants;
+        edda_loop_watch_change(connection->database->options.loop, connection->watch,
+                               wants ? EPOLLIN | EPOLLOUT : EPOLLIN);
+    }
+}
+
+void edda_pg_connection_flush(struct edda_pg_connection *connection) {
+    int left = PQflush(connection->handle);
+    if (left < 0) {
+        edda_pg_connection_break(connection);
+        return;
+    }
+    watch_writing(connection, left > 0);
+    if (left > 0) {
+        connection->look = true;
+        edda_pg_unsettled(connection->database);
+    }
+}
+
+void edda_pg_connection_sync(struct edda_pg_connection *connection, enum edda_pg_expecting what) {
+    expect(connection, (struct edda_pg_expected){.what = what});
+    if (what == EDDA_PG_EXPECT_BATCH_SYNC) {
+        connection->unsynced = false;
+    }
+    if (PQpipelineSync(connection->handle) != 1) {
+        edda_pg_connection_break(connection);
+        return;
+    }
+    edda_pg_connection_flush(connection);
+}
+
+void edda_pg_connection_run(struct edda_pg_connection *connection, struct edda_pg_query *query) {
+    edda_pg_connection_send(connection, query->statement, query->values, query->value_count,
+                            (struct edda_pg_expected){.what = EDDA_PG_EXPECT_STATEMENT,
+                                                      .statement = query->statement,
+                                                      .query = query});
+    edda_pg_connection_sync(connection, EDDA_PG_EXPECT_STATEMENT_SYNC);
+}
+
+void edda_pg_connection_forget(struct edda_pg_connection *connection, struct edda_pg_query *query) {
+    if (connection->finished == query) {
+        connection->finished = NULL;
+    }
+    for (unsigned i = 0; i < connection->count; i++) {
+        struct edda_pg_expected *expected =
+            &connection->ring[(connection->first + i) % EDDA_PG_RING];
+        if (expected->what == EDDA_PG_EXPECT_STATEMENT && expected->query == query) {
+            expected->query = NULL;
+        }
+    }
+}

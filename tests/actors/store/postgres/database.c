@@ -1,0 +1,224 @@
+/* tests/actors/store/postgres/database.c: see database.h. */
+#include "tests/actors/store/postgres/database.h"
+
+#include <libpq-fe.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "actors/runtime/log.h"
+
+extern char **environ;
+
+const struct edda_pg_statement test_statements[SQL_COUNT_OF] = {
+    [SQL_ADD] = {"ADD", "SELECT $1 + $2"},
+    [SQL_ECHO] = {"ECHO", "SELECT $1"},
+    [SQL_SLEEP] = {"SLEEP", "SELECT 1::bigint FROM pg_sleep($1)"},
+    [SQL_DIVIDE] = {"DIVIDE", "SELECT 1 / $1"},
+    [SQL_NO_TABLE] = {"NO_TABLE", "SELECT count(*) FROM there_is_none"},
+    [SQL_INSERT] = {"INSERT", "INSERT INTO note (id, text) VALUES ($1, $2)"},
+    [SQL_COUNT] = {"COUNT", "SELECT count(*) FROM note"},
+    [SQL_CLEAR] = {"CLEAR", "DELETE FROM note"},
+    [SQL_PID] = {"PID", "SELECT pg_backend_pid()::bigint"},
+    [SQL_TERMINATE] = {"TERMINATE", "SELECT pg_terminate_backend($1::int, 5000)::int::bigint"},
+    [SQL_ROWS] = {"ROWS", "SELECT n, repeat('x', $2::int) FROM generate_series(1::bigint, $1) n"},
+    [SQL_LOCK] = {"LOCK", "SELECT 1::bigint FROM pg_advisory_xact_lock($1)"},
+    [SQL_INSERT_LATE] = {"INSERT_LATE", "INSERT INTO late (id) VALUES ($1)"},
+    [SQL_ISOLATION] = {"ISOLATION", "SELECT current_setting('transaction_isolation')"},
+    [SQL_TIMEOUT] = {"TIMEOUT", "SELECT current_setting('statement_timeout')"},
+    [SQL_RUNNING] = {"RUNNING", "SELECT count(*) FROM pg_stat_activity WHERE state = 'active'"
+                                " AND pid <> pg_backend_pid() AND query LIKE '%pg_sleep%'"},
+};
+
+/* ---- the server ---- */
+
+static const char *server_directory(void) {
+    const char *directory = getenv("EDDA_TEST_POSTGRES");
+    if (!directory) {
+        fail_msg("no server: these tests are run by ctest, or with EDDA_TEST_POSTGRES=DIR of "
+                 "ops/postgres start DIR");
+    }
+    return directory;
+}
+
+const char *server_url(void) {
+    static char url[256];
+    char path[512];
+    snprintf(path, sizeof path, "%s/url", server_directory());
+    FILE *file = fopen(path, "re");
+    if (!file || !fgets(url, sizeof url, file)) {
+        fail_msg("%s cannot be read: ops/postgres start %s has not run", path, server_directory());
+    }
+    (void)fclose(file);
+    url[strcspn(url, "\n")] = '\0';
+    return url;
+}
+
+void server_do(const char *verb) {
+    const char *arguments[] = {EDDA_OPS "/postgres", verb, server_directory(), NULL};
+    posix_spawn_file_actions_t actions;
+    pid_t pid = 0;
+    int status = 0;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", 1, 0);
+    assert_int_equal(posix_spawn(&pid, arguments[0], &actions, NULL,
+                                 (char *const *)(uintptr_t)arguments, environ),
+                     0);
+    posix_spawn_file_actions_destroy(&actions);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
+const char *beside(const char *sql) {
+    static char value[256];
+    PGconn *connection = PQconnectdb(server_url());
+    if (PQstatus(connection) != CONNECTION_OK) {
+        fail_msg("the server does not answer: %s", PQerrorMessage(connection));
+    }
+    PGresult *result = PQexec(connection, sql);
+    ExecStatusType status = PQresultStatus(result);
+    if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {
+        fail_msg("%s: %s", sql, PQerrorMessage(connection));
+    }
+    snprintf(value, sizeof value, "%s",
+             PQntuples(result) > 0 && PQnfields(result) > 0 ? PQgetvalue(result, 0, 0) : "");
+    PQclear(result);
+    PQfinish(connection);
+    return value;
+}
+
+/* ---- databases ---- */
+
+struct database *database_open(const struct database *options, const char *url) {
+    struct database *d = calloc(1, sizeof *d);
+    char message[200] = "";
+    assert_non_null(d);
+    *d = *options;
+    d->connections = d->connections ? d->connections : 4;
+    d->statement_ms = d->statement_ms ? d->statement_ms : DATABASE_MS;
+    d->connect_ms = d->connect_ms ? d->connect_ms : 5000;
+    d->loop = edda_loop_new("test");
+    if (edda_pg_url_parse(url ? url : server_url(), message, sizeof message, &d->url) != 0) {
+        fail_msg("%s", message);
+    }
+    d->connector = edda_pg_connector_new(&(struct edda_pg_connector_options){
+        .loop = d->loop,
+        .url = d->url,
+        .connect_ms = d->connect_ms,
+        .statement_ms = d->statement_ms,
+        .prepare = !d->no_prepare,
+    });
+    d->pg = edda_pg_new(&(struct edda_pg_options){
+        .loop = d->loop,
+        .connector = d->connector,
+        .statements = test_statements,
+        .statement_count = SQL_COUNT_OF,
+        .connections = d->connections,
+        .statement_ms = d->statement_ms,
+        .wait_ms = d->wait_ms,
+    });
+    assert_non_null(d->pg);
+    return d;
+}
+
+void database_close(struct database **d_p) {
+    struct database *d = *d_p;
+    edda_pg_destroy(&d->pg);
+    edda_pg_connector_destroy(&d->connector);
+    edda_pg_url_free(&d->url);
+    edda_loop_destroy(&d->loop);
+    free(d);
+    *d_p = NULL;
+}
+
+int database_setup(void **state) {
+    edda_log_setup(EDDA_LOG_ERROR, false);
+    (void)beside("SET client_min_messages = error; DROP TABLE IF EXISTS note, late;"
+                 "CREATE TABLE note (id bigint PRIMARY KEY, text text NOT NULL);"
+                 "CREATE TABLE late (id bigint UNIQUE DEFERRABLE INITIALLY DEFERRED)");
+    *state = database_open(&(struct database){0}, NULL);
+    return 0;
+}
+
+int database_teardown(void **state) {
+    struct database *d = *state;
+    database_close(&d);
+    return 0;
+}
+
+/* ---- statements ---- */
+
+static uint64_t answered;
+
+static void read_first(struct asked *asked, edda_pg_result_t *result) {
+    struct edda_pg_row row = edda_pg_row(result, 0);
+    asked->rows = edda_pg_rows(result);
+    if (asked->rows == 0) {
+        return;
+    }
+    asked->number = edda_pg_bigint_or(&row, 0, 0);
+    if (row.error) {
+        row = edda_pg_row(result, 0);
+        struct edda_text text = edda_pg_text(&row, 0);
+        snprintf(asked->words, sizeof asked->words, "%.*s", (int)text.size,
+                 text.data ? text.data : "");
+    }
+}
+
+static void on_done(void *context, struct edda_pg_answer *answer) {
+    struct asked *asked = context;
+    asked->answers++;
+    asked->order = ++answered;
+    asked->error = answer->error;
+    asked->unknown = answer->unknown;
+    memcpy(asked->sqlstate, answer->sqlstate, sizeof asked->sqlstate);
+    snprintf(asked->text, sizeof asked->text, "%s", answer->text ? answer->text : "");
+    assert_true((answer->error == 0) == (answer->text == NULL));
+    if (answer->result) {
+        assert_int_equal(answer->error, 0);
+        read_first(asked, answer->result);
+        if (asked->keep) {
+            *asked->keep = answer->result;
+            answer->result = NULL;
+        }
+    }
+}
+
+void ask(struct database *d, struct asked *asked, unsigned statement,
+         const struct edda_pg_value *values, size_t count) {
+    asked->answers = 0;
+    asked->query.done = on_done;
+    asked->query.context = asked;
+    assert_int_equal(edda_pg_run(d->pg, &asked->query, statement, values, count), 0);
+    assert_int_equal(asked->answers, 0);
+}
+
+bool database_until(struct database *d, fake_condition_fn condition, void *context) {
+    return fake_loop_until(d->loop, condition, context, WAIT_MS);
+}
+
+struct number {
+    const int *now;
+    int at_least;
+};
+
+static bool is_reached(void *context) {
+    const struct number *number = context;
+    return *number->now >= number->at_least;
+}
+
+void wait_for(struct database *d, const int *now, int at_least) {
+    struct number number = {now, at_least};
+    assert_true(database_until(d, is_reached, &number));
+}
+
+void expect(struct database *d, struct asked *asked, int error) {
+    wait_for(d, &asked->answers, 1);
+    if (asked->error != error) {
+        fail_msg("%s (%s %s) instead of %s", edda_error_name(asked->error), asked->sqlstate,
+                 asked->text, edda_error_name(error));
+    }
+    assert_int_equal(asked->answers, 1);
+}
