@@ -56,6 +56,15 @@ function(edda_test name)
   set_tests_properties(${name} PROPERTIES TIMEOUT 120)
 endfunction()
 
+# edda_postgres_test(NAME SOURCES test_x.c [LINKS ...]): a test that needs the server which CTest starts
+# by ops/postgres (tests/actors/store/postgres); EDDA_TEST_POSTGRES names its folder. One at a time:
+# some restart it.
+function(edda_postgres_test name)
+  edda_test(${name} ${ARGN})
+  set_tests_properties(${name} PROPERTIES FIXTURES_REQUIRED postgres RESOURCE_LOCK postgres
+                       ENVIRONMENT EDDA_TEST_POSTGRES=${CMAKE_BINARY_DIR}/postgres)
+endfunction()
+
 # edda_fuzzer(NAME SOURCES fuzz_x.c [LINKS ...]): a libFuzzer target, only with EDDA_FUZZ.
 function(edda_fuzzer name)
   if(NOT EDDA_FUZZ)
