@@ -1,4 +1,5 @@
-# cmake -DOUTPUT=schema.c -DSOURCES="a.sql|b.sql" -P embed.cmake: SQL files as C arrays of bytes.
+# cmake -DNAME=sqlite -DOUTPUT=schema.c -DSOURCES="a.sql|b.sql" -P embed.cmake: SQL files as C arrays
+# of bytes, and edda_store_schema_NAME over them.
 string(REPLACE "|" ";" SOURCES "${SOURCES}")
 set(arrays "")
 set(names "")
@@ -12,5 +13,5 @@ foreach(source ${SOURCES})
 endforeach()
 file(WRITE "${OUTPUT}"
   "#include \"actors/store/schema/schema.h\"\n${arrays}"
-  "const char *const edda_store_schema[] = {${names}};\n"
-  "const size_t edda_store_schema_count = ${count};\n")
+  "static const char *const steps[] = {${names}};\n"
+  "const struct edda_store_schema edda_store_schema_${NAME} = {steps, ${count}};\n")

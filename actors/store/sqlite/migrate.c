@@ -32,7 +32,7 @@ static int apply(sqlite3 *handle, size_t step, int64_t wall_ms, char *message, s
              "INSERT INTO schema_version (version, applied_ms) VALUES (%zu, %lld); COMMIT",
              step + 1, (long long)wall_ms);
     if (sqlite3_exec(handle, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK ||
-        sqlite3_exec(handle, edda_store_schema[step], NULL, NULL, NULL) != SQLITE_OK ||
+        sqlite3_exec(handle, edda_store_schema_sqlite.steps[step], NULL, NULL, NULL) != SQLITE_OK ||
         sqlite3_exec(handle, record, NULL, NULL, NULL) != SQLITE_OK) {
         return fail(handle, "cannot bring the database to this schema", message, size);
     }
@@ -48,15 +48,15 @@ int edda_migrate(sqlite3 *handle, int64_t wall_ms, char *message, size_t message
         read_version(handle, &version) != 0) {
         return fail(handle, "cannot read the database", message, message_size);
     }
-    if (version < 0 || (uint64_t)version > edda_store_schema_count) {
+    if (version < 0 || (uint64_t)version > edda_store_schema_sqlite.count) {
         snprintf(
             message, message_size,
             "the database has schema version %lld, this program knows up to %zu: use the newer "
             "program",
-            (long long)version, edda_store_schema_count);
+            (long long)version, edda_store_schema_sqlite.count);
         return EDDA_E_VERSION;
     }
-    for (size_t step = (size_t)version; step < edda_store_schema_count; step++) {
+    for (size_t step = (size_t)version; step < edda_store_schema_sqlite.count; step++) {
         int error = apply(handle, step, wall_ms, message, message_size);
         if (error) {
             return error;

@@ -52,7 +52,7 @@ static void take_back_to_version_1(struct fixture *f) {
     assert_int_equal(sqlite3_open(old_path, &handle), SQLITE_OK);
     run(handle, "CREATE TABLE schema_version (version INTEGER PRIMARY KEY, applied_ms INTEGER NOT"
                 " NULL) STRICT; INSERT INTO schema_version VALUES (1, 0)");
-    run(handle, edda_store_schema[0]);
+    run(handle, edda_store_schema_sqlite.steps[0]);
     snprintf(sql, sizeof(sql), "ATTACH '%s' AS now", path);
     run(handle, sql);
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
@@ -78,7 +78,7 @@ static void a_database_of_version_1_keeps_all_that_is_in_it(void **state) {
     assert_int_equal(sql_integer(f, "SELECT count(*) FROM pragma_table_list('chat')"), 0);
     fixture_open(f);
     assert_int_equal(sql_integer(f, "SELECT max(version) FROM schema_version"),
-                     edda_store_schema_count);
+                     edda_store_schema_sqlite.count);
     check_tables(f);
     struct edda_hits after = search(f, "walrus");
     assert_int_equal(after.hits.count, before.hits.count);
