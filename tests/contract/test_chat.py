@@ -340,6 +340,7 @@ class WithModel(ServiceTest):
         for half in (False, True):
             stream = Stream(self.port, {"query": "how hot?"})
             next(stream.chunks())
+            self.fake.wait(lambda counters: counters["chat"]["open"] > 0)
             before = self.fake.counters()["cancelled"]
             stream.connection.shutdown(socket.SHUT_WR if half else socket.SHUT_RDWR)
             self.fake.wait(lambda counters: counters["cancelled"] > before)

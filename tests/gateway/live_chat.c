@@ -152,7 +152,9 @@ const char *take_event(struct live_stream *stream) {
     }
     char *begin = (char *)stream->body.data + stream->event_at;
     free(stream->event);
-    stream->event = strndup(begin, (size_t)(end - begin));
+    stream->event = calloc(1, (size_t)(end - begin) + 1);
+    assert_non_null(stream->event);
+    memcpy(stream->event, begin, (size_t)(end - begin));
     stream->event_at += (size_t)(end - begin) + 2;
     return stream->event;
 }

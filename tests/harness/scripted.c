@@ -209,7 +209,11 @@ static struct script take_request(struct scripted *self, struct edda_buffer *buf
     struct script script = {{SAY(SCRIPTED_OK)}};
     pthread_mutex_lock(&self->lock);
     if (self->request_count < MOST_REQUESTS) {
-        self->requests[self->request_count++] = strndup((const char *)buffer->data, buffer->size);
+        char *text = calloc(1, buffer->size + 1);
+        if (text) {
+            memcpy(text, buffer->data, buffer->size);
+        }
+        self->requests[self->request_count++] = text;
     }
     if (self->scripts_taken < self->script_count) {
         script = self->scripts[self->scripts_taken++];

@@ -121,7 +121,10 @@ static void a_stream_that_breaks_fails_after_what_came(void **state) {
     };
     with_provider_start(with, NULL);
     for (uint8_t i = 0; i < 4; i++) {
-        provider_process_set(with->fake, "{\"chat\":{\"answer\":\"one two three four five six\"}}");
+        /* Not before the credit, which comes behind the work, is there. */
+        provider_process_set(with->fake,
+                             "{\"chat\":{\"answer\":\"one two three four five six\","
+                             "\"first_token_ms\":500}}");
         const char *text =
             ask_and_break(with, i, cases[i].settings, cases[i].code, EDDA_BLAME_OUTSIDE);
         assert_memory_equal(text, "local: ", 7);

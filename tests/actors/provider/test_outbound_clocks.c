@@ -104,12 +104,12 @@ static void silence_within_a_head_or_a_body_is_a_timeout(void **state) {
 static void slow_but_steady_is_no_silence(void **state) {
     (void)state;
     struct transfer transfer;
-    use_clocks(FAR_MS, FAR_MS, 1500);
+    use_clocks(FAR_MS, FAR_MS, 4000);
     scripted_does(server, SCRIPT(SAY(SCRIPTED_STREAM), AWAIT(1), SAY("1\r\na\r\n"), AWAIT(2),
                                  SAY("1\r\nb\r\n"), AWAIT(3), SAY(SCRIPTED_STREAM_END)));
     transfer_stream(&transfer);
     for (size_t i = 0; i < 3; i++) {
-        fake_loop_for(loop, 700);
+        fake_loop_for(loop, 1500);
         assert_int_equal(transfer.done, 0);
         scripted_go(server);
     }
@@ -138,8 +138,8 @@ static void a_large_request_on_a_slow_line_is_not_the_servers_time(void **state)
     struct transfer transfer;
     size_t size = (size_t)32 << 20;
     uint8_t *body = calloc(1, size);
-    use_clocks(FAR_MS, 700, FAR_MS);
-    scripted_read_slowly(server, 256 * 1024, 20); /* over two seconds for all */
+    use_clocks(FAR_MS, 3000, FAR_MS);
+    scripted_read_slowly(server, 256 * 1024, 30); /* nearly four seconds for all */
     transfer_make(&transfer);
     transfer.request.body = (struct edda_bytes){body, size};
     transfer_send(&transfer);
