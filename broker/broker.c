@@ -211,6 +211,7 @@ static void receive_message(struct edda_broker *self, enum edda_side side) {
         .peer = edda_routes_number(&self->routes, side, self->wire.routing_id,
                                    self->wire.routing_id_size),
         .side = side,
+        .permit = &edda_permit_local,
         .message = message,
         .bodies = bodies,
     };
@@ -232,6 +233,7 @@ static void receive_malformed(struct edda_broker *self, enum edda_side side, int
         .peer = edda_routes_number(&self->routes, side, self->wire.routing_id,
                                    self->wire.routing_id_size),
         .side = side,
+        .permit = &edda_permit_local,
         .error = error,
     };
     step_core(self, &event);

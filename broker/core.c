@@ -1,6 +1,7 @@
 /* broker/core.c: events to the parts that know what to do, and the invariants after each. */
 #include "broker/core.h"
 
+#include "broker/access.h"
 #include "broker/emit.h"
 #include "broker/ended.h"
 #include "broker/flow.h"
@@ -126,9 +127,22 @@ static void receive_from_peer(struct edda_core *core, struct edda_peer *peer,
     }
 }
 
+/* A connection that ended leaves its routing id free for another, with another key, that names
+ * itself so: what was bound to the old one must not pass to the new. And a key may have lost what
+ * its peer joined with. */
+static bool is_denied(const struct edda_peer *peer, const struct edda_event *event) {
+    EDDA_ASSERT(event->permit);
+    return peer &&
+           (peer->identity != event->permit->identity || !edda_access_keeps(peer, event->permit));
+}
+
 static void receive_message(struct edda_core *core, const struct edda_event *event) {
     unsigned sender = event->side == EDDA_SIDE_FRONT ? EDDA_FROM_CLIENT : EDDA_FROM_WORKER;
     struct edda_peer *peer = edda_peers_find(core, event->peer);
+    if (is_denied(peer, event)) {
+        edda_peers_gone(core, peer, EDDA_LOSS_ORDERLY, EDDA_E_DENIED, EDDA_E_DENIED);
+        return;
+    }
     if (event->message->command == EDDA_HELLO) {
         if (peer) {
             peer->heard_ms = core->now_ms;
@@ -153,7 +167,9 @@ static void receive_message(struct edda_core *core, const struct edda_event *eve
 static void receive_malformed(struct edda_core *core, const struct edda_event *event) {
     int code = event->error == EDDA_E_VERSION ? EDDA_E_VERSION : EDDA_E_MALFORMED;
     struct edda_peer *peer = edda_peers_find(core, event->peer);
-    if (peer) {
+    if (is_denied(peer, event)) {
+        edda_peers_gone(core, peer, EDDA_LOSS_ORDERLY, EDDA_E_DENIED, EDDA_E_DENIED);
+    } else if (peer) {
         edda_peers_gone(core, peer, EDDA_LOSS_FAULT, code, code);
     } else {
         edda_emit_reset(core, event->peer, code);
@@ -254,6 +270,9 @@ void edda_core_step(edda_core_t *self, const struct edda_event *event, int64_t n
         break;
     case EDDA_EVENT_DRAIN:
         begin_drain(self);
+        break;
+    case EDDA_EVENT_ACCESS:
+        edda_access_review(self, event->authorized);
         break;
     }
     edda_pick_all(self);

@@ -13,6 +13,9 @@
  * SEND are borrowed: the loop shares the bytes and must do so before it obeys a later RELEASE.
  * Credit, queue and pending limits count body bytes, not envelopes.
  *
+ * A peer is bound to the identity of the key it came with (broker/permit.h); each message is
+ * checked against it, and against what the key may do at that moment.
+ *
  * Peers are numbers below EDDA_CORE_PEERS that the loop gives to connections. A number is the
  * connection's from its first event until FORGET; a peer that never joined is forgotten at once.
  *
@@ -20,6 +23,7 @@
 #ifndef EDDA_BROKER_CORE_H
 #define EDDA_BROKER_CORE_H
 
+#include "broker/authorized.h"
 #include "proto/body_peer.h"
 #include "proto/message.h"
 
@@ -42,14 +46,18 @@ enum edda_event_kind {
     EDDA_EVENT_FULL,        /* the transport takes no more for the peer: a bug under G7 */
     EDDA_EVENT_TICK,        /* time passed: at least every 100 ms */
     EDDA_EVENT_DRAIN,       /* no new requests; DRAINED comes when none is left */
+    EDDA_EVENT_ACCESS,      /* the authorized file changed: who may not be here any more, goes */
 };
 
 struct edda_event {
     enum edda_event_kind kind;
-    uint32_t peer;       /* not with TICK and DRAIN */
+    uint32_t peer;       /* not with TICK, DRAIN and ACCESS */
     enum edda_side side; /* the socket it came from; with MESSAGE and MALFORMED */
     int error;           /* MALFORMED: EDDA_E_MALFORMED, EDDA_E_LIMIT or EDDA_E_VERSION */
-    const struct edda_message *message; /* MESSAGE: decoded and checked, borrowed */
+    /* MESSAGE and MALFORMED: what the connection it came through may do. Never NULL. */
+    const struct edda_permit *permit;
+    const edda_authorized_t *authorized; /* ACCESS */
+    const struct edda_message *message;  /* MESSAGE: decoded and checked, borrowed */
     void **bodies; /* MESSAGE: envelope.body_count handles, NULL for absent bodies; see above */
 };
 

@@ -44,13 +44,14 @@ void edda_ended_expire(struct edda_core *core) {
 }
 
 const struct edda_ended *edda_ended_find(const struct edda_core *core, const struct edda_uuid *id,
-                                         const struct edda_uuid *node) {
+                                         const struct edda_client *client) {
     uint32_t hash = edda_hash_uuid(id);
     uint32_t place = hash;
     uint32_t slot;
     while ((slot = edda_table_next(&core->ended_table, hash, &place)) != EDDA_TABLE_NONE) {
         const struct edda_ended *ended = &core->ended[slot];
-        if (edda_uuid_equal(&ended->id, id) && edda_uuid_equal(&ended->node, node)) {
+        if (edda_uuid_equal(&ended->id, id) && edda_uuid_equal(&ended->node, &client->node) &&
+            ended->identity == client->identity) {
             return ended;
         }
     }
@@ -77,6 +78,7 @@ void edda_ended_keep(struct edda_core *core, struct edda_pending *pending,
     *ended = (struct edda_ended){
         .id = pending->id,
         .node = pending->client->node,
+        .identity = pending->client->identity,
         .at_ms = core->now_ms,
         .hash = pending->hash,
         .step = pending->step,

@@ -12,9 +12,9 @@ int edda_ended_setup(struct edda_core *core) EDDA_MUST_CHECK;
 /* Frees without releasing: edda_ended_clear comes first. */
 void edda_ended_teardown(struct edda_core *core);
 
-/* The kept reply to this node's request, or NULL. */
+/* The kept reply to this client's request, or NULL. */
 const struct edda_ended *edda_ended_find(const struct edda_core *core, const struct edda_uuid *id,
-                                         const struct edda_uuid *node);
+                                         const struct edda_client *client);
 
 /* Keeps how the pending ended; a RESP's body (its input) moves to the ring. error NULL: RESP. */
 void edda_ended_keep(struct edda_core *core, struct edda_pending *pending,

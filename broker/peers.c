@@ -1,6 +1,7 @@
 /* broker/peers.c: state table 1. */
 #include "broker/peers.h"
 
+#include "broker/access.h"
 #include "broker/emit.h"
 #include "broker/flow.h"
 #include "broker/ingress.h"
@@ -63,14 +64,10 @@ static void refuse(struct edda_core *core, uint32_t number, int code) {
     edda_emit_forget(core, number);
 }
 
-static bool role_fits(struct edda_text role, enum edda_side side) {
-    bool client =
-        edda_text_is(role, "gateway") || edda_text_is(role, "pump") || edda_text_is(role, "cli");
-    return side == EDDA_SIDE_FRONT ? client : edda_text_is(role, "worker");
-}
-
-/* The client of a node: the one that has requests open, or a new one. */
-static struct edda_client *client_of(struct edda_core *core, const struct edda_uuid *node) {
+/* The client of a node: the one that has requests open, or a new one. A node of another identity
+ * has not come this far. */
+static struct edda_client *client_of(struct edda_core *core, const struct edda_uuid *node,
+                                     uint64_t identity) {
     struct edda_client *free_client = NULL;
     for (uint32_t i = 0; i < core->client_high; i++) {
         struct edda_client *client = &core->clients[i];
@@ -85,7 +82,7 @@ static struct edda_client *client_of(struct edda_core *core, const struct edda_u
         free_client = &core->clients[core->client_high++];
     }
     if (free_client) {
-        *free_client = (struct edda_client){.used = true, .node = *node};
+        *free_client = (struct edda_client){.used = true, .node = *node, .identity = identity};
         edda_list_init(&free_client->open);
     }
     return free_client;
@@ -99,7 +96,9 @@ static struct edda_peer *make_peer(struct edda_core *core, const struct edda_eve
     }
     peer->number = event->peer;
     peer->side = event->side;
+    peer->role = edda_access_role(hello->role, event->side);
     peer->pump = edda_text_is(hello->role, "pump");
+    peer->identity = event->permit->identity;
     peer->node = hello->node;
     peer->incarnation = hello->incarnation;
     peer->session = ++core->sessions;
@@ -114,7 +113,7 @@ static struct edda_peer *make_peer(struct edda_core *core, const struct edda_eve
     edda_list_init(&peer->running);
     if (peer->side == EDDA_SIDE_FRONT) {
         peer->accounts = calloc(EDDA_CORE_SERVICES, sizeof(*peer->accounts));
-        peer->client = peer->accounts ? client_of(core, &hello->node) : NULL;
+        peer->client = peer->accounts ? client_of(core, &hello->node, peer->identity) : NULL;
         if (!peer->client) {
             free(peer->accounts);
             free(peer);
@@ -223,8 +222,13 @@ void edda_peers_hello(struct edda_core *core, const struct edda_event *event) {
         (event->side == EDDA_SIDE_BACK &&
          (hello.services.count == 0 || hello.services.count > EDDA_MAX_SERVICES))) {
         code = EDDA_E_MALFORMED;
-    } else if (!role_fits(hello.role, event->side)) {
+    } else if (!edda_access_role(hello.role, event->side).data) {
         code = EDDA_E_ROLE;
+    } else if (!peer) {
+        code = edda_access_admits(core, event->permit, &hello);
+    }
+    if (code == EDDA_E_DENIED || code == EDDA_E_ROLE) {
+        edda_emit_note(core, "peer_refused", event->permit->name, code, 0);
     }
     if (code == 0) {
         admit(core, event, &hello);

@@ -1,6 +1,7 @@
 /* broker/request.c: admission. */
 #include "broker/request.h"
 
+#include "broker/access.h"
 #include "broker/emit.h"
 #include "broker/ended.h"
 #include "broker/flow.h"
@@ -63,7 +64,7 @@ static bool is_repeated(struct edda_core *core, struct edda_peer *peer, const st
         }
         return true;
     }
-    const struct edda_ended *ended = edda_ended_find(core, id, &peer->node);
+    const struct edda_ended *ended = edda_ended_find(core, id, peer->client);
     if (ended) {
         core->counters.repeated++;
         edda_ended_send(core, ended, peer);
@@ -217,11 +218,12 @@ static void admit(struct edda_core *core, struct edda_peer *peer, const struct e
 void edda_request_receive(struct edda_core *core, struct edda_peer *peer,
                           const struct edda_event *event) {
     const struct edda_envelope *envelope = &event->message->envelope;
-    if (is_status(envelope)) {
+    struct plan plan = {0};
+    bool denied = !edda_access_asks(peer, event->permit, envelope, &plan.step);
+    if (is_status(envelope) && !denied) {
         answer_status(core, peer, &envelope->id);
         return;
     }
-    struct plan plan = {0};
     for (uint8_t i = 0; i < envelope->body_count; i++) {
         plan.bytes += envelope->bodies[i].bytes;
     }
@@ -230,8 +232,9 @@ void edda_request_receive(struct edda_core *core, struct edda_peer *peer,
         edda_ingress_received(peer, plan.first, plan.bytes);
     }
     if (!is_repeated(core, peer, &envelope->id, &plan)) {
-        int result =
-            shares_bodies(envelope) ? EDDA_E_INVALID : examine(core, peer, event->message, &plan);
+        int result = denied                    ? EDDA_E_DENIED
+                     : shares_bodies(envelope) ? EDDA_E_INVALID
+                                               : examine(core, peer, event->message, &plan);
         if (result == 0) {
             admit(core, peer, event, &plan);
         } else {

@@ -168,6 +168,8 @@ struct edda_peer {
     enum edda_side side;
     enum edda_peer_state state;
     bool pump;
+    struct edda_text role; /* static */
+    uint64_t identity;     /* of its permit */
     struct edda_uuid node;
     uint64_t incarnation;
     uint64_t session;
@@ -193,6 +195,7 @@ struct edda_peer {
 struct edda_client {
     bool used;
     struct edda_uuid node;
+    uint64_t identity;      /* of the permit it came with */
     struct edda_peer *peer; /* NULL while away */
     int64_t gone_ms;
     struct edda_list open;
@@ -202,6 +205,7 @@ struct edda_client {
 struct edda_ended {
     struct edda_uuid id;
     struct edda_uuid node;
+    uint64_t identity; /* of the client */
     int64_t at_ms;
     uint32_t hash;
     struct edda_body body;        /* RESP */

@@ -24,6 +24,7 @@
 
 /* Broker. */
 #define EDDA_MAX_PEERS            1024
+#define EDDA_MAX_PEERS_PER_KEY    256  /* sessions one CURVE key may have: it cannot take all */
 #define EDDA_MAX_QUEUE_MESSAGES   4096 /* per service */
 #define EDDA_MAX_QUEUE_BYTES      (64u * 1024u * 1024u)
 #define EDDA_MAX_PENDING          16384

@@ -4,12 +4,18 @@
 
 #include "proto/body.h"
 
+#define EDDA_ASKED_BY_CLI     0u /* alone; it may ask for the others' too */
+#define EDDA_ASKED_BY_GATEWAY 1u
+#define EDDA_ASKED_BY_PUMP    2u
+#define EDDA_ASKED_BY_BOTH    3u
+
 struct edda_op {
     const char *name;
     uint16_t arguments; /* enum edda_body_type */
     uint16_t input;
     uint16_t output;
     uint32_t budget_ms;
+    unsigned askers; /* EDDA_ASKED_BY_ bits */
     const char *meaning;
 };
 

@@ -39,6 +39,7 @@ static void step(uint32_t peer, const struct edda_message *message) {
         .kind = EDDA_EVENT_MESSAGE,
         .peer = peer,
         .side = peer == CLIENT ? EDDA_SIDE_FRONT : EDDA_SIDE_BACK,
+        .permit = &edda_permit_local,
         .message = message,
         .bodies = bodies,
     };

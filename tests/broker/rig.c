@@ -92,11 +92,16 @@ uint32_t rig_stranger(struct rig *self, enum edda_side side) {
             self->known[i] = true;
             self->side[i] = side;
             self->granted[i] = 0;
+            self->permit[i] = NULL;
             return i;
         }
     }
     fail_msg("no number left");
     return 0;
+}
+
+static const struct edda_permit *permit_of(const struct rig *self, uint32_t peer) {
+    return self->permit[peer] ? self->permit[peer] : &edda_permit_local;
 }
 
 /* Sends message with its record as the one body, through a real encoding. */
@@ -115,6 +120,7 @@ static void send_record(struct rig *self, uint32_t peer, struct edda_message *me
         .kind = EDDA_EVENT_MESSAGE,
         .peer = peer,
         .side = self->side[peer],
+        .permit = permit_of(self, peer),
         .message = message,
         .bodies = bodies,
     };
@@ -134,6 +140,7 @@ void rig_send(struct rig *self, uint32_t peer, const struct edda_message *messag
         .kind = EDDA_EVENT_MESSAGE,
         .peer = peer,
         .side = self->side[peer],
+        .permit = permit_of(self, peer),
         .message = message,
         .bodies = bodies,
     };
@@ -322,7 +329,12 @@ void rig_ping(struct rig *self, uint32_t peer, enum edda_command command, uint64
 
 void rig_lose(struct rig *self, uint32_t peer, enum edda_event_kind kind) {
     const struct edda_event event = {
-        .kind = kind, .peer = peer, .side = self->side[peer], .error = EDDA_E_MALFORMED};
+        .kind = kind,
+        .peer = peer,
+        .side = self->side[peer],
+        .permit = permit_of(self, peer),
+        .error = EDDA_E_MALFORMED,
+    };
     self->known[peer] = true;
     rig_step(self, &event);
 }

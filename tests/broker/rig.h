@@ -23,9 +23,10 @@ struct rig {
     uint64_t ids;
     bool known[RIG_PEERS]; /* numbers in use */
     enum edda_side side[RIG_PEERS];
-    uint64_t granted[RIG_PEERS]; /* messages a worker granted */
-    size_t drained;              /* DRAINED actions seen */
-    bool unchecked;              /* skip edda_core_check after each step: it is linear */
+    const struct edda_permit *permit[RIG_PEERS]; /* NULL: a local peer's */
+    uint64_t granted[RIG_PEERS];                 /* messages a worker granted */
+    size_t drained;                              /* DRAINED actions seen */
+    bool unchecked; /* skip edda_core_check after each step: it is linear */
 };
 
 struct rig *rig_new(void);

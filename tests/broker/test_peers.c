@@ -69,6 +69,7 @@ static void a_message_of_another_major_is_reset(void **state) {
     const struct edda_event event = {.kind = EDDA_EVENT_MALFORMED,
                                      .peer = peer,
                                      .side = EDDA_SIDE_BACK,
+                                     .permit = &edda_permit_local,
                                      .error = EDDA_E_VERSION};
     rig_step(rig, &event);
     assert_int_equal(rig_reset_code(rig, peer), EDDA_E_VERSION);
@@ -89,6 +90,7 @@ static void a_malformed_hello_is_reset(void **state) {
     const struct edda_event event = {.kind = EDDA_EVENT_MESSAGE,
                                      .peer = peer,
                                      .side = EDDA_SIDE_BACK,
+                                     .permit = &edda_permit_local,
                                      .message = &message,
                                      .bodies = bodies};
     rig_step(rig, &event);
