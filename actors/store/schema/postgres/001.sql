@@ -61,7 +61,7 @@ CREATE TABLE memo (
     created_ms bigint NOT NULL,
     updated_ms bigint NOT NULL,
     expires_ms bigint NOT NULL DEFAULT 0,
-    archived boolean NOT NULL DEFAULT false,
+    archived bigint NOT NULL DEFAULT 0,
     deleted_ms bigint NOT NULL DEFAULT 0,
     current_version bigint NOT NULL DEFAULT 0, -- what readers see; 0: nothing yet
     latest_version bigint NOT NULL,
@@ -101,7 +101,7 @@ CREATE TABLE version (
     completed_ms bigint NOT NULL DEFAULT 0,
     changed_ms bigint NOT NULL,
     error text,
-    retitled boolean NOT NULL DEFAULT false -- the memo's title changed since the version was made
+    retitled bigint NOT NULL DEFAULT 0 -- the memo's title changed since the version was made
 ) WITH (fillfactor = 80);
 CREATE INDEX version_memo ON version (memo, number);
 CREATE INDEX version_unsettled ON version (state, changed_ms) WHERE state <> 1;
@@ -148,7 +148,7 @@ CREATE TABLE job (
     attempts bigint NOT NULL DEFAULT 0,
     deaths bigint NOT NULL DEFAULT 0,
     delays bigint NOT NULL DEFAULT 0,
-    solo boolean NOT NULL DEFAULT false,
+    solo bigint NOT NULL DEFAULT 0,
     lease_token bigint NOT NULL DEFAULT 0,
     lease_until_ms bigint NOT NULL DEFAULT 0,
     leased_by bigint NOT NULL DEFAULT 0, -- the life of the store's process
