@@ -34,11 +34,7 @@ static void on_socket(void *context, uint32_t epoll_events) {
 
 static void on_notice(void *context, const PGresult *result) {
     struct edda_pg_connection *connection = context;
-    const struct edda_sqlstate *state =
-        edda_sqlstate_find(PQresultErrorField(result, PG_DIAG_SQLSTATE));
-    if (state->flags & EDDA_SQLSTATE_LOST) {
-        connection->reason = state;
-    }
+    edda_pg_connection_note(connection, PQresultErrorField(result, PG_DIAG_SQLSTATE));
 }
 
 static void set_up(struct edda_pg_connection *connection) {
@@ -112,6 +108,7 @@ static void end_query(struct edda_pg_connection *connection, struct edda_pg_quer
 static void end_units(struct edda_pg_connection *connection, int error, const char *text) {
     struct edda_pg_answer answer = {.error = error, .text = text, .state = connection->reason};
     struct edda_pg_conversation *conversation = connection->conversation;
+    memcpy(answer.sqlstate, connection->reason_code, sizeof answer.sqlstate);
     if (conversation) {
         connection->conversation = NULL;
         conversation->unit.connection = NULL;
@@ -141,7 +138,7 @@ void edda_pg_connection_lose(struct edda_pg_connection *connection, int error, c
     bool refused = reason && reason->flags & EDDA_SQLSTATE_REFUSED;
     if (!database->destroying) {
         edda_log(EDDA_LOG_WARNING, "database_lost", "slot=%u sqlstate=%s open=%u reason=\"%s\"",
-                 connection->slot, reason ? reason->code : "-", connection->count,
+                 connection->slot, reason ? connection->reason_code : "-", connection->count,
                  reason ? reason->text
                  : text ? text
                         : LOST_TEXT);

@@ -14,7 +14,6 @@
 #define LOOKUPS        64 /* waiting for the thread; more attempts than there are connections */
 #define SETTINGS_BYTES 256
 #define IDLE_EXTRA_MS  30000 /* the server rolls a silent conversation back after we should have */
-#define SILENCE_MS     60000
 
 struct edda_pg_connector {
     struct edda_pg_connector_options options;
@@ -269,7 +268,7 @@ edda_pg_connector_t *edda_pg_connector_new(const struct edda_pg_connector_option
     snprintf(self->settings, sizeof self->settings,
              "-c statement_timeout=%lld -c idle_in_transaction_session_timeout=%d -c jit=off "
              "-c client_min_messages=error",
-             (long long)options->statement_ms, SILENCE_MS + IDLE_EXTRA_MS);
+             (long long)options->statement_ms, EDDA_PG_SILENCE_MS + IDLE_EXTRA_MS);
     if (edda_pg_url_has_names(options->url)) {
         self->names = edda_pool_new(options->loop, "database-names", 1, LOOKUPS);
         if (!self->names) {

@@ -24,6 +24,8 @@
 #include "actors/store/postgres/url.h"
 #include "proto/error.h"
 
+#define EDDA_PG_SILENCE_MS 60000 /* a transaction that says nothing is rolled back */
+
 typedef struct pg_conn edda_pg_handle_t; /* libpq's own */
 typedef struct edda_pg_connector edda_pg_connector_t;
 typedef struct edda_pg_attempt edda_pg_attempt_t;

@@ -93,7 +93,7 @@ static void watch_over(struct edda_pg_connection *connection, int64_t now_ms) {
             edda_pg_connection_lose(connection, EDDA_E_TIMEOUT, "the database does not answer");
         }
     } else if (connection->conversation && connection->conversation->begun &&
-               !connection->unsynced && silent_ms >= EDDA_PG_SILENCE_MS) {
+               !connection->unsynced && silent_ms >= connection->database->options.silence_ms) {
         edda_pg_rollback(connection->conversation, EDDA_E_TIMEOUT,
                          "a transaction was silent for too long");
     }
@@ -323,6 +323,7 @@ edda_pg_t *edda_pg_new(const struct edda_pg_options *options) {
     }
     self->options = *options;
     self->options.wait_ms = options->wait_ms > 0 ? options->wait_ms : EDDA_PG_WAIT_MS;
+    self->options.silence_ms = options->silence_ms > 0 ? options->silence_ms : EDDA_PG_SILENCE_MS;
     self->prepares = edda_pg_connector_prepares(options->connector);
     self->sweep = (struct edda_timer){.fire = on_sweep, .context = self, .name = "database"};
     self->settle = (struct edda_deferred){.fire = settle, .context = self};

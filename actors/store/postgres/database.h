@@ -50,14 +50,13 @@
 #include "actors/store/postgres/statement.h"
 #include "actors/store/postgres/value.h"
 
-#define EDDA_PG_MAX_OPEN    4096  /* units that wait or run; also backend.h's */
-#define EDDA_PG_CONNECTIONS 64    /* of one database */
-#define EDDA_PG_DEPTH       64    /* statements on their way on one connection */
-#define EDDA_PG_MOST_SAID   64    /* statements of a conversation that are not answered yet */
-#define EDDA_PG_WAIT_MS     2000  /* default of wait_ms */
-#define EDDA_PG_GRACE_MS    1000  /* the server's own timeout is to come before ours */
-#define EDDA_PG_SILENCE_MS  60000 /* a conversation that says nothing is rolled back */
-#define EDDA_PG_SWEEP_MS    50    /* clocks are looked at this often */
+#define EDDA_PG_MAX_OPEN    4096 /* units that wait or run; also backend.h's */
+#define EDDA_PG_CONNECTIONS 64   /* of one database */
+#define EDDA_PG_DEPTH       64   /* statements on their way on one connection */
+#define EDDA_PG_MOST_SAID   64   /* statements of a conversation that are not answered yet */
+#define EDDA_PG_WAIT_MS     2000 /* default of wait_ms */
+#define EDDA_PG_GRACE_MS    1000 /* the server's own timeout is to come before ours */
+#define EDDA_PG_SWEEP_MS    50   /* clocks are looked at this often */
 
 typedef struct edda_pg edda_pg_t;
 
@@ -69,6 +68,7 @@ struct edda_pg_options {
     unsigned connections; /* at most: 1..EDDA_PG_CONNECTIONS; they are opened as they are needed */
     int64_t statement_ms; /* of one statement */
     int64_t wait_ms;      /* for a connection; 0: EDDA_PG_WAIT_MS */
+    int64_t silence_ms;   /* of a conversation; 0: EDDA_PG_SILENCE_MS */
 };
 
 /* Borrowed until done returns, but for result, which may be taken: null it, free it later. */

@@ -19,6 +19,14 @@ static struct edda_pg_answer answer_of(const PGresult *result) {
     return answer;
 }
 
+void edda_pg_connection_note(struct edda_pg_connection *connection, const char *sqlstate) {
+    const struct edda_sqlstate *state = edda_sqlstate_find(sqlstate);
+    if (state->flags & EDDA_SQLSTATE_LOST) {
+        connection->reason = state;
+        memcpy(connection->reason_code, sqlstate, sizeof connection->reason_code);
+    }
+}
+
 static bool is_over(const struct edda_pg_answer *answer) {
     return answer->state && answer->state->flags & EDDA_SQLSTATE_LOST;
 }
@@ -77,9 +85,7 @@ static bool take_failure(struct edda_pg_connection *connection,
 static void take_error(struct edda_pg_connection *connection,
                        const struct edda_pg_expected *expected, const PGresult *result) {
     struct edda_pg_answer answer = answer_of(result);
-    if (is_over(&answer)) {
-        connection->reason = answer.state;
-    }
+    edda_pg_connection_note(connection, answer.sqlstate);
     bool touched = take_failure(connection, expected, answer);
     if (touched || expected->what == EDDA_PG_EXPECT_PREPARE) {
         edda_pg_complain(connection, expected->statement, &answer,

@@ -72,6 +72,7 @@ struct edda_pg_connection {
     int64_t progress_ms;                /* when the server last answered, or was first asked */
     int64_t statement_ms;               /* of what runs now */
     const struct edda_sqlstate *reason; /* the last the server said of the connection itself */
+    char reason_code[6];                /* all of it */
     struct edda_pg_answer failure;      /* of the batch up to the next Sync; error 0: none */
     struct edda_pg_query *finished;     /* answered, not yet synced */
     struct edda_pg_conversation *conversation;
@@ -182,6 +183,9 @@ void edda_pg_connection_run(struct edda_pg_connection *connection, struct edda_p
 void edda_pg_connection_forget(struct edda_pg_connection *connection, struct edda_pg_query *query);
 
 /* ---- receive.c ---- */
+
+/* What the server said, if it is about the connection itself. NULL: nothing. */
+void edda_pg_connection_note(struct edda_pg_connection *connection, const char *sqlstate);
 
 /* Takes all results that are there. Calls owners. */
 void edda_pg_connection_take(struct edda_pg_connection *connection);

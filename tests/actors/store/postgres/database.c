@@ -28,8 +28,7 @@ const struct edda_pg_statement test_statements[SQL_COUNT_OF] = {
     [SQL_INSERT_LATE] = {"INSERT_LATE", "INSERT INTO late (id) VALUES ($1)"},
     [SQL_ISOLATION] = {"ISOLATION", "SELECT current_setting('transaction_isolation')"},
     [SQL_TIMEOUT] = {"TIMEOUT", "SELECT current_setting('statement_timeout')"},
-    [SQL_RUNNING] = {"RUNNING", "SELECT count(*) FROM pg_stat_activity WHERE state = 'active'"
-                                " AND pid <> pg_backend_pid() AND query LIKE '%pg_sleep%'"},
+    [SQL_PREPARED] = {"PREPARED", "SELECT count(*) FROM pg_prepared_statements"},
 };
 
 /* ---- the server ---- */
@@ -54,6 +53,19 @@ const char *server_url(void) {
     (void)fclose(file);
     url[strcspn(url, "\n")] = '\0';
     return url;
+}
+
+const char *server_url_at(const char *host, const char *parameters) {
+    static char url[512];
+    const char *all = server_url();
+    const char *at = strchr(all, '@');
+    snprintf(url, sizeof url, "%.*s@%s%s%s%s", (int)(at - all), all, host, strrchr(at, '/'),
+             parameters ? "?" : "", parameters ? parameters : "");
+    return url;
+}
+
+uint16_t server_port(void) {
+    return (uint16_t)strtoul(strrchr(server_url(), ':') + 1, NULL, 10);
 }
 
 void server_do(const char *verb) {
@@ -107,20 +119,29 @@ struct database *database_open(const struct database *options, const char *url) 
         .loop = d->loop,
         .url = d->url,
         .connect_ms = d->connect_ms,
-        .statement_ms = d->statement_ms,
+        .statement_ms = d->session_ms < 0   ? 0
+                        : d->session_ms > 0 ? d->session_ms
+                                            : d->statement_ms,
         .prepare = !d->no_prepare,
     });
     d->pg = edda_pg_new(&(struct edda_pg_options){
         .loop = d->loop,
         .connector = d->connector,
-        .statements = test_statements,
-        .statement_count = SQL_COUNT_OF,
+        .statements = d->statements ? d->statements : test_statements,
+        .statement_count = d->statements ? d->statement_count : SQL_COUNT_OF,
         .connections = d->connections,
         .statement_ms = d->statement_ms,
         .wait_ms = d->wait_ms,
+        .silence_ms = d->silence_ms,
     });
     assert_non_null(d->pg);
     return d;
+}
+
+struct database *database_through(struct relay *relay, const struct database *options) {
+    char host[32];
+    snprintf(host, sizeof host, "127.0.0.1:%u", relay_port(relay));
+    return database_open(options, server_url_at(host, "sslmode=disable"));
 }
 
 void database_close(struct database **d_p) {
@@ -221,4 +242,38 @@ void expect(struct database *d, struct asked *asked, int error) {
                  asked->text, edda_error_name(error));
     }
     assert_int_equal(asked->answers, 1);
+}
+
+struct standing {
+    struct database *database;
+    unsigned wanted;
+};
+
+static bool stand(void *context) {
+    const struct standing *standing = context;
+    return edda_pg_connected(standing->database->pg) == standing->wanted;
+}
+
+void wait_for_connections(struct database *d, unsigned count) {
+    struct standing standing = {d, count};
+    if (!database_until(d, stand, &standing)) {
+        fail_msg("%u connections instead of %u", edda_pg_connected(d->pg), count);
+    }
+}
+
+struct wanted_value {
+    const char *sql;
+    const char *value;
+};
+
+static bool is_value(void *context) {
+    const struct wanted_value *wanted = context;
+    return strcmp(beside(wanted->sql), wanted->value) == 0;
+}
+
+void wait_for_server(struct database *d, const char *sql, const char *value) {
+    struct wanted_value wanted = {sql, value};
+    if (!database_until(d, is_value, &wanted)) {
+        fail_msg("%s: %s instead of %s", sql, beside(sql), value);
+    }
 }

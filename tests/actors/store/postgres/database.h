@@ -13,6 +13,7 @@
 
 #include "actors/store/postgres/database.h"
 #include "tests/harness/fake_broker.h"
+#include "tests/harness/relay.h"
 #include "tests/proto/cmocka.h"
 
 #define WAIT_MS     30000 /* for what must happen */
@@ -34,8 +35,9 @@ enum sql {
     SQL_LOCK,        /* waits for transactions that hold advisory lock $1 */
     SQL_INSERT_LATE, /* into late (id), whose key is checked at the commit */
     SQL_ISOLATION,
-    SQL_TIMEOUT, /* the session's statement_timeout, text */
-    SQL_RUNNING, /* how many others run pg_sleep */
+    SQL_TIMEOUT,  /* the session's statement_timeout, text */
+    SQL_RUNNING,  /* how many others run pg_sleep */
+    SQL_PREPARED, /* how many prepared statements this session has */
     SQL_COUNT_OF
 };
 
@@ -46,10 +48,14 @@ struct database {
     edda_pg_url_t *url;
     edda_pg_connector_t *connector;
     edda_pg_t *pg;
+    const struct edda_pg_statement *statements; /* NULL: test_statements */
+    size_t statement_count;
     unsigned connections;
     int64_t statement_ms;
+    int64_t session_ms; /* the server's own statement_timeout; 0: statement_ms, -1: none */
     int64_t connect_ms;
     int64_t wait_ms;
+    int64_t silence_ms;
     bool no_prepare;
 };
 
@@ -58,6 +64,10 @@ const char *server_url(void);
 
 /* ops/postgres VERB on that server. */
 void server_do(const char *verb);
+
+/* That, with another host and port ("127.0.0.1:1") and what follows a "?". */
+const char *server_url_at(const char *host, const char *parameters);
+uint16_t server_port(void);
 
 /* One connection's worth of work beside everything: a single value as text, "" when there is none.
  */
@@ -70,6 +80,9 @@ int database_teardown(void **state);
 /* Another; fields of options beside loop are taken, 0 is a default. url NULL: the server's. */
 struct database *database_open(const struct database *options, const char *url);
 void database_close(struct database **d_p);
+
+/* The server's, through the relay. */
+struct database *database_through(struct relay *relay, const struct database *options);
 
 /* ---- statements ---- */
 
@@ -92,6 +105,12 @@ void ask(struct database *d, struct asked *asked, unsigned statement,
          const struct edda_pg_value *values, size_t count);
 /* Waits for its answer, which must have this error. */
 void expect(struct database *d, struct asked *asked, int error);
+
+/* Until so many connections stand. */
+void wait_for_connections(struct database *d, unsigned count);
+
+/* Until a single value beside everything is this. */
+void wait_for_server(struct database *d, const char *sql, const char *value);
 
 bool database_until(struct database *d, fake_condition_fn condition, void *context);
 void wait_for(struct database *d, const int *number, int at_least);
