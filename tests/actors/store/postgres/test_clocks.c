@@ -1,0 +1,263 @@
+/* tests/actors/store/postgres/test_clocks.c: what takes too long: in line, at the server, on the
+ * way, in the middle of a conversation; and what is cancelled. */
+#include <stdlib.h>
+#include <time.h>
+
+#include "tests/actors/store/postgres/talk.h"
+
+#define SLEEPERS                                                                                   \
+    "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE"                  \
+    " 'SELECT 1::bigint FROM pg_sleep%'"
+
+/* ---- in line ---- */
+
+static void who_waits_past_his_deadline_is_told_so_and_nothing_was_sent(void **state) {
+    struct asked late = {0};
+    struct asked holds = {0};
+    struct talk later = {0};
+    struct database *d = database_open(&(struct database){.connections = 1}, NULL);
+    (void)state;
+    ask(d, &holds, SQL_SLEEP, VALUES(DOUBLE(1)));
+    wait_for_connections(d, 1);
+    struct talk hold = {0};
+    talk(d, &hold, NULL); /* reserves the connection: what comes now waits */
+    late.query.deadline_ms = later.conversation.deadline_ms = edda_loop_now(d->loop) + 200;
+    ask(d, &late, SQL_INSERT, VALUES(BIGINT(1), TEXT(EDDA_TEXT("late"))));
+    talk(d, &later, NULL);
+    expect(d, &late, EDDA_E_EXPIRED);
+    talk_expect(&later, EDDA_E_EXPIRED);
+    assert_int_equal(later.begins, 0);
+    assert_false(late.unknown);
+    assert_int_equal(holds.answers, 0);
+    expect(d, &holds, 0);
+    wait_for(d, &hold.begins, 1);
+    edda_pg_conversation_cancel(&hold.conversation);
+    assert_string_equal(beside("SELECT count(*) FROM note"), "0");
+    database_close(&d);
+}
+
+static void who_finds_all_connections_busy_for_too_long_is_told_so(void **state) {
+    struct talk hold = {0};
+    struct talk other = {0};
+    struct asked statement = {0};
+    struct database *d = database_open(&(struct database){.connections = 1, .wait_ms = 200}, NULL);
+    (void)state;
+    talk(d, &hold, NULL);
+    wait_for(d, &hold.begins, 1);
+    talk(d, &other, NULL);
+    ask(d, &statement, SQL_COUNT, NO_VALUES);
+    talk_expect(&other, EDDA_E_BUSY);
+    expect(d, &statement, EDDA_E_BUSY);
+    assert_int_equal(hold.answers, 0);
+    edda_pg_conversation_cancel(&hold.conversation);
+    database_close(&d);
+}
+
+/* ---- at the server ---- */
+
+static void the_server_keeps_the_time_of_a_statement_and_the_connection_lives(void **state) {
+    struct asked pid = {0};
+    struct asked sleeper = {0};
+    struct asked again = {0};
+    struct database *d =
+        database_open(&(struct database){.connections = 1, .statement_ms = 300}, NULL);
+    (void)state;
+    ask(d, &pid, SQL_PID, NO_VALUES);
+    ask(d, &sleeper, SQL_SLEEP, VALUES(DOUBLE(60)));
+    ask(d, &again, SQL_PID, NO_VALUES);
+    expect(d, &pid, 0);
+    expect(d, &sleeper, EDDA_E_TIMEOUT);
+    assert_string_equal(sleeper.sqlstate, "57014");
+    assert_false(sleeper.unknown);
+    expect(d, &again, 0);
+    assert_int_equal(again.number, pid.number);
+    database_close(&d);
+}
+
+static void say_own_time(struct talk *self) {
+    edda_pg_say(&self->conversation, SQL_TIMEOUT, NO_VALUES, talk_rows);
+    edda_pg_commit(&self->conversation);
+}
+
+static void a_conversation_may_have_a_time_of_its_own(void **state) {
+    struct talk own = {.conversation = {.statement_ms = 1234}};
+    struct talk others = {0};
+    (void)state;
+    struct database *d = database_open(&(struct database){.connections = 1}, NULL);
+    talk(d, &own, say_own_time);
+    talk(d, &others, say_own_time);
+    talk_expect(&own, 0);
+    assert_string_equal(own.words, "1234ms");
+    talk_expect(&others, 0);
+    assert_string_equal(others.words, "2s");
+    database_close(&d);
+}
+
+static void behind_a_pooler_the_session_has_no_settings_and_no_statements(void **state) {
+    struct talk one = {0};
+    struct asked statement = {0};
+    struct database *d = database_open(
+        &(struct database){.connections = 1, .statement_ms = 1500, .no_prepare = true}, NULL);
+    (void)state;
+    talk(d, &one, say_own_time);
+    talk_expect(&one, 0);
+    assert_string_equal(one.words, "1500ms");
+    ask(d, &statement, SQL_TIMEOUT, NO_VALUES);
+    expect(d, &statement, 0);
+    assert_string_equal(statement.words, "0");
+    ask(d, &statement, SQL_PREPARED, NO_VALUES);
+    expect(d, &statement, 0);
+    assert_int_equal(statement.number, 0);
+    database_close(&d);
+}
+
+/* ---- a server that does not answer ---- */
+
+/* The server itself would let it run: only we notice. */
+static void a_server_that_says_nothing_is_given_up_and_its_statement_cancelled(void **state) {
+    struct asked sleeper = {0};
+    struct asked behind = {0};
+    struct asked later = {0};
+    struct relay *relay = relay_start(server_port());
+    struct database *d = database_through(
+        relay, &(struct database){.connections = 1, .statement_ms = 400, .session_ms = -1});
+    (void)state;
+    wait_for_connections(d, 1);
+    ask(d, &sleeper, SQL_SLEEP, VALUES(DOUBLE(600)));
+    ask(d, &behind, SQL_INSERT, VALUES(BIGINT(1), TEXT(EDDA_TEXT("behind"))));
+    wait_for_server(d, SLEEPERS, "1");
+    expect(d, &sleeper, EDDA_E_TIMEOUT);
+    assert_true(sleeper.unknown);
+    expect(d, &behind, EDDA_E_IO);
+    assert_true(behind.unknown);
+    wait_for_server(d, SLEEPERS, "0");
+    ask(d, &later, SQL_ADD, VALUES(BIGINT(1), BIGINT(2)));
+    expect(d, &later, 0);
+    database_close(&d);
+    relay_stop(&relay);
+}
+
+static void answers_that_are_swallowed_on_the_way_are_a_timeout_too(void **state) {
+    struct asked lost = {0};
+    struct asked later = {0};
+    struct relay *relay = relay_start(server_port());
+    struct database *d =
+        database_through(relay, &(struct database){.connections = 1, .statement_ms = 200});
+    (void)state;
+    wait_for_connections(d, 1);
+    relay_when(relay, RELAY_TO_CLIENT, "INSERT", RELAY_SWALLOW);
+    ask(d, &lost, SQL_INSERT, VALUES(BIGINT(5), TEXT(EDDA_TEXT("swallowed"))));
+    expect(d, &lost, EDDA_E_TIMEOUT);
+    assert_true(lost.unknown);
+    assert_int_equal(relay_happened(relay), 1);
+    assert_string_equal(beside("SELECT count(*) FROM note WHERE id = 5"), "1");
+    ask(d, &later, SQL_COUNT, NO_VALUES);
+    expect(d, &later, 0);
+    database_close(&d);
+    relay_stop(&relay);
+}
+
+/* ---- conversations that say nothing ---- */
+
+static void a_silent_conversation_is_rolled_back(void **state) {
+    struct talk silent = {0};
+    struct talk next = {0};
+    struct database *d =
+        database_open(&(struct database){.connections = 1, .silence_ms = 300}, NULL);
+    (void)state;
+    talk(d, &silent, NULL);
+    talk_expect(&silent, EDDA_E_TIMEOUT);
+    assert_int_equal(silent.begins, 1);
+    talk(d, &next, say_own_time);
+    talk_expect(&next, 0);
+    database_close(&d);
+}
+
+/* ---- cancel ---- */
+
+static void a_statement_that_is_cancelled_is_never_answered(void **state) {
+    struct database *d = database_open(&(struct database){.connections = 1}, NULL);
+    struct asked sleeper = {0};
+    struct asked running = {0};
+    struct asked waiting = {0};
+    struct asked last = {0};
+    struct talk hold = {0};
+    (void)state;
+    wait_for_connections(d, 1);
+    ask(d, &sleeper, SQL_SLEEP, VALUES(DOUBLE(0.2)));
+    ask(d, &running, SQL_ADD, VALUES(BIGINT(1), BIGINT(1)));
+    talk(d, &hold, NULL); /* what comes now waits */
+    ask(d, &waiting, SQL_ADD, VALUES(BIGINT(1), BIGINT(1)));
+    edda_pg_query_cancel(&running.query);
+    edda_pg_query_cancel(&waiting.query);
+    edda_pg_query_cancel(&waiting.query); /* nothing is left to be cancelled */
+    assert_int_equal(edda_pg_open(d->pg), 2);
+    expect(d, &sleeper, 0);
+    edda_pg_conversation_cancel(&hold.conversation);
+    ask(d, &last, SQL_ADD, VALUES(BIGINT(2), BIGINT(2)));
+    expect(d, &last, 0);
+    assert_int_equal(last.number, 4);
+    assert_int_equal(running.answers + waiting.answers + hold.answers, 0);
+    ask(d, &running, SQL_ADD, VALUES(BIGINT(3), BIGINT(3))); /* the struct is the caller's again */
+    expect(d, &running, 0);
+    assert_int_equal(running.number, 6);
+    database_close(&d);
+}
+
+static void insert_and_sleep(struct talk *self) {
+    edda_pg_say(&self->conversation, SQL_INSERT, VALUES(BIGINT(1), TEXT(EDDA_TEXT("x"))),
+                talk_rows);
+    edda_pg_say(&self->conversation, SQL_SLEEP, VALUES(DOUBLE(0.3)), talk_rows);
+}
+
+static void a_conversation_that_is_cancelled_is_rolled_back_and_its_connection_free(void **state) {
+    struct talk one = {0};
+    struct talk waits = {0};
+    struct asked count = {0};
+    struct database *d = database_open(&(struct database){.connections = 1}, NULL);
+    (void)state;
+    talk(d, &one, insert_and_sleep);
+    wait_for(d, &one.begins, 1);
+    talk(d, &waits, insert_and_sleep);
+    edda_pg_conversation_cancel(&waits.conversation);
+    edda_pg_conversation_cancel(&one.conversation);
+    assert_int_equal(edda_pg_open(d->pg), 0);
+    ask(d, &count, SQL_COUNT, NO_VALUES);
+    expect(d, &count, 0);
+    assert_int_equal(count.number, 0);
+    assert_int_equal(one.calls + one.answers + waits.begins + waits.answers, 0);
+    database_close(&d);
+}
+
+static void a_conversation_may_be_cancelled_before_it_was_told_that_it_begins(void **state) {
+    struct talk one = {0};
+    struct talk two = {0};
+    struct database *d = database_open(&(struct database){.connections = 1}, NULL);
+    (void)state;
+    wait_for_connections(d, 1);
+    talk(d, &one, NULL);
+    edda_pg_conversation_cancel(&one.conversation);
+    talk(d, &two, say_own_time);
+    talk_expect(&two, 0);
+    assert_int_equal(one.begins, 0);
+    database_close(&d);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, database_setup, database_teardown)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(who_waits_past_his_deadline_is_told_so_and_nothing_was_sent),
+        TEST(who_finds_all_connections_busy_for_too_long_is_told_so),
+        TEST(the_server_keeps_the_time_of_a_statement_and_the_connection_lives),
+        TEST(a_conversation_may_have_a_time_of_its_own),
+        TEST(behind_a_pooler_the_session_has_no_settings_and_no_statements),
+        TEST(a_server_that_says_nothing_is_given_up_and_its_statement_cancelled),
+        TEST(answers_that_are_swallowed_on_the_way_are_a_timeout_too),
+        TEST(a_silent_conversation_is_rolled_back),
+        TEST(a_statement_that_is_cancelled_is_never_answered),
+        TEST(a_conversation_that_is_cancelled_is_rolled_back_and_its_connection_free),
+        TEST(a_conversation_may_be_cancelled_before_it_was_told_that_it_begins),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
