@@ -45,6 +45,7 @@
 
 #define EDDA_INDEX_CANDIDATES 100  /* chunks whose text is wanted for rescoring */
 #define EDDA_INDEX_LEG        100  /* best chunks of each leg */
+#define EDDA_INDEX_NEAR       1000 /* chunks of a vector leg that a database gives */
 #define EDDA_INDEX_SAMPLE     1000 /* chunks in the sample of 4-grams */
 #define EDDA_INDEX_MODELS     8
 
@@ -167,11 +168,21 @@ int edda_index_sample_update(edda_index_t *self, struct edda_index_grams *grams,
 edda_index_scratch_t *edda_index_scratch_new(edda_analyser_t *analyser);
 void edda_index_scratch_destroy(edda_index_scratch_t **self_p);
 
+/* A chunk near a query's vector, as a database found it. */
+struct edda_index_near {
+    struct edda_uuid chunk;
+    float cosine;
+};
+
 struct edda_index_query {
     struct edda_text text;
     struct edda_text model; /* of vector; absent: words only */
     uint32_t dimension;
     struct edda_floats vector;
+    bool near_given; /* the vectors are in a database that was asked: near is what it found, and
+                        vector is not looked at. Chunks the index does not show are passed over */
+    const struct edda_index_near *near;
+    size_t near_count; /* at most EDDA_INDEX_NEAR */
     float minimum_cosine; /* rows below it are not of the vector leg; <= 0: none is left out */
     const edda_filter_t *filter; /* NULL: every memo */
     uint32_t without;            /* EDDA_WITHOUT_ bits */
@@ -201,6 +212,11 @@ struct edda_index_result {
 int edda_index_search(const edda_index_t *self, edda_index_scratch_t *scratch,
                       const struct edda_index_query *query,
                       struct edda_index_result *ret_result) EDDA_MUST_CHECK;
+
+/* The visible memos that the query's filter and time admit: at most `most` of their keys, how many
+ * there are, and how many chunks they have together. */
+size_t edda_index_admitted(const edda_index_t *self, const struct edda_index_query *query,
+                           uint64_t *ret_keys, size_t most, size_t *ret_chunks);
 
 /* Scores the last search's candidates by character 4-grams of their texts and fuses all three legs.
  * texts has one entry per candidate, in their order; candidates that are gone are left out.

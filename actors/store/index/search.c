@@ -167,6 +167,45 @@ bool edda_index_has_vectors(const edda_index_t *self, struct edda_text model, ui
     return vectors && vectors->row_count > 0;
 }
 
+#define NEAR_PLACES 4096 /* of a table by chunk: a power of two, at least twice EDDA_INDEX_NEAR */
+
+static size_t near_place(const struct edda_uuid *chunk) {
+    uint64_t head;
+    uint64_t tail;
+    memcpy(&head, chunk->bytes, 8);
+    memcpy(&tail, chunk->bytes + 8, 8);
+    return (size_t)(edda_map_mix(head ^ edda_map_mix(tail)) >> 20) & (NEAR_PLACES - 1);
+}
+
+/* The leg when a database found it: one look at every slot is cheaper than a map of all chunks. */
+static size_t select_near(const edda_index_t *self, const struct edda_index_query *query,
+                          struct admission *admission, struct edda_scored best[EDDA_INDEX_LEG]) {
+    uint16_t places[NEAR_PLACES] = {0}; /* index in near + 1 */
+    size_t count = 0;
+    EDDA_ASSERT(query->near_count <= EDDA_INDEX_NEAR);
+    for (size_t i = 0; i < query->near_count; i++) {
+        size_t at = near_place(&query->near[i].chunk);
+        while (places[at]) {
+            at = (at + 1) & (NEAR_PLACES - 1);
+        }
+        places[at] = (uint16_t)(i + 1);
+    }
+    for (uint32_t slot = 0; slot < self->lexical.slot_count && query->near_count; slot++) {
+        const struct edda_uuid *chunk = &self->slots[slot].uuid;
+        for (size_t at = near_place(chunk); places[at]; at = (at + 1) & (NEAR_PLACES - 1)) {
+            const struct edda_index_near *near = &query->near[places[at] - 1];
+            if (memcmp(near->chunk.bytes, chunk->bytes, 16) == 0) {
+                if (near->cosine > 0 && near->cosine >= query->minimum_cosine &&
+                    admit_slot(admission, slot)) {
+                    count = offer(self, best, count, (struct edda_scored){near->cosine, slot});
+                }
+                break;
+            }
+        }
+    }
+    return count;
+}
+
 /* Fills `best` with the leg's chunks and says by *ret_count how many. */
 static int select_vectors(const edda_index_t *self, edda_index_scratch_t *scratch,
                           const struct edda_index_query *query, struct admission *admission,
@@ -174,6 +213,10 @@ static int select_vectors(const edda_index_t *self, edda_index_scratch_t *scratc
     const struct edda_vectors *vectors = find_vectors(self, query->model, query->dimension);
     size_t found = 0;
     *ret_count = 0;
+    if (query->near_given) {
+        *ret_count = select_near(self, query, admission, best);
+        return 0;
+    }
     if (!vectors) {
         scratch->vector_degraded = query->model.size > 0 && edda_index_chunks(self) > 0;
         return 0;
@@ -306,6 +349,24 @@ int edda_index_search(const edda_index_t *self, edda_index_scratch_t *scratch,
     fuse_legs(self, scratch, word_count, vectors, vector_count);
     fill_result(scratch, scratch->candidate_count, ret_result);
     return 0;
+}
+
+size_t edda_index_admitted(const edda_index_t *self, const struct edda_index_query *query,
+                           uint64_t *ret_keys, size_t most, size_t *ret_chunks) {
+    const struct admission admission = {self, query, NULL};
+    size_t count = 0;
+    *ret_chunks = 0;
+    for (size_t i = 0; i < self->memo_count; i++) {
+        const struct edda_index_memo *memo = &self->memos[i];
+        if (judge_memo(&admission, memo)) {
+            if (count < most) {
+                ret_keys[count] = memo->key;
+            }
+            count++;
+            *ret_chunks += memo->chunk_count;
+        }
+    }
+    return count;
 }
 
 int edda_index_rescore(const edda_index_t *self, edda_index_scratch_t *scratch,

@@ -1,6 +1,6 @@
 /* actors/store/sqlite/accept.c: new memos, and the parts of large ones before them. */
 #include "actors/runtime/clock.h"
-#include "actors/store/sqlite/rows.h"
+#include "actors/store/rows.h"
 #include "actors/store/sqlite/tags.h"
 #include "actors/store/sqlite/versions.h"
 #include "proto/uuid.h"

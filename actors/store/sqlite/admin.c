@@ -1,6 +1,6 @@
 /* actors/store/sqlite/admin.c: keys, the list of jobs, statistics, and the probe of health. */
 #include "actors/runtime/clock.h"
-#include "actors/store/sqlite/rows.h"
+#include "actors/store/rows.h"
 #include "actors/store/sqlite/store.h"
 #include "actors/store/sqlite/versions.h"
 #include "proto/uuid.h"

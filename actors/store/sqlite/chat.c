@@ -1,7 +1,7 @@
 /* actors/store/sqlite/chat.c: turns of chats, one chat in pages, the list of chats. */
 #include "actors/store/chats.h"
 
-#include "actors/store/sqlite/rows.h"
+#include "actors/store/rows.h"
 #include "actors/store/sqlite/versions.h"
 #include "proto/uuid.h"
 

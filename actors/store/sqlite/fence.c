@@ -1,7 +1,7 @@
 /* actors/store/sqlite/fence.c: a job's token, then what the job is about. */
 #include "actors/store/sqlite/fence.h"
 
-#include "actors/store/sqlite/rows.h"
+#include "actors/store/rows.h"
 
 int edda_fence_find(edda_database_t *database, struct edda_sqlite_call *call,
                     struct edda_target *ret_target) {

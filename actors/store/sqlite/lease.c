@@ -1,7 +1,7 @@
 /* actors/store/sqlite/lease.c: durable jobs between ready and done, by the rules of jobs.h. */
 #include "actors/runtime/clock.h"
 #include "actors/runtime/metric.h"
-#include "actors/store/sqlite/rows.h"
+#include "actors/store/rows.h"
 #include "actors/store/sqlite/store.h"
 #include "actors/store/sqlite/versions.h"
 

@@ -1,5 +1,5 @@
 /* actors/store/sqlite/memo_read.c: one memo in pages, its status, the list of memos. */
-#include "actors/store/sqlite/rows.h"
+#include "actors/store/rows.h"
 #include "actors/store/sqlite/store.h"
 #include "actors/store/sqlite/tags.h"
 #include "actors/store/sqlite/versions.h"

@@ -1,6 +1,6 @@
 /* actors/store/sqlite/patch.c: changes of a memo: its fields at once, its content as a new version.
  */
-#include "actors/store/sqlite/rows.h"
+#include "actors/store/rows.h"
 #include "actors/store/sqlite/tags.h"
 #include "actors/store/sqlite/terms_of.h"
 #include "actors/store/sqlite/versions.h"

@@ -2,7 +2,7 @@
  */
 #include "actors/store/sqlite/fence.h"
 #include "actors/store/sqlite/part_vectors.h"
-#include "actors/store/sqlite/rows.h"
+#include "actors/store/rows.h"
 #include "actors/store/sqlite/terms_of.h"
 #include "actors/store/sqlite/versions.h"
 

@@ -5,7 +5,7 @@
 #include "actors/store/sqlite/fence.h"
 #include "actors/store/sqlite/part_vectors.h"
 #include "actors/store/sqlite/reembed.h"
-#include "actors/store/sqlite/rows.h"
+#include "actors/store/rows.h"
 
 /* ---- store.part_chunks ---- */
 

@@ -2,7 +2,7 @@
 #include "actors/store/sqlite/reembed.h"
 
 #include "actors/store/sqlite/part_vectors.h"
-#include "actors/store/sqlite/rows.h"
+#include "actors/store/rows.h"
 #include "actors/store/sqlite/versions.h"
 
 #define SLICE_CHUNKS  500  /* settled by a sweep before it stops */

@@ -1,6 +1,6 @@
 /* actors/store/sqlite/reuse.c: which chunks of a new content the memo has already, with the vectors
  * they got then. A hint: what is not found is embedded again. */
-#include "actors/store/sqlite/rows.h"
+#include "actors/store/rows.h"
 #include "actors/store/sqlite/versions.h"
 #include "actors/text/text.h"
 #include "proto/half.h"

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "actors/store/sqlite/rows.h"
+#include "actors/store/rows.h"
 
 #define SLICE 256 /* chunks added between two breaths of the lock */
 
@@ -35,11 +35,7 @@ void edda_shelf_destroy(struct edda_shelf **self_p) {
         return;
     }
     EDDA_ASSERT(!self->waiting && self->users == 0);
-    for (size_t i = 0; i < self->by_memo.capacity; i++) {
-        free(self->by_memo.slots[i].value);
-    }
-    edda_row_map_done(&self->by_memo);
-    edda_row_map_done(&self->by_key);
+    edda_cards_done(&self->cards);
     edda_index_destroy(&self->index);
     pthread_rwlock_destroy(&self->lock);
     free(self->serving_name);
@@ -49,8 +45,7 @@ void edda_shelf_destroy(struct edda_shelf **self_p) {
 }
 
 size_t edda_shelf_bytes(const struct edda_shelf *self) {
-    return edda_index_bytes(self->index) + self->card_bytes +
-           (self->by_memo.capacity + self->by_key.capacity) * sizeof(struct edda_row_map_slot);
+    return edda_index_bytes(self->index) + edda_cards_bytes(&self->cards);
 }
 
 static void lock_for_writing(struct edda_shelf *self, bool locked) {
@@ -63,54 +58,6 @@ static void unlock(struct edda_shelf *self, bool locked) {
     if (locked) {
         pthread_rwlock_unlock(&self->lock);
     }
-}
-
-static size_t bytes_of(const struct edda_card *card) {
-    return sizeof(*card) + card->title.size + card->reference_id.size;
-}
-
-static struct edda_card *make_card(struct edda_text title, struct edda_text reference_id) {
-    struct edda_card *card = calloc(1, sizeof(*card) + title.size + reference_id.size + 1);
-    if (!card) {
-        return NULL;
-    }
-    if (title.size) {
-        memcpy(card->text, title.data, title.size);
-    }
-    card->title = (struct edda_text){card->text, title.size};
-    if (reference_id.data) {
-        memcpy(card->text + title.size, reference_id.data, reference_id.size);
-        card->reference_id = (struct edda_text){card->text + title.size, reference_id.size};
-    }
-    return card;
-}
-
-static void drop_card(struct edda_shelf *self, struct edda_card *card) {
-    edda_row_map_take(&self->by_memo, (uint64_t)card->memo);
-    edda_row_map_take(&self->by_key, card->key);
-    self->card_bytes -= bytes_of(card);
-    free(card);
-}
-
-/* Puts card in the place of the memo's old one. On an error card is still the caller's. */
-static int put_card(struct edda_shelf *self, struct edda_card *card) {
-    struct edda_card *old = edda_row_map_get(&self->by_memo, (uint64_t)card->memo);
-    int error = edda_row_map_put(&self->by_key, card->key, card);
-    if (!error) {
-        error = edda_row_map_put(&self->by_memo, (uint64_t)card->memo, card);
-    }
-    if (error) {
-        return error;
-    }
-    self->card_bytes += bytes_of(card);
-    if (old) {
-        if (old->key != card->key) {
-            edda_row_map_take(&self->by_key, old->key);
-        }
-        self->card_bytes -= bytes_of(old);
-        free(old);
-    }
-    return 0;
 }
 
 /* Adds the version's chunks, hidden, in slices. */
@@ -170,8 +117,8 @@ static int read_tags(edda_database_t *database, int64_t memo, struct edda_arena 
 static int show(struct edda_shelf *self, edda_database_t *database, sqlite3_stmt *row,
                 const struct edda_memo_attributes *attributes, bool locked) {
     int64_t memo = sqlite3_column_int64(row, MEMO);
-    const struct edda_card *old = edda_row_map_get(&self->by_memo, (uint64_t)memo);
-    struct edda_card *card = make_card(attributes->title, attributes->reference_id);
+    const struct edda_card *old = edda_cards_of_memo(&self->cards, memo);
+    struct edda_card *card = edda_card_new(attributes->title, attributes->reference_id);
     if (!card) {
         return EDDA_E_MEMORY;
     }
@@ -190,7 +137,7 @@ static int show(struct edda_shelf *self, edda_database_t *database, sqlite3_stmt
         }
     }
     if (!error) {
-        error = put_card(self, card);
+        error = edda_cards_put(&self->cards, card);
     }
     if (error) {
         free(card);
@@ -230,10 +177,10 @@ int edda_shelf_refresh(struct edda_shelf *self, edda_database_t *database, int64
         edda_query_end(row);
     } else if (found == 0) {
         lock_for_writing(self, locked);
-        struct edda_card *card = edda_row_map_get(&self->by_memo, (uint64_t)memo);
+        struct edda_card *card = edda_cards_of_memo(&self->cards, memo);
         if (card) {
             edda_index_remove(self->index, card->key);
-            drop_card(self, card);
+            edda_cards_drop(&self->cards, card);
         }
         unlock(self, locked);
     }

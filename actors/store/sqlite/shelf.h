@@ -11,21 +11,10 @@
 
 #include <pthread.h>
 
+#include "actors/store/cards.h"
 #include "actors/store/sqlite/call.h"
-#include "actors/store/sqlite/row_map.h"
 
 enum edda_shelf_state { EDDA_SHELF_LOADING, EDDA_SHELF_READY, EDDA_SHELF_SPOILED };
-
-/* What a hit says of its memo, without asking the database. */
-struct edda_card {
-    uint64_t key; /* in the index */
-    int64_t memo; /* row ids */
-    int64_t version;
-    struct edda_uuid uuid;
-    struct edda_text title;        /* into text */
-    struct edda_text reference_id; /* into text, or absent */
-    char text[];
-};
 
 struct edda_shelf {
     struct edda_sqlite *store;
@@ -34,11 +23,9 @@ struct edda_shelf {
         serving; /* the model that served it when it was loaded; 0: none. Another: a new shelf */
     char *serving_name; /* owned */
     uint32_t serving_dimension;
-    edda_index_t *index;         /* under lock */
-    struct edda_row_map by_memo; /* under lock: cards, owned */
-    struct edda_row_map by_key;  /* under lock: the same cards */
+    edda_index_t *index;     /* under lock */
+    struct edda_cards cards; /* under lock */
     uint64_t last_key;
-    size_t card_bytes;
     pthread_rwlock_t lock;
 
     /* Under the catalogue's lock. */

@@ -4,7 +4,7 @@
 #include <sodium.h>
 
 #include "actors/store/sqlite/reembed.h"
-#include "actors/store/sqlite/rows.h"
+#include "actors/store/rows.h"
 #include "actors/text/headings.h"
 #include "proto/uuid.h"
 

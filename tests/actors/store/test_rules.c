@@ -8,8 +8,8 @@
 #include <cmocka.h>
 
 #include "actors/store/memos.h"
-#include "actors/store/sqlite/row_map.h"
-#include "actors/store/sqlite/rows.h"
+#include "actors/store/row_map.h"
+#include "actors/store/rows.h"
 
 static void the_status_is_the_latest_version_s(void **state) {
     (void)state;

@@ -1,5 +1,7 @@
 #include "tests/actors/store/index/build.h"
 
+#include <math.h>
+
 #define CHUNKS 600
 #define MEMOS  150
 
@@ -228,6 +230,109 @@ static void a_vector_of_another_model_degrades_the_leg(void **state) {
     build_done(&build);
 }
 
+static float cosine_of(const float *a, const float *b) {
+    double product = 0;
+    double left = 0;
+    double right = 0;
+    for (size_t i = 0; i < BUILD_DIMENSION; i++) {
+        product += (double)a[i] * (double)b[i];
+        left += (double)a[i] * (double)a[i];
+        right += (double)b[i] * (double)b[i];
+    }
+    return (float)(product / sqrt(left * right));
+}
+
+static void a_vector_leg_that_a_database_found_is_fused_as_the_indexs_own(void **state) {
+    (void)state;
+    struct build build;
+    static struct build_chunk chunks[CHUNKS];
+    static struct edda_index_near near[CHUNKS + 1];
+    struct edda_index_hit expected[EDDA_INDEX_CANDIDATES];
+    build_init(&build, 31);
+    edda_index_t *index = edda_index_new(NULL);
+    struct build_chunk asked = build_chunk(&build, 1);
+    for (size_t i = 0; i < CHUNKS; i++) {
+        chunks[i] = build_chunk(&build, 1 + i % MEMOS);
+        assert_int_equal(build_add(&build, index, &chunks[i]), 0);
+        near[i] = (struct edda_index_near){chunks[i].uuid,
+                                           cosine_of(chunks[i].vector, asked.vector)};
+    }
+    /* One that the index does not have, and one that it does not show. */
+    near[CHUNKS] = (struct edda_index_near){asked.uuid, 1.0f};
+    for (uint64_t memo = 2; memo <= MEMOS; memo++) {
+        build_publish(index, memo, 0);
+    }
+    struct edda_index_query query = {
+        .text = EDDA_TEXT("baker lomti"),
+        .model = BUILD_MODEL,
+        .dimension = BUILD_DIMENSION,
+        .vector = {(const uint8_t *)asked.vector, sizeof asked.vector},
+        .minimum_cosine = 0.05f,
+    };
+    struct edda_index_result result;
+    assert_int_equal(edda_index_search(index, build.scratch, &query, &result), 0);
+    size_t count = result.count;
+    memcpy(expected, result.items, count * sizeof *expected);
+    query.near_given = true;
+    query.near = near;
+    query.near_count = CHUNKS + 1;
+    assert_int_equal(edda_index_search(index, build.scratch, &query, &result), 0);
+    assert_false(result.vector_degraded);
+    assert_int_equal(result.count, count);
+    for (size_t i = 0; i < count; i++) {
+        assert_true(fabsf(result.items[i].score - expected[i].score) < 0.002f);
+        assert_true(result.items[i].memo != 1);
+    }
+    assert_memory_equal(&result.items[0].chunk, &expected[0].chunk, 16);
+    query.near_count = 0;
+    assert_int_equal(edda_index_search(index, build.scratch, &query, &result), 0);
+    for (size_t i = 0; i < result.count; i++) {
+        assert_true(result.items[i].vector == 0);
+    }
+    edda_index_destroy(&index);
+    build_done(&build);
+}
+
+static void memos_that_a_filter_admits_are_counted_with_their_chunks(void **state) {
+    (void)state;
+    struct build build;
+    build_init(&build, 32);
+    edda_index_t *index = edda_index_new(NULL);
+    uint64_t keys[4];
+    size_t chunks = 0;
+    for (uint64_t memo = 1; memo <= 10; memo++) {
+        struct edda_memo_attributes attributes = {
+            .source = memo % 3 == 0 ? EDDA_TEXT("wanted") : EDDA_TEXT("other"),
+            .expires_wall_ms = memo == 9 ? 1000 : 0,
+        };
+        for (uint64_t i = 0; i < memo; i++) {
+            struct build_chunk chunk = build_chunk(&build, memo);
+            assert_int_equal(build_add(&build, index, &chunk), 0);
+        }
+        if (memo != 3) {
+            assert_int_equal(edda_index_publish(index, memo, &attributes, 0), 0);
+        }
+    }
+    struct edda_text value = EDDA_TEXT("wanted");
+    struct edda_store_filter filter = {
+        EDDA_TEXT("source"), EDDA_TEXT("eq"), EDDA_TEXT("native_field"), {&value, 1}};
+    struct edda_index_query query = {.now_wall_ms = 999};
+    edda_filter_t *compiled;
+    assert_int_equal(edda_filter_new(&(struct edda_store_filters){&filter, 1}, &compiled), 0);
+    query.filter = compiled;
+    assert_int_equal(edda_index_admitted(index, &query, keys, 4, &chunks), 2);
+    assert_int_equal(keys[0] + keys[1], 6 + 9);
+    assert_int_equal(chunks, 6 + 9);
+    query.now_wall_ms = 1000;
+    assert_int_equal(edda_index_admitted(index, &query, keys, 4, &chunks), 1);
+    query.filter = NULL;
+    assert_int_equal(edda_index_admitted(index, &query, keys, 4, &chunks), 8);
+    assert_int_equal(chunks, 55 - 3 - 9);
+    edda_filter_destroy(&compiled);
+    edda_index_destroy(&index);
+    build_done(&build);
+}
+
 static void broken_chunks_are_refused_and_leave_no_trace(void **state) {
     (void)state;
     struct build build;
@@ -316,6 +421,8 @@ int main(void) {
         cmocka_unit_test(filters_and_expiry_are_applied_before_the_cut),
         cmocka_unit_test(changed_attributes_count_from_the_next_search),
         cmocka_unit_test(a_vector_of_another_model_degrades_the_leg),
+        cmocka_unit_test(a_vector_leg_that_a_database_found_is_fused_as_the_indexs_own),
+        cmocka_unit_test(memos_that_a_filter_admits_are_counted_with_their_chunks),
         cmocka_unit_test(broken_chunks_are_refused_and_leave_no_trace),
         cmocka_unit_test(a_ninth_model_is_refused),
         cmocka_unit_test(a_query_without_words_or_vector_finds_nothing),

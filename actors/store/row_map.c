@@ -1,5 +1,5 @@
-/* actors/store/sqlite/row_map.c: linear probing; taking out moves later entries back. */
-#include "actors/store/sqlite/row_map.h"
+/* actors/store/row_map.c: linear probing; taking out moves later entries back. */
+#include "actors/store/row_map.h"
 
 #include <stdlib.h>
 

@@ -1,4 +1,4 @@
-/* actors/store/sqlite/rows.h: how row ids are composed, so that a version is one range of rows, and
+/* actors/store/rows.h: how row ids are composed, so that a version is one range of rows, and
  * a chat another.
  *
  *   part      = version << 12 | part          at most EDDA_MAX_PARTS parts
@@ -6,9 +6,9 @@
  *   chunk     = part id << 10 | number        at most EDDA_MAX_CHUNKS_PER_PART chunks a part
  *   message   = chat << 20 | number           at most EDDA_CHAT_MESSAGES messages a chat
  *
- * Version ids come from AUTOINCREMENT: never used twice, below 2^40. */
-#ifndef EDDA_ACTORS_STORE_SQLITE_ROWS_H
-#define EDDA_ACTORS_STORE_SQLITE_ROWS_H
+ * The same in every database. Version ids are never used twice, and below 2^40. */
+#ifndef EDDA_ACTORS_STORE_ROWS_H
+#define EDDA_ACTORS_STORE_ROWS_H
 
 #include "actors/store/chats.h"
 #include "actors/store/jobs.h"

@@ -1,9 +1,9 @@
-/* actors/store/sqlite/row_map.h: from a number that is not 0 to a pointer that is not NULL.
+/* actors/store/row_map.h: from a number that is not 0 to a pointer that is not NULL.
  *
  * Open addressing, at most three quarters full. Zero-initialised is empty. One thread at a time;
  * several may look. Limit: 2^31 entries. */
-#ifndef EDDA_ACTORS_STORE_SQLITE_ROW_MAP_H
-#define EDDA_ACTORS_STORE_SQLITE_ROW_MAP_H
+#ifndef EDDA_ACTORS_STORE_ROW_MAP_H
+#define EDDA_ACTORS_STORE_ROW_MAP_H
 
 #include "proto/error.h"
 #include "proto/types.h"
