@@ -1,6 +1,8 @@
 /* actors/store/postgres/statement.c: the table of statement.def. */
 #include "actors/store/postgres/statement.h"
 
+#define NOW_MS "(extract(epoch FROM now()) * 1000)::bigint"
+
 #define EDDA_STATEMENT(name, sql) {#name, (sql)},
 const struct edda_pg_statement edda_pg_statements[] = {
 #include "actors/store/postgres/statement.def"

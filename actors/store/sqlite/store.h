@@ -7,7 +7,7 @@
 #include "actors/runtime/pool.h"
 #include "actors/store/sqlite/call.h"
 #include "actors/store/sqlite/catalogue.h"
-#include "actors/store/sqlite/known.h"
+#include "actors/store/known.h"
 #include "actors/store/sqlite/sqlite.h"
 #include "actors/store/sqlite/writer.h"
 

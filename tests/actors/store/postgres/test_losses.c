@@ -59,7 +59,8 @@ static void a_statement_cut_off_between_its_success_and_its_sync_is_unknown(void
     relay_stop(&relay);
 }
 
-/* Every third byte of the answer is once the last: one answer, and a success means that the row is there.
+/* Every third byte of the answer is once the last: one answer, and a success means that the row is
+ * there.
  */
 static void a_connection_may_break_in_the_middle_of_an_answer(void **state) {
     struct relay *relay = relay_start(server_port());

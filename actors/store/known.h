@@ -1,10 +1,10 @@
-/* actors/store/sqlite/known.h: which words of which project are already in table `term`: a memory
+/* actors/store/known.h: which words of which project are already in table `term`: a memory
  * that forgets, so that most words of a commit need no statement at all.
  *
  * Direct-mapped: a newer word takes the place of an older one; a word that was forgotten is
  * inserted again, and ignored by its key. A hit is certain. Any thread. */
-#ifndef EDDA_ACTORS_STORE_SQLITE_KNOWN_H
-#define EDDA_ACTORS_STORE_SQLITE_KNOWN_H
+#ifndef EDDA_ACTORS_STORE_KNOWN_H
+#define EDDA_ACTORS_STORE_KNOWN_H
 
 #include <stdatomic.h>
 

@@ -1,0 +1,137 @@
+/* actors/store/postgres/backend.c: the store's door: calls in, and the store's life. */
+#include "actors/store/postgres/backend.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "actors/runtime/clock.h"
+#include "actors/store/postgres/migrate.h"
+#include "actors/store/postgres/store.h"
+
+#define FINISH_MS 5000 /* what is open at the end may take this long */
+
+#define OPERATION(name, begin) [EDDA_BACKEND_##name] = (begin)
+const edda_pg_operation_fn edda_pg_operations[EDDA_BACKEND_COUNT] = {
+    OPERATION(PROBE, edda_postgres_probe),
+};
+#undef OPERATION
+
+/* ---- calls ---- */
+
+static int submit(edda_backend_t *backend, const struct edda_backend_request *request) {
+    struct edda_postgres *self = (struct edda_postgres *)backend;
+    if (self->closing) {
+        return EDDA_E_DRAINING;
+    }
+    if (self->open >= EDDA_BACKEND_MAX_OPEN) {
+        return EDDA_E_BUSY;
+    }
+    if (!edda_pg_operations[request->operation]) {
+        return EDDA_E_NO_SERVICE;
+    }
+    return edda_pg_call_start(self, request);
+}
+
+void edda_postgres_ready(struct edda_postgres *store) {
+    if (!store->closing && store->events.on_ready) {
+        store->events.on_ready(store->events.context);
+    }
+}
+
+/* ---- life ---- */
+
+/* The loop has ended by itself, so what is open is finished here. */
+static void finish_open(struct edda_postgres *self) {
+    int64_t until_ms = edda_clock_ms() + FINISH_MS;
+    bool loop_runs = edda_loop_stamp_us(self->loop) != 0;
+    while (!loop_runs && self->open > 0 && edda_clock_ms() < until_ms) {
+        (void)edda_loop_run(self->loop); /* a loop that was drained ends after every turn */
+        if (self->open > 0) {
+            usleep(1000);
+        }
+    }
+}
+
+static void free_all(struct edda_postgres *self) {
+    edda_pg_destroy(&self->database);
+    edda_pool_destroy(&self->pool);
+    edda_pg_call_end_all(self);
+    edda_pg_connector_destroy(&self->connector);
+    edda_pg_url_free(&self->url);
+    for (unsigned i = 0; self->workers && i < self->threads; i++) {
+        edda_pg_worker_done(&self->workers[i]);
+    }
+    free(self->workers);
+    free(self);
+}
+
+static void destroy(edda_backend_t *backend) {
+    struct edda_postgres *self = (struct edda_postgres *)backend;
+    self->closing = true;
+    finish_open(self);
+    free_all(self);
+}
+
+static const struct edda_backend_interface interface = {
+    .name = "postgres",
+    .submit = submit,
+    .destroy = destroy,
+};
+
+static int open_parts(struct edda_postgres *self, const struct edda_postgres_options *options) {
+    self->workers = calloc(options->threads, sizeof *self->workers);
+    for (unsigned i = 0; self->workers && i < options->threads; i++) {
+        self->workers[i].store = self;
+    }
+    self->pool = edda_pool_new(options->loop, "store", options->threads, EDDA_BACKEND_MAX_OPEN);
+    self->connector = edda_pg_connector_new(&(struct edda_pg_connector_options){
+        .loop = options->loop,
+        .url = self->url,
+        .connect_ms = options->connect_ms,
+        .statement_ms = options->statement_ms,
+        .prepare = options->prepare,
+    });
+    if (!self->workers || !self->pool || !self->connector) {
+        return EDDA_E_MEMORY;
+    }
+    self->database = edda_pg_new(&(struct edda_pg_options){
+        .loop = options->loop,
+        .connector = self->connector,
+        .statements = edda_pg_statements,
+        .statement_count = EDDA_PGSQL_COUNT,
+        .connections = options->connections,
+        .statement_ms = options->statement_ms,
+    });
+    return self->database ? 0 : EDDA_E_MEMORY;
+}
+
+int edda_postgres_open(const struct edda_postgres_options *options, char *message,
+                       size_t message_size, edda_backend_t **ret_backend) {
+    struct edda_postgres *self = calloc(1, sizeof *self);
+    EDDA_ASSERT(options->threads > 0);
+    snprintf(message, message_size, "%s", edda_error_text(EDDA_E_MEMORY));
+    if (!self) {
+        return EDDA_E_MEMORY;
+    }
+    self->backend.interface = &interface;
+    self->loop = options->loop;
+    self->events = options->events;
+    self->threads = options->threads;
+    self->lease_ms = options->lease_ms > 0 ? options->lease_ms : EDDA_LEASE_MS;
+    self->life = ((uint64_t)edda_random32() << 30 ^ edda_random32()) | 1;
+    int error = edda_pg_url_parse(options->url, message, message_size, &self->url);
+    if (!error) {
+        error = edda_pg_migrate(self->url, &edda_store_schema_postgres, options->connect_ms,
+                                message, message_size);
+    }
+    if (!error) {
+        error = open_parts(self, options);
+    }
+    if (error) {
+        free_all(self);
+        return error;
+    }
+    *ret_backend = &self->backend;
+    return 0;
+}

@@ -1,0 +1,32 @@
+/* actors/store/postgres/store.h: the PostgreSQL store's own object, for the files of this folder.
+ */
+#ifndef EDDA_ACTORS_STORE_POSTGRES_STORE_H
+#define EDDA_ACTORS_STORE_POSTGRES_STORE_H
+
+#include "actors/runtime/pool.h"
+#include "actors/store/known.h"
+#include "actors/store/postgres/backend.h"
+#include "actors/store/postgres/call.h"
+
+struct edda_postgres {
+    struct edda_backend backend; /* first */
+    edda_loop_t *loop;
+    struct edda_backend_events events;
+    uint64_t life; /* of this process: who holds the leases it gives; below 2^62 */
+    int64_t lease_ms;
+    unsigned threads;
+    edda_pg_url_t *url;
+    edda_pg_connector_t *connector;
+    edda_pg_t *database; /* NULL once destroyed */
+    edda_pool_t *pool;
+    struct edda_pg_worker *workers; /* one a pool thread */
+    struct edda_pg_call *calls;     /* not answered yet */
+    size_t open;                    /* how many */
+    bool closing;
+    struct edda_known known; /* words already stored */
+};
+
+/* Jobs became claimable by a commit of this process. */
+void edda_postgres_ready(struct edda_postgres *store);
+
+#endif
