@@ -17,8 +17,8 @@ void edda_cards_done(struct edda_cards *cards) {
 }
 
 size_t edda_cards_bytes(const struct edda_cards *cards) {
-    return cards->bytes + (cards->by_memo.capacity + cards->by_key.capacity) *
-                              sizeof(struct edda_row_map_slot);
+    return cards->bytes +
+           (cards->by_memo.capacity + cards->by_key.capacity) * sizeof(struct edda_row_map_slot);
 }
 
 struct edda_card *edda_card_new(struct edda_text title, struct edda_text reference_id) {

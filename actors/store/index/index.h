@@ -182,7 +182,7 @@ struct edda_index_query {
     bool near_given; /* the vectors are in a database that was asked: near is what it found, and
                         vector is not looked at. Chunks the index does not show are passed over */
     const struct edda_index_near *near;
-    size_t near_count; /* at most EDDA_INDEX_NEAR */
+    size_t near_count;    /* at most EDDA_INDEX_NEAR */
     float minimum_cosine; /* rows below it are not of the vector leg; <= 0: none is left out */
     const edda_filter_t *filter; /* NULL: every memo */
     uint32_t without;            /* EDDA_WITHOUT_ bits */

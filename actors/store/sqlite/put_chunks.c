@@ -1,8 +1,8 @@
 /* actors/store/sqlite/put_chunks.c: the fenced commit of a part, with its term vectors made before.
  */
+#include "actors/store/rows.h"
 #include "actors/store/sqlite/fence.h"
 #include "actors/store/sqlite/part_vectors.h"
-#include "actors/store/rows.h"
 #include "actors/store/sqlite/terms_of.h"
 #include "actors/store/sqlite/versions.h"
 

@@ -2,10 +2,10 @@
  * their vectors of another model. */
 #include <stdio.h>
 
+#include "actors/store/rows.h"
 #include "actors/store/sqlite/fence.h"
 #include "actors/store/sqlite/part_vectors.h"
 #include "actors/store/sqlite/reembed.h"
-#include "actors/store/rows.h"
 
 /* ---- store.part_chunks ---- */
 

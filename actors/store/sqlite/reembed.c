@@ -1,8 +1,8 @@
 /* actors/store/sqlite/reembed.c: queueing what lacks a model, changing over, settling. */
 #include "actors/store/sqlite/reembed.h"
 
-#include "actors/store/sqlite/part_vectors.h"
 #include "actors/store/rows.h"
+#include "actors/store/sqlite/part_vectors.h"
 #include "actors/store/sqlite/versions.h"
 
 #define SLICE_CHUNKS  500  /* settled by a sweep before it stops */

@@ -1,6 +1,6 @@
 /* actors/store/sqlite/remove.c: deleting is a mark at once and rows later, in small slices. */
-#include "actors/store/sqlite/reembed.h"
 #include "actors/store/rows.h"
+#include "actors/store/sqlite/reembed.h"
 #include "actors/store/sqlite/versions.h"
 
 #define SLICE 500 /* rows of one kind a sweep removes */

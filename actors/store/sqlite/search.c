@@ -99,7 +99,8 @@ static int order(struct search *search, struct edda_shelf *shelf) {
         return error ? error : EDDA_E_MEMORY;
     }
     pthread_rwlock_rdlock(&shelf->lock);
-    error = edda_index_rescore(shelf->index, search->reader->scratch, texts, search->limit, &result);
+    error =
+        edda_index_rescore(shelf->index, search->reader->scratch, texts, search->limit, &result);
     pthread_rwlock_unlock(&shelf->lock);
     for (size_t i = 0; !error && i < result.count; i++) {
         error = complete(search, &search->finding.items[result.items[i].candidate]);

@@ -3,8 +3,8 @@
 
 #include <sodium.h>
 
-#include "actors/store/sqlite/reembed.h"
 #include "actors/store/rows.h"
+#include "actors/store/sqlite/reembed.h"
 #include "actors/text/headings.h"
 #include "proto/uuid.h"
 

@@ -254,8 +254,8 @@ static void a_vector_leg_that_a_database_found_is_fused_as_the_indexs_own(void *
     for (size_t i = 0; i < CHUNKS; i++) {
         chunks[i] = build_chunk(&build, 1 + i % MEMOS);
         assert_int_equal(build_add(&build, index, &chunks[i]), 0);
-        near[i] = (struct edda_index_near){chunks[i].uuid,
-                                           cosine_of(chunks[i].vector, asked.vector)};
+        near[i] =
+            (struct edda_index_near){chunks[i].uuid, cosine_of(chunks[i].vector, asked.vector)};
     }
     /* One that the index does not have, and one that it does not show. */
     near[CHUNKS] = (struct edda_index_near){asked.uuid, 1.0f};
