@@ -16,6 +16,7 @@
 #include "actors/store/index/index.h"
 #include "actors/store/memos.h"
 #include "actors/store/sqlite/database.h"
+#include "actors/store/words.h"
 
 struct edda_sqlite;
 struct edda_shelf;
@@ -49,12 +50,6 @@ struct edda_change {
     uint64_t project;
     int64_t memo;   /* 0: another model serves the project, its index is to be loaded anew */
     bool completes; /* a version became visible: until it can be found it is not called processed */
-};
-
-/* A new word of a project. */
-struct edda_new_word {
-    uint32_t hash;
-    struct edda_text text;
 };
 
 struct edda_sqlite_call {

@@ -56,8 +56,9 @@ static int vectors_of(struct edda_reader *reader, struct edda_sqlite_call *call,
         }
         struct vector_row *vector = &prepared->vectors[prepared->vector_count++];
         vector->chunk = sqlite3_column_int64(row, 0);
-        found = edda_terms_of(reader, call, (uint64_t)prepared->head.project, patch->title,
-                              edda_column_text(row, 2), edda_column_text(row, 1), words,
+        struct edda_worded worded = {patch->title, edda_column_text(row, 2),
+                                     edda_column_text(row, 1)};
+        found = edda_terms_of(reader, call, (uint64_t)prepared->head.project, &worded, words,
                               &vector->terms);
     }
     edda_query_end(row);

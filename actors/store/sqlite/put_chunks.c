@@ -22,8 +22,8 @@ static int make_terms(struct edda_reader *reader, struct edda_sqlite_call *call,
     int error = found < 0 ? found : 0;
     for (size_t i = 0; i < chunks->chunks.count && !error; i++) {
         const struct edda_chunk *chunk = &chunks->chunks.items[i];
-        error = edda_terms_of(reader, call, (uint64_t)project, title, chunk->heading, chunk->text,
-                              &words, &put->terms[i]);
+        struct edda_worded worded = {title, chunk->heading, chunk->text};
+        error = edda_terms_of(reader, call, (uint64_t)project, &worded, &words, &put->terms[i]);
     }
     put->title = title;
     edda_words_settle(call, &words);

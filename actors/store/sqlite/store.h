@@ -5,9 +5,9 @@
 #include <pthread.h>
 
 #include "actors/runtime/pool.h"
+#include "actors/store/known.h"
 #include "actors/store/sqlite/call.h"
 #include "actors/store/sqlite/catalogue.h"
-#include "actors/store/known.h"
 #include "actors/store/sqlite/sqlite.h"
 #include "actors/store/sqlite/writer.h"
 

@@ -1,83 +1,11 @@
 /* actors/store/sqlite/versions.c: versions, their parts and jobs. */
 #include "actors/store/sqlite/versions.h"
 
-#include <sodium.h>
-
 #include "actors/store/rows.h"
 #include "actors/store/sqlite/reembed.h"
-#include "actors/text/headings.h"
 #include "proto/uuid.h"
 
-_Static_assert(EDDA_SHA_BYTES == crypto_hash_sha256_BYTES, "sha256");
-
 /* ---- measuring ---- */
-
-static int begin_content(struct edda_arena *arena, size_t count, struct edda_content *content) {
-    *content = (struct edda_content){.snippet = {"", 0}};
-    content->parts = edda_arena_take(arena, (count + 1) * sizeof(*content->parts));
-    return content->parts ? 0 : EDDA_E_MEMORY;
-}
-
-/* Headings of part `count` follow from the text before it. */
-static int set_next_heading(struct edda_arena *arena, struct edda_text format,
-                            struct edda_text text, struct edda_content *content) {
-    char path[EDDA_HEADING_PATH_BYTES];
-    struct edda_part_facts *facts = &content->parts[content->count];
-    size_t size = edda_headings_after(format, text, content->count == 0, facts->heading, path);
-    if (size == 0) {
-        return 0;
-    }
-    facts[1].heading = edda_arena_text(arena, (struct edda_text){path, size});
-    return facts[1].heading.data ? 0 : EDDA_E_MEMORY;
-}
-
-/* Counts in a part whose hash, bytes, length and heading are known. */
-static int count_part(struct edda_arena *arena, struct edda_text text,
-                      struct edda_content *content) {
-    const struct edda_part_facts *facts = &content->parts[content->count];
-    if (content->count == 0) {
-        content->snippet = edda_arena_text(arena, edda_text_prefix(text, EDDA_SNIPPET_POINTS));
-        if (!content->snippet.data) {
-            content->snippet = (struct edda_text){"", 0};
-        }
-    }
-    content->bytes += facts->bytes;
-    content->length += facts->length;
-    content->count++;
-    return 0;
-}
-
-static void end_content(struct edda_content *content) {
-    crypto_hash_sha256_state state;
-    crypto_hash_sha256_init(&state);
-    for (size_t i = 0; i < content->count; i++) {
-        crypto_hash_sha256_update(&state, content->parts[i].sha, EDDA_SHA_BYTES);
-    }
-    crypto_hash_sha256_final(&state, content->sha);
-}
-
-int edda_content_measure(struct edda_arena *arena, const struct edda_texts *texts,
-                         struct edda_text format, struct edda_content *ret_content) {
-    int error = begin_content(arena, texts->count, ret_content);
-    ret_content->texts = texts;
-    for (size_t i = 0; i < texts->count && !error; i++) {
-        struct edda_text text = edda_text_or_empty(texts->items[i]);
-        struct edda_part_facts *facts = &ret_content->parts[i];
-        crypto_hash_sha256(facts->sha, (const uint8_t *)text.data, text.size);
-        facts->bytes = text.size;
-        facts->length = edda_text_length(text);
-        if (i + 1 < texts->count) {
-            error = set_next_heading(arena, format, text, ret_content);
-        }
-        if (!error) {
-            error = count_part(arena, text, ret_content);
-        }
-    }
-    if (!error) {
-        end_content(ret_content);
-    }
-    return error;
-}
 
 static int read_staged(edda_database_t *database, struct edda_arena *arena, int64_t version,
                        uint32_t count, struct edda_text format, struct edda_content *content) {
@@ -86,22 +14,11 @@ static int read_staged(edda_database_t *database, struct edda_arena *arena, int6
         database, EDDA_SQL_PARTS_WITH_TEXT,
         VALUES(INTEGER(edda_row_part(version, 0)), INTEGER(edda_row_last_part(version))), &row);
     while (!found && (found = edda_query_next(database, row)) == 1) {
-        struct edda_bytes sha = edda_column_blob(row, 3);
-        bool fits = content->count < count && sha.size == EDDA_SHA_BYTES &&
-                    edda_row_part_of(sqlite3_column_int64(row, 0)) == content->count;
-        if (!fits) {
-            found = EDDA_E_INVALID;
-            break;
-        }
-        struct edda_part_facts *facts = &content->parts[content->count];
-        struct edda_text text = edda_column_text(row, 4);
-        memcpy(facts->sha, sha.data, EDDA_SHA_BYTES);
-        facts->bytes = (uint64_t)sqlite3_column_int64(row, 1);
-        facts->length = (uint64_t)sqlite3_column_int64(row, 2);
-        found = set_next_heading(arena, format, text, content);
-        if (!found) {
-            found = count_part(arena, text, content);
-        }
+        bool in_order = edda_row_part_of(sqlite3_column_int64(row, 0)) == content->count;
+        found = in_order ? edda_content_add(arena, format, edda_column_text(row, 4),
+                                            edda_column_blob(row, 3),
+                                            (uint64_t)sqlite3_column_int64(row, 2), count, content)
+                         : EDDA_E_INVALID;
     }
     edda_query_end(row);
     return found;
@@ -111,7 +28,7 @@ int edda_content_staged(edda_database_t *database, struct edda_arena *arena, int
                         const struct edda_uuid *uuid, uint32_t count, uint64_t content_bytes,
                         struct edda_text format, struct edda_content *ret_content) {
     int64_t version = 0;
-    int error = begin_content(arena, count, ret_content);
+    int error = edda_content_begin(arena, count, ret_content);
     if (!error) {
         error = edda_query_integer(database, EDDA_SQL_STAGING_OPEN,
                                    VALUES(INTEGER(project), UUID(uuid)), 0, &version);
@@ -121,13 +38,7 @@ int edda_content_staged(edda_database_t *database, struct edda_arena *arena, int
     }
     ret_content->staged = version;
     error = read_staged(database, arena, version, count, format, ret_content);
-    if (!error && (ret_content->count != count || ret_content->bytes != content_bytes)) {
-        error = EDDA_E_INVALID;
-    }
-    if (!error) {
-        end_content(ret_content);
-    }
-    return error;
+    return error ? error : edda_content_end(count, content_bytes, ret_content);
 }
 
 /* ---- writing ---- */

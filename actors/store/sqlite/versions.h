@@ -3,35 +3,11 @@
 #ifndef EDDA_ACTORS_STORE_SQLITE_VERSIONS_H
 #define EDDA_ACTORS_STORE_SQLITE_VERSIONS_H
 
+#include "actors/store/content.h"
 #include "actors/store/sqlite/call.h"
 
-#define EDDA_SHA_BYTES 32
-
-struct edda_part_facts {
-    uint8_t sha[EDDA_SHA_BYTES];
-    uint64_t bytes;
-    uint64_t length;          /* code points */
-    struct edda_text heading; /* in force at its beginning; may be absent */
-};
-
-/* A new content, measured before the writer sees it. */
-struct edda_content {
-    const struct edda_texts *texts; /* NULL when staged */
-    int64_t staged;                 /* the version row that holds the staged parts, or 0 */
-    struct edda_part_facts *parts;
-    size_t count;
-    uint64_t bytes;
-    uint64_t length;
-    uint8_t sha[EDDA_SHA_BYTES]; /* of the parts' hashes */
-    struct edda_text snippet;
-};
-
-/* Hashes and measures texts; headings by format. EDDA_E_MEMORY. */
-int edda_content_measure(struct edda_arena *arena, const struct edda_texts *texts,
-                         struct edda_text format, struct edda_content *ret_content) EDDA_MUST_CHECK;
-
-/* The same of parts that were staged under uuid. When nothing is staged there any more, staged is
- * 0. EDDA_E_INVALID: parts are missing, or their sum is not content_bytes. */
+/* edda_content_measure of parts that were staged under uuid. When nothing is staged there any more,
+ * staged is 0. EDDA_E_INVALID: parts are missing, or their sum is not content_bytes. */
 int edda_content_staged(edda_database_t *database, struct edda_arena *arena, int64_t project,
                         const struct edda_uuid *uuid, uint32_t count, uint64_t content_bytes,
                         struct edda_text format, struct edda_content *ret_content) EDDA_MUST_CHECK;
@@ -77,10 +53,5 @@ struct edda_memo_head {
 int edda_memo_find(edda_database_t *database, struct edda_arena *arena, struct edda_text project,
                    struct edda_text id, bool by_reference,
                    struct edda_memo_head *ret_head) EDDA_MUST_CHECK;
-
-/* "" for an absent text: for columns that are never NULL. */
-static inline struct edda_text edda_text_or_empty(struct edda_text text) {
-    return text.data ? text : (struct edda_text){"", 0};
-}
 
 #endif
