@@ -125,6 +125,7 @@ static void send_answer(struct edda_visit *visit, struct edda_text query) {
         .candidates_alone = fields->candidates,
         .top_k = fields->top_k,
         .rerank = fields->rerank,
+        .assemble = true,
         .budget_ms = visit->gateway->search_ms,
         .then = "llm.answer",
         .then_type = EDDA_BODY_LLM_ANSWER,

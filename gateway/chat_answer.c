@@ -11,7 +11,7 @@
 #define ANSWER_ARENA      ((size_t)4 * 1024 * 1024)
 #define UNAVAILABLE       "Chat agent unavailable"
 #define BROKEN_SAVE_MS    2000u /* a client that saw an error does not wait long for done */
-#define SHORT_TITLE_CHARS 32    /* of 200 sources, every character twice escaped, fit a line */
+#define SHORT_TITLE_CHARS 24    /* of 200 sources, every character twice escaped, fit a line */
 
 static struct edda_text start_of(struct edda_text text, size_t characters) {
     size_t at = 0;
@@ -24,7 +24,7 @@ static struct edda_text start_of(struct edda_text text, size_t characters) {
     return (struct edda_text){text.data, at};
 }
 
-/* {"1":{"memo_uuid","memo_title"},...} */
+/* {"1":{"memo_uuid","memo_title","start","end"},...} */
 static void write_references(struct edda_buffer *out, const struct edda_sources *sources,
                              size_t title_characters) {
     EDDA_WRITE(out, "{");
@@ -35,6 +35,7 @@ static void write_references(struct edda_buffer *out, const struct edda_sources 
         edda_write_uuid(out, &source->memo);
         EDDA_WRITE(out, ",\"memo_title\":");
         edda_write_text(out, start_of(title, title_characters));
+        edda_write_range(out, source->start, source->end);
         EDDA_WRITE(out, "}");
     }
     EDDA_WRITE(out, "}");

@@ -144,7 +144,8 @@ static void add_search(struct edda_visit *visit, const struct edda_retrieval *re
 static void add_rerank(struct edda_visit *visit, const struct edda_retrieval *retrieval,
                        struct route *route, uint32_t budget_ms) {
     const struct edda_rerank_arguments rerank = {.query = retrieval->query,
-                                                 .top_k = retrieval->top_k};
+                                                 .top_k = retrieval->top_k,
+                                                 .assemble = retrieval->assemble};
     struct edda_step step = {
         .op = "rerank",
         .type = EDDA_BODY_RERANK_ARGUMENTS,

@@ -26,6 +26,7 @@ static void write_hit(struct edda_buffer *out, const struct edda_hit *hit) {
     edda_write_text(out, hit->text.data ? hit->text : empty);
     EDDA_WRITE(out, ",\"distance\":");
     edda_write_double(out, 1.0 - hit->score);
+    edda_write_range(out, hit->start, hit->end);
     EDDA_WRITE(out, "}");
 }
 
@@ -70,6 +71,7 @@ static void begin_search(struct edda_visit *visit) {
         .candidates_alone = fields->limit,
         .top_k = fields->limit,
         .rerank = true,
+        .assemble = fields->assemble,
         .on_reply = take_hits,
     };
     edda_retrieval_send(visit, &searching->retrieval);

@@ -195,6 +195,16 @@ int edda_search_check_filters(const json_t *body, struct edda_arena *arena,
     return 0;
 }
 
+static int check_assemble(const json_t *body, struct edda_search_fields *fields,
+                          const char **ret_message) {
+    const json_t *value = json_object_get(body, "assemble");
+    if (value && !json_is_boolean(value) && !json_is_null(value)) {
+        return refuse(ret_message, "Assemble must be a boolean");
+    }
+    fields->assemble = json_is_true(value);
+    return 0;
+}
+
 int edda_search_check(const json_t *body, struct edda_arena *arena,
                       struct edda_search_fields *ret_fields, const char **ret_message) {
     *ret_fields = (struct edda_search_fields){0};
@@ -205,6 +215,9 @@ int edda_search_check(const json_t *body, struct edda_arena *arena,
     if (!error) {
         error = edda_search_check_filters(body, arena, &ret_fields->filters, &ret_fields->nothing,
                                           ret_message);
+    }
+    if (!error) {
+        error = check_assemble(body, ret_fields, ret_message);
     }
     return error;
 }

@@ -1,4 +1,4 @@
-/* gateway/search_fields.h: the rules of a search request's body: query, limit, filters.
+/* gateway/search_fields.h: the rules of a search request's body: query, limit, filters, assemble.
  *
  * Pure: parsed JSON in, the store's message or the contract's words out. Views point into the JSON
  * or the arena. */
@@ -12,7 +12,8 @@ struct edda_search_fields {
     struct edda_text query;
     uint32_t limit; /* results the client wants, 1..EDDA_MAX_SEARCH_LIMIT */
     struct edda_store_filters filters;
-    bool nothing; /* a filter compares with null, which SQL never finds equal or unequal */
+    bool assemble; /* passages to read instead of single chunks */
+    bool nothing;  /* a filter compares with null, which SQL never finds equal or unequal */
 };
 
 /* The rules of "query" and of "filters", which a chat's body has too. Errors as below. */

@@ -1,6 +1,7 @@
 /* gateway/write.c: see write.h. */
 #include "gateway/write.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,6 +45,10 @@ void edda_write_uuid(struct edda_buffer *out, const struct edda_uuid *uuid) {
     char text[EDDA_UUID_TEXT];
     edda_uuid_format(uuid, text);
     edda_write_text(out, (struct edda_text){text, EDDA_UUID_TEXT - 1});
+}
+
+void edda_write_range(struct edda_buffer *out, uint32_t start, uint32_t end) {
+    (void)edda_buffer_printf(out, ",\"start\":%" PRIu32 ",\"end\":%" PRIu32, start, end);
 }
 
 void edda_write_bool(struct edda_buffer *out, bool value) {

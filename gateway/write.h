@@ -22,6 +22,9 @@ void edda_write_date(struct edda_buffer *out, int64_t wall_ms);
 void edda_write_uuid(struct edda_buffer *out, const struct edda_uuid *uuid);
 void edda_write_bool(struct edda_buffer *out, bool value);
 
+/* ,"start":S,"end":E: the bytes of a memo's content that a text stands for. */
+void edda_write_range(struct edda_buffer *out, uint32_t start, uint32_t end);
+
 /* A whole value without white space. */
 void edda_write_value(struct edda_buffer *out, const json_t *value);
 

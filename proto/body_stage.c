@@ -102,6 +102,7 @@ static const struct edda_field edda_rerank_arguments_fields[] = {
     FIELD_UP_TO(2, edda_rerank_arguments, top_k, EDDA_ANY_NUMBER),
     FIELD_TEXTS(3, edda_rerank_arguments, documents, MAX_RERANK_DOCUMENTS, EDDA_PART_BYTES),
     FIELD_UP_TO(4, edda_rerank_arguments, without, EDDA_ANY_NUMBER),
+    FIELD(5, edda_rerank_arguments, assemble),
 };
 BODY_SCHEMA(edda_rerank_arguments, RERANK_ARGUMENTS);
 

@@ -108,6 +108,7 @@ struct edda_rerank_arguments {
     uint32_t top_k;              /* how many to return; 0: all */
     struct edda_texts documents; /* rerank.texts only */
     uint32_t without;            /* bits of the built-in reranker's features left out, to measure */
+    bool assemble;               /* rerank: duplicates folded, neighbours joined, memos mixed */
 };
 
 /* ---- llm ---- */

@@ -6,7 +6,7 @@
 
 #include "actors/provider/api.h"
 #include "actors/provider/provider.h"
-#include "actors/reranker/rerank.h"
+#include "actors/reranker/stage.h"
 #include "actors/runtime/log.h"
 #include "actors/text/headings.h"
 #include "actors/text/text.h"
@@ -106,7 +106,6 @@ static void finish(struct ranking *ranking) {
     edda_job_t *job = ranking->job;
     struct edda_arena *arena = edda_job_arena(job);
     struct edda_hits output = ranking->hits ? *ranking->hits : (struct edda_hits){0};
-    uint32_t top_k = ranking->arguments->top_k;
     struct order *orders = edda_arena_take(arena, (ranking->count + 1) * sizeof *orders);
     output.hits.items = edda_arena_take(arena, (ranking->count + 1) * sizeof *output.hits.items);
     if (!orders || !output.hits.items) {
@@ -120,9 +119,13 @@ static void finish(struct ranking *ranking) {
         orders[i] = (struct order){ranking->relevances[i], i};
     }
     qsort(orders, ranking->count, sizeof *orders, compare_orders);
-    output.hits.count = top_k > 0 && top_k < ranking->count ? top_k : ranking->count;
+    output.hits.count = ranking->count;
     for (size_t i = 0; i < output.hits.count; i++) {
         output.hits.items[i] = make_hit(ranking, &orders[i]);
+    }
+    if (edda_rerank_cut(ranking->arguments, arena, &output) != 0) {
+        fail(ranking, EDDA_E_MEMORY, EDDA_BLAME_WORKER, 0, NULL);
+        return;
     }
     leave(ranking);
     edda_job_finish(&job, EDDA_BODY_HITS, &output);

@@ -1,8 +1,19 @@
 /* actors/reranker/stage.c: hits and documents through lexical-1. */
 #include "actors/reranker/stage.h"
 
+#include "actors/reranker/assemble.h"
+
 static size_t cut_count(size_t count, uint32_t top_k) {
     return top_k != 0 && top_k < count ? top_k : count;
+}
+
+int edda_rerank_cut(const struct edda_rerank_arguments *arguments, struct edda_arena *arena,
+                    struct edda_hits *hits) {
+    if (arguments->assemble) {
+        return edda_assemble(hits, arguments->top_k, arena);
+    }
+    hits->hits.count = cut_count(hits->hits.count, arguments->top_k);
+    return 0;
 }
 
 /* Room for count items of each kind; NULL ones mean the arena has none left. */
@@ -41,13 +52,12 @@ int edda_rerank_hits(edda_reranker_t *reranker, const struct edda_rerank_argumen
     if (error) {
         return error;
     }
-    hits->hits.count = cut_count(count, arguments->top_k);
-    for (size_t i = 0; i < hits->hits.count; i++) {
+    for (size_t i = 0; i < count; i++) {
         room.hits[i] = hits->hits.items[room.order[i].passage];
         room.hits[i].score = room.order[i].score;
     }
     hits->hits.items = room.hits;
-    return 0;
+    return edda_rerank_cut(arguments, arena, hits);
 }
 
 int edda_rerank_texts(edda_reranker_t *reranker, const struct edda_rerank_arguments *arguments,

@@ -153,7 +153,8 @@ class Answers(ServiceTest):
 
     def test_references(self):
         answer = self.ask("how hot is green tea?", rag_config={"references": {"enabled": True}})
-        self.assertEqual(answer["references"]["1"], {"memo_uuid": self.memo, "memo_title": "Tea"})
+        self.assertEqual(answer["references"]["1"], {"memo_uuid": self.memo, "memo_title": "Tea",
+                          "start": 0, "end": 58})
         self.assertIn("[[1]]", answer["response"])
         self.assertEqual(list(answer["references"]),
                          [str(i + 1) for i in range(len(answer["references"]))])
@@ -171,7 +172,8 @@ class Answers(ServiceTest):
         kinds = [event["type"] for event in events]
         self.assertEqual(kinds, ["token"] * (len(kinds) - 2) + ["references", "done"])
         self.assertEqual(json.loads(events[-2]["content"])["1"],
-                         {"memo_uuid": self.memo, "memo_title": "Tea"})
+                         {"memo_uuid": self.memo, "memo_title": "Tea",
+                          "start": 0, "end": 58})
         self.assertEqual(list(events[-1]), ["type", "chat_id", "extractive"])
         self.assertIn("eighty degrees", stream.text())
         self.assertEqual(stream.body, b": ping\n\n" + b"".join(

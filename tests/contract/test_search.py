@@ -35,6 +35,7 @@ class Validation(ServiceTest):
         self.expect_refused({"query": "x", "limit": -1},
                             "Limit must be greater than or equal to 1")
         self.expect_refused({"query": "x", "limit": "abc"}, "Limit must be a number")
+        self.expect_refused({"query": "x", "assemble": "yes"}, "Assemble must be a boolean")
 
     def test_unknown_fields_are_ignored(self):
         answer = self.client.post(PATH, {"query": "x", "search_method": "y", "scopes": {"a": "b"},
@@ -108,15 +109,30 @@ class Results(ServiceTest):
         self.assertEqual(list(answer), ["results"])
         hit = answer["results"][0]
         self.assertEqual(list(hit), ["chunk_uuid", "memo_uuid", "memo_title", "memo_summary",
-                                     "content_snippet", "chunk_content", "distance"])
+                                     "content_snippet", "chunk_content", "distance", "start", "end"])
         self.assertEqual((hit["memo_uuid"], hit["memo_title"]), (self.memos["Alpha"], "Alpha"))
         self.assertEqual(hit["memo_summary"], "")
+        self.assertEqual((hit["start"], hit["end"]), (0, 39))
         self.assertEqual(hit["content_snippet"], "The quick lantern glows in the harbour.")
         self.assertEqual(hit["chunk_content"], "The quick lantern glows in the harbour.")
         distances = [one["distance"] for one in answer["results"]]
         self.assertEqual(distances, sorted(distances))
         self.assertTrue(all(0 <= distance <= 1 for distance in distances))
         self.assertEqual(len(answer["results"]), 3)
+
+    def test_a_range_is_the_texts_place_in_the_memo(self):
+        content = "# Größe\n\n" + "\n\n".join(
+            f"Absatz {i} über Hafenlaternen: " + "wörter " * 60 for i in range(12))
+        uuid = self.create("Ranges", content, tags=["ranges"])
+        self.wait_processed(uuid)
+        only = [condition("tags", "in", ["ranges"])]
+        for fields in ({}, {"assemble": True}):
+            hits = self.search("Hafenlaternen Absatz", filters=only, limit=50, **fields)
+            for hit in hits:
+                meant = content.encode()[hit["start"]:hit["end"]].decode()
+                self.assertEqual(hit["chunk_content"].split(), meant.split())
+        self.assertGreater(len(self.search("Hafenlaternen", filters=only, limit=50)), len(hits))
+        self.client.call("DELETE", f"/api/v1/memo/{uuid}")
 
     def test_limit(self):
         self.assertEqual(len(self.titles(limit=1)), 1)

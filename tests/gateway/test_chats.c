@@ -12,7 +12,7 @@
 #define ROUTE "embed store.search rerank llm.answer"
 
 static struct edda_source make_source(uint32_t number, const char *title) {
-    struct edda_source source = {.number = number, .title = edda_text_of(title)};
+    struct edda_source source = {.number = number, .title = edda_text_of(title), .end = 36};
     assert_int_equal(edda_uuid_parse(EDDA_TEXT(MEMO), &source.memo), 0);
     source.chunk = source.memo;
     return source;
@@ -111,8 +111,10 @@ static void references_are_given_when_asked_for(void **state) {
         (void)expect_saved(live);
         expect_chat(live, fd,
                     asked ? PLAIN("a [[1]]") ",\"references\":{\"1\":{\"memo_uuid\":\"" MEMO
-                                             "\",\"memo_title\":\"Tea\"},\"2\":{\"memo_uuid\":"
-                                             "\"" MEMO "\",\"memo_title\":\"\\\"Tea\\\"\"}},"
+                                             "\",\"memo_title\":\"Tea\",\"start\":0,"
+                                             "\"end\":36},\"2\":{\"memo_uuid\":"
+                                             "\"" MEMO "\",\"memo_title\":\"\\\"Tea\\\"\","
+                                             "\"start\":0,\"end\":36}},"
                                              "\"extractive\":true}"
                           : PLAIN("a [[1]]") ",\"extractive\":true}");
     }

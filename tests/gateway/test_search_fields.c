@@ -146,6 +146,18 @@ static void comparing_with_null_finds_nothing(void **state) {
     assert_false(fields.nothing);
 }
 
+static void assemble_is_a_boolean_or_absent(void **state) {
+    (void)state;
+    expect("{\"query\":\"q\",\"assemble\":true}", NULL);
+    assert_true(fields.assemble);
+    expect("{\"query\":\"q\",\"assemble\":null}", NULL);
+    assert_false(fields.assemble);
+    expect("{\"query\":\"q\"}", NULL);
+    assert_false(fields.assemble);
+    expect("{\"query\":\"q\",\"assemble\":\"true\"}", "Assemble must be a boolean");
+    expect("{\"query\":\"q\",\"assemble\":1}", "Assemble must be a boolean");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_query_is_required, start, stop),
@@ -153,6 +165,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(filters_are_refused_in_the_contracts_words, start, stop),
         cmocka_unit_test_setup_teardown(values_are_compared_as_text, start, stop),
         cmocka_unit_test_setup_teardown(comparing_with_null_finds_nothing, start, stop),
+        cmocka_unit_test_setup_teardown(assemble_is_a_boolean_or_absent, start, stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

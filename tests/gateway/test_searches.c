@@ -15,7 +15,9 @@ static struct edda_hit make_hit(void) {
     struct edda_hit hit = {.score = 0.75,
                            .text = EDDA_TEXT("chunk"),
                            .title = EDDA_TEXT("title"),
-                           .snippet = EDDA_TEXT("snippet")};
+                           .snippet = EDDA_TEXT("snippet"),
+                           .start = 70,
+                           .end = 75};
     assert_int_equal(edda_uuid_parse(EDDA_TEXT(CHUNK), &hit.chunk), 0);
     assert_int_equal(edda_uuid_parse(EDDA_TEXT(MEMO), &hit.memo), 0);
     return hit;
@@ -24,7 +26,7 @@ static struct edda_hit make_hit(void) {
 #define HIT                                                                                        \
     "{\"chunk_uuid\":\"" CHUNK "\",\"memo_uuid\":\"" MEMO "\",\"memo_title\":\"title\","           \
     "\"memo_summary\":\"\",\"content_snippet\":\"snippet\",\"chunk_content\":\"chunk\","           \
-    "\"distance\":0.25}"
+    "\"distance\":0.25,\"start\":70,\"end\":75}"
 
 static void a_search_is_one_itinerary(void **state) {
     struct live_gateway *live = *state;
@@ -52,8 +54,21 @@ static void a_search_is_one_itinerary(void **state) {
     assert_true(edda_text_is(search.filters.items[0].values.items[0], "7"));
     decode_step(live, 2, EDDA_BODY_RERANK_ARGUMENTS, &rerank);
     assert_int_equal(rerank.top_k, 3);
+    assert_false(rerank.assemble);
     answer_call(live, &id, EDDA_BODY_HITS, &hits);
     expect_http_json(live, fd, 200, "{\"results\":[" HIT "]}");
+}
+
+static void passages_are_assembled_for_who_asks_for_them(void **state) {
+    struct live_gateway *live = *state;
+    struct edda_rerank_arguments rerank;
+    struct edda_hits hits = {0};
+    int fd = send_json(live, "POST", PATH, "{\"query\":\"q\",\"assemble\":true}");
+    struct edda_uuid id = expect_route(live, "embed store.search rerank");
+    decode_step(live, 2, EDDA_BODY_RERANK_ARGUMENTS, &rerank);
+    assert_true(rerank.assemble);
+    answer_call(live, &id, EDDA_BODY_HITS, &hits);
+    expect_http_json(live, fd, 200, "{\"results\":[]}");
 }
 
 static void a_failed_leg_is_named_and_too_many_hits_are_cut(void **state) {
@@ -193,6 +208,7 @@ static void nothing_is_asked_more_than_once_again_for_its_model(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_search_is_one_itinerary),
+        cmocka_unit_test(passages_are_assembled_for_who_asks_for_them),
         cmocka_unit_test(a_failed_leg_is_named_and_too_many_hits_are_cut),
         cmocka_unit_test(without_a_reranker_the_search_goes_on),
         cmocka_unit_test(without_an_embedder_words_are_searched),
