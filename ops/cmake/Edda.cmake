@@ -61,8 +61,14 @@ endfunction()
 # some restart it.
 function(edda_postgres_test name)
   edda_test(${name} ${ARGN})
-  set_tests_properties(${name} PROPERTIES FIXTURES_REQUIRED postgres RESOURCE_LOCK postgres
-                       ENVIRONMENT EDDA_TEST_POSTGRES=${CMAKE_BINARY_DIR}/postgres)
+  edda_uses_postgres(${name})
+endfunction()
+
+# edda_uses_postgres(TEST [VARIABLE=VALUE]...): the same for a test that is there.
+function(edda_uses_postgres name)
+  set(environment EDDA_TEST_POSTGRES=${CMAKE_BINARY_DIR}/postgres ${ARGN})
+  set_tests_properties(${name} PROPERTIES FIXTURES_REQUIRED postgres RESOURCE_LOCK postgres TIMEOUT 120
+                       ENVIRONMENT "${environment}")
 endfunction()
 
 # edda_fuzzer(NAME SOURCES fuzz_x.c [LINKS ...]): a libFuzzer target, only with EDDA_FUZZ.

@@ -1,5 +1,5 @@
-/* tests/actors/store/check_tables.c: what must hold of the tables at any time. */
-#include "tests/actors/store/fixture.h"
+/* tests/actors/store/check_tables.c: what must hold of SQLite's tables at any time. */
+#include "tests/actors/store/fixture_store.h"
 
 /* The parts p of current versions m of projects s. */
 #define CURRENT_PARTS                                                                              \
@@ -12,7 +12,16 @@
 #define EMBED_JOB                                                                                  \
     "SELECT 1 FROM job j WHERE j.id = (p.id | (1 << 52)) AND j.kind = 1 AND j.state <> 2"
 
-void check_tables(struct fixture *f) {
+void must_count_zero(struct fixture *f, const char *const *statements, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        int64_t rows = sql_integer(f, statements[i]);
+        if (rows) {
+            fail_msg("%lld rows: %s", (long long)rows, statements[i]);
+        }
+    }
+}
+
+void check_tables_sqlite(struct fixture *f) {
     static const char *const must_be_zero[] = {
         /* G1: an accepted memo is complete, or has an open job, or is dead and says why. */
         "SELECT count(*) FROM memo m JOIN version v ON v.id = m.latest_version WHERE m.deleted_ms "
@@ -81,12 +90,7 @@ void check_tables(struct fixture *f) {
         "SELECT count(*) FROM chat_message m WHERE m.sender <> m.id & 1 OR NOT EXISTS"
         " (SELECT 1 FROM chat c WHERE c.id = m.id >> 20)",
     };
-    for (size_t i = 0; i < sizeof(must_be_zero) / sizeof(must_be_zero[0]); i++) {
-        int64_t count = sql_integer(f, must_be_zero[i]);
-        if (count) {
-            fail_msg("%lld rows: %s", (long long)count, must_be_zero[i]);
-        }
-    }
+    must_count_zero(f, must_be_zero, sizeof(must_be_zero) / sizeof(must_be_zero[0]));
     if (!f->may_lack_vectors) {
         assert_int_equal(sql_integer(f, "SELECT count(*) FROM chunk_index WHERE vector IS NULL"),
                          0);

@@ -1,16 +1,19 @@
 /* tests/actors/store/fixture.c: one ask after the other. */
 #include "tests/actors/store/fixture.h"
 
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "actors/runtime/clock.h"
+#include "tests/actors/store/fixture_store.h"
 
 #define ARENA_BYTES (512u * 1024u * 1024u)
 
-static void on_ready(void *context) {
+static const struct fixture_store *store_of(const struct fixture *f) {
+    return f->postgres ? &fixture_postgres : &fixture_sqlite;
+}
+
+void fixture_on_ready(void *context) {
     struct fixture *f = context;
     f->ready++;
     if (f->pump) {
@@ -19,16 +22,8 @@ static void on_ready(void *context) {
 }
 
 void fixture_open(struct fixture *f) {
-    char message[256];
-    struct edda_sqlite_options options = {
-        .loop = f->loop,
-        .directory = f->directory,
-        .threads = 2,
-        .lease_ms = f->lease_ms,
-        .index_bytes = f->index_bytes,
-        .events = {on_ready, f},
-    };
-    int error = edda_sqlite_open(&options, message, sizeof(message), &f->backend);
+    char message[512] = "";
+    int error = store_of(f)->open(f, message, sizeof message);
     if (error) {
         fail_msg("%s", message);
     }
@@ -53,8 +48,9 @@ void fixture_close(struct fixture *f) {
 struct fixture *fixture_new(void) {
     struct fixture *f = calloc(1, sizeof(*f));
     assert_non_null(f);
-    snprintf(f->directory, sizeof(f->directory), "/tmp/edda-store-XXXXXX");
-    assert_non_null(mkdtemp(f->directory));
+    const char *store = getenv("EDDA_TEST_STORE");
+    f->postgres = store && strcmp(store, "postgres") == 0;
+    store_of(f)->make_place(f);
     f->loop = edda_loop_new("test");
     edda_arena_init(&f->arena, ARENA_BYTES);
     f->model = "test-4";
@@ -64,16 +60,10 @@ struct fixture *fixture_new(void) {
 
 void fixture_free(struct fixture **f_p) {
     struct fixture *f = *f_p;
-    static const char *const names[] = {"edda.db", "edda.db-wal", "edda.db-shm", "store.lock"};
-    char path[128];
     edda_backend_destroy(&f->backend);
     edda_loop_destroy(&f->loop);
     edda_arena_done(&f->arena);
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        snprintf(path, sizeof(path), "%s/%s", f->directory, names[i]);
-        unlink(path);
-    }
-    rmdir(f->directory);
+    store_of(f)->remove_place(f);
     free(f);
     *f_p = NULL;
 }
@@ -427,34 +417,26 @@ struct edda_hits search(struct fixture *f, const char *query) {
 
 /* ---- beside the store ---- */
 
-static sqlite3 *open_beside(struct fixture *f) {
-    char path[128];
-    sqlite3 *handle = NULL;
-    snprintf(path, sizeof(path), "%s/edda.db", f->directory);
-    assert_int_equal(sqlite3_open(path, &handle), SQLITE_OK);
-    sqlite3_busy_timeout(handle, 5000);
-    return handle;
-}
-
 int64_t sql_integer(struct fixture *f, const char *sql) {
-    sqlite3 *handle = open_beside(f);
-    sqlite3_stmt *query = NULL;
-    if (sqlite3_prepare_v2(handle, sql, -1, &query, NULL) != SQLITE_OK) {
-        fail_msg("%s: %s", sql, sqlite3_errmsg(handle));
-    }
-    assert_int_equal(sqlite3_step(query), SQLITE_ROW);
-    int64_t value = sqlite3_column_int64(query, 0);
-    sqlite3_finalize(query);
-    sqlite3_close(handle);
-    return value;
+    return store_of(f)->integer(f, sql);
 }
 
 void sql_run(struct fixture *f, const char *sql) {
-    sqlite3 *handle = open_beside(f);
-    if (sqlite3_exec(handle, sql, NULL, NULL, NULL) != SQLITE_OK) {
-        fail_msg("%s: %s", sql, sqlite3_errmsg(handle));
-    }
-    sqlite3_close(handle);
+    store_of(f)->run(f, sql);
+}
+
+int64_t vectors_of_model(struct fixture *f, const char *model) {
+    char sql[400];
+    snprintf(sql, sizeof sql, store_of(f)->vectors_of_model, model);
+    return sql_integer(f, sql);
+}
+
+int64_t vectors_waiting(struct fixture *f) {
+    return sql_integer(f, store_of(f)->vectors_waiting);
+}
+
+void check_tables(struct fixture *f) {
+    store_of(f)->check_tables(f);
 }
 
 void let_time_pass(struct fixture *f) {

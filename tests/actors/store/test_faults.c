@@ -13,6 +13,7 @@
 
 #include "actors/runtime/clock.h"
 #include "actors/runtime/log.h"
+#include "actors/store/sqlite/sqlite.h"
 #include "tests/actors/store/fixture.h"
 
 #define ROUNDS 30
