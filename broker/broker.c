@@ -380,6 +380,10 @@ void edda_broker_destroy(edda_broker_t **self_p) {
     *self_p = NULL;
 }
 
+struct edda_core *edda_broker_core(const edda_broker_t *self) {
+    return self->core;
+}
+
 int edda_broker_main(edda_loop_t *loop, const struct edda_role *role) {
     edda_broker_t *broker = NULL;
     const struct edda_broker_options options = {

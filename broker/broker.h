@@ -32,6 +32,9 @@ int edda_broker_new(const struct edda_broker_options *options,
 /* Closes both sockets. Takes NULL and half-built brokers. */
 void edda_broker_destroy(edda_broker_t **self_p);
 
+/* Its core, to look at; for tests. */
+struct edda_core *edda_broker_core(const edda_broker_t *self);
+
 /* The role "broker": binds role->listen, serves until the loop ends. */
 int edda_broker_main(edda_loop_t *loop, const struct edda_role *role);
 
