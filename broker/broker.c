@@ -32,6 +32,10 @@ struct lost {
     uint32_t number;
     uint32_t generation;
     enum edda_event_kind kind;
+    bool work; /* what it refused was this WORK; of the envelope only what UNSENT looks at */
+    struct edda_uuid id;
+    uint8_t step;
+    uint8_t attempt;
 };
 
 struct edda_broker {
@@ -110,14 +114,34 @@ static int send_message(struct edda_broker *self, const struct edda_route *route
     return 0;
 }
 
+/* frames: routing id, F0, envelope. They are our own. */
+static void remember_work(struct lost *lost, zmq_msg_t *frames) {
+    struct edda_frame first;
+    struct edda_envelope envelope;
+    const struct edda_bytes slices[2] = {{zmq_msg_data(&frames[1]), zmq_msg_size(&frames[1])},
+                                         {zmq_msg_data(&frames[2]), zmq_msg_size(&frames[2])}};
+    if (edda_frame_decode(slices[0], &first) == 0 && first.command == EDDA_WORK &&
+        edda_envelope_decode(slices[1], &envelope) == 0) {
+        lost->work = true;
+        lost->id = envelope.id;
+        lost->step = envelope.step;
+        lost->attempt = envelope.attempt;
+    }
+}
+
 /* The core is told when the actions at hand are obeyed, or the flush is over. */
-static void note_refused(void *context, uint64_t tag, int error) {
+static void note_refused(void *context, uint64_t tag, int error, zmq_msg_t *frames, size_t count) {
     struct edda_broker *self = context;
+    EDDA_ASSERT(count >= 3);
     /* When the list is full the peer is met again at its next message or ping. */
     if (self->lost_count < MAX_LOST) {
-        self->lost[self->lost_count++] =
-            (struct lost){(uint32_t)tag, (uint32_t)(tag >> 32),
-                          error == EDDA_E_AGAIN ? EDDA_EVENT_FULL : EDDA_EVENT_UNREACHABLE};
+        struct lost *lost = &self->lost[self->lost_count++];
+        *lost = (struct lost){
+            .number = (uint32_t)tag,
+            .generation = (uint32_t)(tag >> 32),
+            .kind = error == EDDA_E_AGAIN ? EDDA_EVENT_FULL : EDDA_EVENT_UNREACHABLE,
+        };
+        remember_work(lost, frames);
     }
 }
 
@@ -169,12 +193,39 @@ static void obey_actions(struct edda_broker *self) {
     }
 }
 
+static bool is_route_of(const struct edda_broker *self, const struct lost *lost) {
+    const struct edda_route *route = edda_routes_find(&self->routes, lost->number);
+    return route && route->generation == lost->generation;
+}
+
+static void tell_unsent(struct edda_broker *self, const struct lost *lost) {
+    struct edda_message work = {.command = EDDA_WORK};
+    work.envelope.id = lost->id;
+    work.envelope.step = lost->step;
+    work.envelope.attempt = lost->attempt;
+    const struct edda_event unsent = {
+        .kind = EDDA_EVENT_UNSENT, .peer = lost->number, .message = &work};
+    edda_core_step(self->core, &unsent, edda_loop_now(self->loop), &self->actions);
+    obey_actions(self);
+}
+
+/* First what never left, of all of them: then nobody is blamed for it. */
+static void tell_all_unsent(struct edda_broker *self) {
+    for (size_t i = 0; i < self->lost_count; i++) {
+        if (self->lost[i].work && is_route_of(self, &self->lost[i])) {
+            self->lost[i].work = false;
+            const struct lost lost = self->lost[i];
+            tell_unsent(self, &lost);
+        }
+    }
+}
+
 static void tell_lost(void *context) {
     struct edda_broker *self = context;
     while (self->lost_count > 0) {
+        tell_all_unsent(self);
         const struct lost lost = self->lost[--self->lost_count];
-        const struct edda_route *route = edda_routes_find(&self->routes, lost.number);
-        if (route && route->generation == lost.generation) {
+        if (is_route_of(self, &lost)) {
             const struct edda_event gone = {.kind = lost.kind, .peer = lost.number};
             edda_core_step(self->core, &gone, edda_loop_now(self->loop), &self->actions);
             obey_actions(self);

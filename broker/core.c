@@ -261,6 +261,9 @@ void edda_core_step(edda_core_t *self, const struct edda_event *event, int64_t n
     case EDDA_EVENT_MALFORMED:
         receive_malformed(self, event);
         break;
+    case EDDA_EVENT_UNSENT:
+        edda_result_unsent(self, edda_peers_find(self, event->peer), &event->message->envelope);
+        break;
     case EDDA_EVENT_UNREACHABLE:
     case EDDA_EVENT_FULL:
         lose_peer(self, event->peer, event->kind == EDDA_EVENT_FULL);

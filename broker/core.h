@@ -41,7 +41,9 @@ enum edda_side {
 
 enum edda_event_kind {
     EDDA_EVENT_MESSAGE,
-    EDDA_EVENT_MALFORMED,   /* a message came that does not decode; error says why */
+    EDDA_EVENT_MALFORMED, /* a message came that does not decode; error says why */
+    EDDA_EVENT_UNSENT, /* the transport refused a WORK: nobody began it. UNREACHABLE or FULL follows
+                        */
     EDDA_EVENT_UNREACHABLE, /* the transport has lost the peer */
     EDDA_EVENT_FULL,        /* the transport takes no more for the peer: a bug under G7 */
     EDDA_EVENT_TICK,        /* time passed: at least every 100 ms */
@@ -57,7 +59,9 @@ struct edda_event {
     /* MESSAGE and MALFORMED: what the connection it came through may do. Never NULL. */
     const struct edda_permit *permit;
     const edda_authorized_t *authorized; /* ACCESS */
-    const struct edda_message *message;  /* MESSAGE: decoded and checked, borrowed */
+    /* MESSAGE: decoded and checked, borrowed; UNSENT: the WORK, of which id, step and attempt are
+     * looked at */
+    const struct edda_message *message;
     void **bodies; /* MESSAGE: envelope.body_count handles, NULL for absent bodies; see above */
 };
 

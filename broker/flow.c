@@ -199,8 +199,9 @@ static void give_up_with(struct edda_core *core, struct edda_pending *pending, i
 void edda_flow_lost(struct edda_core *core, struct edda_pending *pending, enum edda_loss loss) {
     const struct edda_uuid node = pending->worker->node;
     edda_flow_detach(core, pending);
-    bool orderly = loss == EDDA_LOSS_ORDERLY && !pending->delivered;
-    if (orderly) {
+    /* It cannot have killed a worker that it never reached. */
+    bool blameless = loss == EDDA_LOSS_ORDERLY || pending->unsent;
+    if (blameless && !pending->delivered) {
         pending->attempt--;
         requeue(core, pending, NULL, EDDA_REQUEUE_RETURNED);
         return;

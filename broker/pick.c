@@ -95,6 +95,7 @@ static void dispatch(struct edda_core *core, struct edda_pending *pending,
     worker->solo = pending->solo;
     pending->worker = worker;
     pending->attempt++;
+    pending->unsent = false;
     pending->step_deadline_ms = core->now_ms + edda_pending_step(pending)->budget_ms;
     edda_list_push_back(&worker->running, &pending->link);
     edda_pending_enter(core, pending, EDDA_PENDING_RUNNING);

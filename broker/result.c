@@ -85,6 +85,14 @@ static void receive_progress(struct edda_core *core, struct edda_pending *pendin
     }
 }
 
+void edda_result_unsent(struct edda_core *core, const struct edda_peer *worker,
+                        const struct edda_envelope *work) {
+    struct edda_pending *pending = worker ? find_running(core, worker, work) : NULL;
+    if (pending) {
+        pending->unsent = true;
+    }
+}
+
 void edda_result_receive(struct edda_core *core, struct edda_peer *worker,
                          const struct edda_event *event) {
     const struct edda_message *message = event->message;

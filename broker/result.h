@@ -8,4 +8,9 @@
 void edda_result_receive(struct edda_core *core, struct edda_peer *worker,
                          const struct edda_event *event);
 
+/* The WORK never left: whatever becomes of the worker, this step did not do it. worker may be NULL.
+ */
+void edda_result_unsent(struct edda_core *core, const struct edda_peer *worker,
+                        const struct edda_envelope *work);
+
 #endif

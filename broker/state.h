@@ -70,6 +70,7 @@ struct edda_pending {
     uint8_t skipped; /* bit k: step k was passed over */
     bool delivered;  /* a PART went to the client: never run again */
     bool solo;       /* run with nothing beside it */
+    bool unsent;     /* RUNNING: its WORK did not go out, and its worker is about to be gone */
     bool avoids;
     bool begun; /* in its flow's begun list */
     uint16_t flags;

@@ -73,12 +73,12 @@ static bool send_kept(struct edda_outbox *outbox, const struct kept *message) {
         return false;
     }
     if (error) {
-        edda_wire_close_frames(frames, message->frame_count);
         if (outbox->refused) {
-            outbox->refused(outbox->context, message->tag, error);
+            outbox->refused(outbox->context, message->tag, error, frames, message->frame_count);
         } else {
             edda_metric_add(EDDA_METRIC_DROPPED, "unsent", 1);
         }
+        edda_wire_close_frames(frames, message->frame_count);
     }
     return true;
 }

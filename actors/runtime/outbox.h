@@ -29,8 +29,9 @@
 #define EDDA_OUTBOX_HOLD_US  200
 
 /* error: EDDA_E_AGAIN (the peer's pipe is full) or EDDA_E_UNAVAILABLE (it is gone); tag as given
- * with the message. May not add to the outbox. */
-typedef void (*edda_outbox_refused_fn)(void *context, uint64_t tag, int error);
+ * with the message, whose frames are whole and borrowed. May not add to the outbox. */
+typedef void (*edda_outbox_refused_fn)(void *context, uint64_t tag, int error, zmq_msg_t *frames,
+                                       size_t count);
 
 struct edda_outbox_slots; /* owned */
 

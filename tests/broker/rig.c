@@ -327,6 +327,15 @@ void rig_ping(struct rig *self, uint32_t peer, enum edda_command command, uint64
     send_record(self, peer, &message, EDDA_BODY_PING, &ping);
 }
 
+void rig_unsent(struct rig *self, uint32_t worker, const struct edda_uuid *id, uint8_t step,
+                uint8_t attempt) {
+    const struct edda_message work = {.command = EDDA_WORK,
+                                      .envelope = {.id = *id, .step = step, .attempt = attempt}};
+    const struct edda_event event = {
+        .kind = EDDA_EVENT_UNSENT, .peer = worker, .side = EDDA_SIDE_BACK, .message = &work};
+    rig_step(self, &event);
+}
+
 void rig_lose(struct rig *self, uint32_t peer, enum edda_event_kind kind) {
     const struct edda_event event = {
         .kind = kind,

@@ -86,6 +86,8 @@ void rig_credit(struct rig *self, uint32_t peer, const struct edda_uuid *id, uin
 void rig_ping(struct rig *self, uint32_t peer, enum edda_command command, uint64_t stamp,
               uint64_t messages, uint64_t bytes);
 void rig_lose(struct rig *self, uint32_t peer, enum edda_event_kind kind);
+void rig_unsent(struct rig *self, uint32_t worker, const struct edda_uuid *id, uint8_t step,
+                uint8_t attempt);
 
 /* Any message, with a fresh handle for every body of a type; message->bodies are its bytes. */
 void rig_send(struct rig *self, uint32_t peer, const struct edda_message *message);

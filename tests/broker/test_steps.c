@@ -325,8 +325,7 @@ static void a_failure_names_its_step_also_when_it_is_asked_for_again(void **stat
     rig_done(rig, embedder, &id, 0, 1, EDDA_BODY_EMBEDDINGS);
     rig_fail(rig, store, &id, 1, 1, EDDA_E_FAILED, EDDA_BLAME_JOB);
     assert_int_equal(rig_sent(rig, client, EDDA_FAIL)->message.envelope.step, 1);
-    const struct rig_request again = {
-        .route = "embed -> store.search", .ttl_ms = 5000, .id = id};
+    const struct rig_request again = {.route = "embed -> store.search", .ttl_ms = 5000, .id = id};
     (void)rig_req_with(rig, client, &again);
     assert_int_equal(rig_sent(rig, client, EDDA_FAIL)->message.envelope.step, 1);
     rig_free(&rig);
@@ -354,6 +353,47 @@ static void the_work_of_a_dead_worker_is_retried_solo(void **state) {
     assert_int_equal(rig_work_for(rig, &fresh), UINT32_MAX);
     rig_done(rig, other, suspect_first ? &innocent : &suspect, 0, 2, EDDA_BODY_EMBEDDINGS);
     assert_int_equal(rig_work_for(rig, &fresh), other);
+    rig_free(&rig);
+}
+
+static void work_that_never_left_blames_nobody(void **state) {
+    (void)state;
+    struct rig *rig = rig_new();
+    uint32_t dead = rig_worker(rig, "embed", 4);
+    uint32_t client = rig_client(rig, "pump");
+    struct rig_request request = {.route = "embed", .ttl_ms = 5000};
+    struct edda_uuid begun = rig_req_with(rig, client, &request);
+    struct edda_uuid unsent = rig_req_with(rig, client, &request);
+    uint32_t other = rig_worker(rig, "embed", 4);
+    rig_unsent(rig, dead, &unsent, 0, 1);
+    assert_int_equal(rig->actions.count, 0);
+    rig_lose(rig, dead, EDDA_EVENT_UNREACHABLE);
+    /* Without retries the one that was begun is over; the other has not even begun. */
+    assert_int_equal(rig_fail_code(rig, client, &begun), EDDA_E_WORKER_DIED);
+    assert_int_equal(rig_work_for(rig, &unsent), other);
+    const struct edda_envelope *work = &rig_sent(rig, other, EDDA_WORK)->message.envelope;
+    assert_int_equal(work->attempt, 1);
+    assert_int_equal(work->flags & EDDA_FLAG_SOLO, 0);
+    /* The next worker to die with it is not spared for that. */
+    rig_lose(rig, other, EDDA_EVENT_UNREACHABLE);
+    assert_int_equal(rig_fail_code(rig, client, &unsent), EDDA_E_WORKER_DIED);
+    rig_free(&rig);
+}
+
+static void what_never_left_to_a_stranger_is_nothing(void **state) {
+    (void)state;
+    struct rig *rig = rig_new();
+    uint32_t worker = rig_worker(rig, "embed", 4);
+    uint32_t client = rig_client(rig, "pump");
+    struct rig_request request = {.route = "embed", .ttl_ms = 5000};
+    struct edda_uuid id = rig_req_with(rig, client, &request);
+    struct edda_uuid unknown = rig_id(rig);
+    rig_unsent(rig, worker, &id, 0, 2); /* another attempt */
+    rig_unsent(rig, worker, &unknown, 0, 1);
+    rig_lose(rig, worker, EDDA_EVENT_UNREACHABLE);
+    assert_int_equal(rig_fail_code(rig, client, &id), EDDA_E_WORKER_DIED);
+    rig_unsent(rig, worker, &id, 0, 1); /* it is gone */
+    assert_int_equal(rig->actions.count, 0);
     rig_free(&rig);
 }
 
@@ -448,6 +488,8 @@ int main(void) {
         cmocka_unit_test(a_step_that_failed_by_its_input_is_not_retried),
         cmocka_unit_test(a_failure_names_its_step_also_when_it_is_asked_for_again),
         cmocka_unit_test(the_work_of_a_dead_worker_is_retried_solo),
+        cmocka_unit_test(work_that_never_left_blames_nobody),
+        cmocka_unit_test(what_never_left_to_a_stranger_is_nothing),
         cmocka_unit_test(a_solo_job_is_not_starved_by_a_stream_of_others),
         cmocka_unit_test(a_cancelled_solo_job_gives_its_worker_free),
         cmocka_unit_test(a_second_death_ends_the_request),

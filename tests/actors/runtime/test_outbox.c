@@ -24,8 +24,10 @@ struct ends {
     size_t after_count;
 };
 
-static void note_refused(void *context, uint64_t tag, int error) {
+static void note_refused(void *context, uint64_t tag, int error, zmq_msg_t *frames, size_t count) {
     struct ends *ends = context;
+    assert_int_equal(count, 4); /* routing id, F0, envelope, a body */
+    assert_int_equal(zmq_msg_size(&frames[1]), EDDA_FRAME_BYTES);
     if (ends->refused_count++ == 0) {
         ends->first_refused = tag;
     }
