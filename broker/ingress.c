@@ -87,6 +87,11 @@ void edda_ingress_grant(struct edda_core *core, struct edda_peer *peer,
         return;
     }
     struct edda_account *account = account_of(peer, service);
+    if (account->told == 0) {
+        /* What it sent without a grant, the client does not count either. */
+        account->received = account->open;
+        account->received_bytes = account->open_bytes;
+    }
     uint64_t window = window_messages(peer, service);
     uint64_t messages = account->received - account->open + window;
     uint64_t bytes = account->received_bytes - account->open_bytes + window_bytes(peer, service);

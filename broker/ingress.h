@@ -11,7 +11,7 @@
 
 #include "broker/state.h"
 
-/* A REQ came. Counted whatever becomes of it. */
+/* A REQ came. Counted whatever becomes of it; from the first grant on, as the client does. */
 void edda_ingress_received(struct edda_peer *peer, const struct edda_service *service,
                            uint64_t bytes);
 

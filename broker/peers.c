@@ -103,6 +103,7 @@ static struct edda_peer *make_peer(struct edda_core *core, const struct edda_eve
     peer->incarnation = hello->incarnation;
     peer->session = ++core->sessions;
     peer->heard_ms = core->now_ms;
+    peer->repeated_ms = core->now_ms;
     peer->window = hello->window < 1                        ? 1
                    : hello->window > EDDA_MAX_WORKER_WINDOW ? EDDA_MAX_WORKER_WINDOW
                                                             : hello->window;
@@ -288,6 +289,14 @@ static uint32_t longest_wait_ms(const struct edda_core *core) {
     return longest_ms;
 }
 
+/* Repairs credit of a client that was lost, once an interval whoever pings. */
+static void repeat_credit(struct edda_core *core, struct edda_peer *peer) {
+    if (peer->side == EDDA_SIDE_FRONT && core->now_ms - peer->repeated_ms >= core->ping_ms) {
+        peer->repeated_ms = core->now_ms;
+        edda_ingress_grant_all(core, peer, true);
+    }
+}
+
 void edda_peers_ping(struct edda_core *core, struct edda_peer *peer,
                      const struct edda_message *message) {
     struct edda_ping ping;
@@ -303,6 +312,7 @@ void edda_peers_ping(struct edda_core *core, struct edda_peer *peer,
     }
     raise_grant(core, peer, ping.messages, ping.bytes);
     if (message->command == EDDA_PING) {
+        repeat_credit(core, peer);
         struct edda_action *action = edda_emit_record(core, peer, EDDA_PONG, EDDA_BODY_PING);
         action->record.ping.stamp = ping.stamp;
         action->record.ping.running = core->running;
@@ -319,9 +329,7 @@ static void ping_peer(struct edda_core *core, struct edda_peer *peer) {
         .running = core->running,
         .wait_ms = longest_wait_ms(core),
     };
-    if (peer->side == EDDA_SIDE_FRONT) {
-        edda_ingress_grant_all(core, peer, true); /* repairs credit that was lost */
-    }
+    repeat_credit(core, peer);
 }
 
 static void cancel_for(struct edda_core *core, struct edda_client *client, uint32_t *budget) {

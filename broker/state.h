@@ -189,6 +189,7 @@ struct edda_peer {
     struct edda_service *held; /* kept empty for this one */
     /* clients */
     struct edda_client *client;
+    int64_t repeated_ms;           /* when its credit was told again */
     struct edda_account *accounts; /* owned, EDDA_CORE_SERVICES of them */
     struct edda_peer *next_grave;
 };

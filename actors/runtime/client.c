@@ -246,9 +246,7 @@ uint64_t edda_client_credit(const edda_client_t *self, const char *service) {
         }
         for (size_t j = 0; j < self->broker_count; j++) {
             const struct edda_client_broker *broker = &self->brokers[j];
-            if (edda_link_live(&broker->link) && broker->services[i].known &&
-                broker->services[i].credit.granted_messages >
-                    broker->services[i].credit.sent_messages) {
+            if (edda_link_live(&broker->link) && broker->services[i].known) {
                 left += edda_credit_left(&broker->services[i].credit);
             }
         }

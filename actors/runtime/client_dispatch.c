@@ -42,11 +42,7 @@ static enum verdict judge_broker(const struct edda_client_broker *broker,
     }
     const struct edda_service_credit *service = &broker->services[call->service];
     if (service->known) {
-        const struct edda_credit *credit = &service->credit;
-        /* What was tried without a grant may exceed it. */
-        bool allowed =
-            credit->sent_bytes <= credit->granted_bytes && edda_credit_allows(credit, call->bytes);
-        return allowed ? VERDICT_SEND : VERDICT_EXHAUSTED;
+        return edda_credit_allows(&service->credit, call->bytes) ? VERDICT_SEND : VERDICT_EXHAUSTED;
     }
     bool young = now_ms - broker->link.session.since_ms < GRANT_WAIT_MS;
     return young ? VERDICT_SOON : VERDICT_TRY;
@@ -123,11 +119,10 @@ static bool send_call(struct edda_client_broker *broker, struct edda_call *call)
         broker->blocked = true;
         return false;
     }
-    if (call->service >= 0) {
-        /* Not edda_credit_spend: a service that never granted is tried without. */
-        struct edda_credit *credit = &broker->services[call->service].credit;
-        credit->sent_messages++;
-        credit->sent_bytes += call->bytes;
+    /* What is tried without a grant is not counted against the grants that come: the broker, too,
+     * begins to count with its first. */
+    if (call->service >= 0 && broker->services[call->service].known) {
+        edda_credit_spend(&broker->services[call->service].credit, call->bytes);
     }
     if (call->sends++ > 0) {
         edda_cell_add(broker->client->resent_cell, 1);

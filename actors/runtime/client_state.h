@@ -48,7 +48,7 @@ struct edda_call {
 };
 
 struct edda_service_credit {
-    bool known; /* granted in this session */
+    bool known; /* granted in this session; before, nothing is counted */
     struct edda_credit credit;
 };
 

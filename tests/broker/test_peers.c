@@ -31,6 +31,42 @@ static void a_pump_is_granted_half_of_the_window(void **state) {
     rig_free(&rig);
 }
 
+static void what_was_tried_before_a_first_grant_is_not_counted_in_it(void **state) {
+    (void)state;
+    struct rig *rig = rig_new();
+    uint32_t worker = rig_worker(rig, "embed", 4); /* so that the service is known */
+    rig_command(rig, worker, EDDA_BYE);
+    uint32_t client = rig_client(rig, "gateway");
+    for (int i = 0; i < 5; i++) {
+        struct edda_uuid id = rig_req(rig, client, "embed");
+        assert_int_equal(rig_fail_code(rig, client, &id), EDDA_E_NO_SERVICE);
+    }
+    (void)rig_worker_without_credit(rig, "embed", 4);
+    assert_int_equal(rig_sent(rig, client, EDDA_CREDIT)->record.credit.messages,
+                     EDDA_CLIENT_WINDOW);
+    rig_free(&rig);
+}
+
+/* CREDIT of a client is told again at its PINGs too: it may be the one who always pings first. */
+static void a_ping_of_a_client_has_its_credit_told_again(void **state) {
+    (void)state;
+    struct rig *rig = rig_new();
+    (void)rig_worker(rig, "embed", 4);
+    uint32_t client = rig_client(rig, "gateway");
+    rig_ping(rig, client, EDDA_PING, 1, 0, 0);
+    assert_null(rig_sent(rig, client, EDDA_CREDIT)); /* it was told just now */
+    rig_tick(rig, EDDA_PING_MS - 1);
+    rig_ping(rig, client, EDDA_PING, 2, 0, 0);
+    assert_null(rig_sent(rig, client, EDDA_CREDIT));
+    rig_tick(rig, 1);
+    rig_ping(rig, client, EDDA_PING, 3, 0, 0);
+    assert_int_equal(rig_sent(rig, client, EDDA_CREDIT)->record.credit.messages,
+                     EDDA_CLIENT_WINDOW);
+    rig_ping(rig, client, EDDA_PING, 4, 0, 0);
+    assert_null(rig_sent(rig, client, EDDA_CREDIT));
+    rig_free(&rig);
+}
+
 static void clients_are_told_when_a_service_appears(void **state) {
     (void)state;
     struct rig *rig = rig_new();
@@ -407,6 +443,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_hello_is_answered_with_welcome),
         cmocka_unit_test(a_pump_is_granted_half_of_the_window),
+        cmocka_unit_test(what_was_tried_before_a_first_grant_is_not_counted_in_it),
+        cmocka_unit_test(a_ping_of_a_client_has_its_credit_told_again),
         cmocka_unit_test(clients_are_told_when_a_service_appears),
         cmocka_unit_test(a_hello_with_the_wrong_role_is_reset),
         cmocka_unit_test(a_message_of_another_major_is_reset),

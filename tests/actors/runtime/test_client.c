@@ -204,6 +204,27 @@ static void a_call_without_credit_is_busy_and_leaves_nothing(void **state) {
     }
 }
 
+/* A service that no worker offers yet is asked for and refused; that is not held against the
+ * credit it will have, which counts only what was sent since. */
+static void what_was_tried_without_a_grant_costs_no_credit(void **state) {
+    (void)state;
+    static struct answer answers[4];
+    start_live(1);
+    fake_loop_for(loop, 150); /* no grant comes: it is tried */
+    for (int i = 0; i < 3; i++) {
+        struct edda_request request = make_request(&embed, &answers[i]);
+        assert_int_equal(edda_client_call(client, &request, NULL), 0);
+        const struct edda_wire *wire = fake_broker_expect(fakes[0], FAKE_FRONT, EDDA_REQ);
+        fake_broker_fail(fakes[0], &wire->message.envelope.id, EDDA_E_NO_SERVICE);
+        expect_answer(loop, &answers[i], EDDA_E_NO_SERVICE);
+    }
+    grant(fakes[0], "embed", 2);
+    assert_int_equal(edda_client_credit(client, "embed"), 2);
+    struct edda_request request = make_request(&embed, &answers[3]);
+    assert_int_equal(edda_client_call(client, &request, NULL), 0);
+    (void)fake_broker_expect(fakes[0], FAKE_FRONT, EDDA_REQ);
+}
+
 static void credit_counts_body_bytes_too(void **state) {
     (void)state;
     static uint8_t bytes[1000];
@@ -436,6 +457,7 @@ int main(void) {
         TEST(a_failure_comes_with_its_detail),
         TEST(hello_carries_the_role_and_goes_out_at_once),
         TEST(a_call_without_credit_is_busy_and_leaves_nothing),
+        TEST(what_was_tried_without_a_grant_costs_no_credit),
         TEST(credit_counts_body_bytes_too),
         TEST(a_service_that_never_granted_is_tried_without),
         TEST(a_refusal_for_credit_reads_as_busy),
