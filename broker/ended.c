@@ -82,6 +82,7 @@ void edda_ended_keep(struct edda_core *core, struct edda_pending *pending,
         .at_ms = core->now_ms,
         .hash = pending->hash,
         .step = pending->step,
+        .parts = pending->sequence,
     };
     for (uint8_t i = 0; i < pending->step_count; i++) {
         if (pending->skipped & (1u << i)) {
@@ -117,6 +118,7 @@ void edda_ended_send(struct edda_core *core, const struct edda_ended *ended,
     }
     envelope->degraded_count = ended->skipped_count;
     if (!ended->error.code) {
+        envelope->sequence = ended->parts;
         edda_emit_body(action, &ended->body);
     }
 }

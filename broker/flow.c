@@ -32,6 +32,7 @@ static void send_terminal(struct edda_core *core, struct edda_pending *pending,
         envelope->error = *error;
         envelope->step = pending->step;
     } else {
+        envelope->sequence = pending->sequence;
         edda_emit_body(action, &pending->input);
     }
 }

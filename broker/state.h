@@ -213,6 +213,7 @@ struct edda_ended {
     struct edda_body body;        /* RESP */
     struct edda_wire_error error; /* code 0: RESP; text.data is owned */
     uint8_t step;                 /* that failed */
+    uint32_t parts;               /* that went before it */
     struct edda_op_entry *skipped[EDDA_MAX_ROUTE];
     uint8_t skipped_count;
 };

@@ -248,6 +248,11 @@ static void take_credit(struct edda_client_broker *broker, struct edda_wire *wir
 static void take_response(struct edda_client *client, struct edda_call *call,
                           struct edda_wire *wire) {
     const struct edda_envelope *envelope = &wire->message.envelope;
+    if (envelope->sequence > call->next_part) {
+        /* The others went to a session that was lost: the end alone would be a silent gap. */
+        edda_call_fail(client, call, EDDA_E_STREAM_BROKEN);
+        return;
+    }
     struct edda_reply reply = {
         .type = edda_message_body_type(&wire->message, 0),
         .body = wire->message.bodies[0],

@@ -223,6 +223,26 @@ static void a_part_for_a_client_that_is_away_breaks_the_stream(void **state) {
     rig_free(&rig);
 }
 
+static void a_reply_tells_how_many_parts_went_before_it(void **state) {
+    (void)state;
+    struct rig *rig = rig_new();
+    uint32_t worker = rig_worker(rig, "talk", 4);
+    uint32_t client = rig_client(rig, "gateway");
+    struct edda_uuid id = rig_req(rig, client, "talk.answer");
+    rig_credit(rig, client, &id, 5, LARGE);
+    rig_part(rig, worker, &id, 1, 0);
+    rig_part(rig, worker, &id, 1, 1);
+    rig_done(rig, worker, &id, 0, 1, EDDA_BODY_EMPTY);
+    assert_int_equal(rig_sent(rig, client, EDDA_RESP)->message.envelope.sequence, 2);
+    /* So does the kept one, to a session that saw none of them. */
+    rig_lose(rig, client, EDDA_EVENT_UNREACHABLE);
+    uint32_t again = come_back(rig, client);
+    const struct rig_request resend = {.route = "talk.answer", .ttl_ms = 4000, .id = id};
+    (void)rig_req_with(rig, again, &resend);
+    assert_int_equal(rig_sent(rig, again, EDDA_RESP)->message.envelope.sequence, 2);
+    rig_free(&rig);
+}
+
 static void a_late_result_is_counted_and_dropped(void **state) {
     (void)state;
     struct rig *rig = rig_new();
@@ -296,6 +316,7 @@ int main(void) {
         cmocka_unit_test(a_client_that_reconnects_gets_its_reply),
         cmocka_unit_test(the_credit_of_a_new_session_starts_anew),
         cmocka_unit_test(a_part_for_a_client_that_is_away_breaks_the_stream),
+        cmocka_unit_test(a_reply_tells_how_many_parts_went_before_it),
         cmocka_unit_test(a_late_result_is_counted_and_dropped),
         cmocka_unit_test(a_result_for_an_ended_request_is_dropped),
         cmocka_unit_test(admitted_is_ended_and_queued_and_running),

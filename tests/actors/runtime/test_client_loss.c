@@ -152,6 +152,38 @@ static void a_stream_that_began_is_not_sent_again(void **state) {
     fake_broker_expect_nothing(fakes[1], FAKE_FRONT, 20, false);
 }
 
+static void respond_after_parts(const struct edda_uuid *id, uint32_t parts) {
+    struct edda_message response = {.command = EDDA_RESP};
+    response.envelope.id = *id;
+    response.envelope.sequence = parts;
+    response.envelope.body_count = 1;
+    response.envelope.bodies[0] =
+        (struct edda_body_descriptor){.type = EDDA_BODY_EMPTY, .version = 1};
+    fake_broker_send(fakes[0], FAKE_FRONT, &response, &nothing, 1);
+}
+
+/* Sent again after the session was lost, a call may get the end of what it never saw begin. */
+static void an_answer_whose_parts_went_elsewhere_is_a_broken_stream(void **state) {
+    (void)state;
+    static struct answer whole;
+    static struct answer broken;
+    start(1);
+    call(&whole, 0, 5000);
+    struct edda_uuid id = expect_request(fakes[0]);
+    fake_broker_part(fakes[0], &id, 0);
+    fake_broker_part(fakes[0], &id, 1);
+    respond_after_parts(&id, 2);
+    expect_answer(loop, &whole, 0);
+    assert_int_equal(whole.parts, 2);
+    call(&broken, 0, 5000);
+    (void)expect_request(fakes[0]);
+    fake_broker_reset(fakes[0], FAKE_FRONT, EDDA_E_UNKNOWN_SESSION);
+    (void)fake_broker_accept(fakes[0], FAKE_FRONT);
+    id = expect_request(fakes[0]);
+    respond_after_parts(&id, 2);
+    expect_answer(loop, &broken, EDDA_E_STREAM_BROKEN);
+}
+
 static void calls_wait_for_the_first_broker(void **state) {
     (void)state;
     static struct answer answer;
@@ -384,6 +416,7 @@ int main(void) {
         TEST(a_lost_brokers_calls_go_to_another),
         TEST(a_call_that_named_its_broker_waits_for_it),
         TEST(a_stream_that_began_is_not_sent_again),
+        TEST(an_answer_whose_parts_went_elsewhere_is_a_broken_stream),
         TEST(calls_wait_for_the_first_broker),
         TEST(calls_wait_three_seconds_at_most),
         TEST(a_waiting_call_can_be_cancelled),
