@@ -118,11 +118,28 @@ static void count_refused(struct edda_actor_link *link, const struct edda_job *j
     }
 }
 
+/* The same attempt at the same step: a message that came twice. */
+static bool runs_already(const struct edda_actor_link *link, const struct edda_envelope *work) {
+    for (const struct edda_job *job = link->jobs; job; job = job->next) {
+        const struct edda_envelope *running = &job->wire.message.envelope;
+        if (!job->silent && running->attempt == work->attempt && running->step == work->step &&
+            edda_uuid_equal(&running->id, &work->id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* job->wire holds the WORK. Takes the job. */
 static void take_work(struct edda_actor *self, struct edda_actor_link *link, struct edda_job *job) {
     const struct edda_message *message = &job->wire.message;
     const struct edda_op *op = edda_op_find(message->envelope.op);
     size_t operation = find_operation(self, message->envelope.op);
+    if (runs_already(link, &message->envelope)) {
+        edda_metric_add(EDDA_METRIC_DROPPED, "repeated_work", 1);
+        edda_job_free(job); /* the broker counts it once, and so do we */
+        return;
+    }
     if (self->draining) {
         edda_job_tell_return(job, link);
     } else if (operation == self->operation_count) {

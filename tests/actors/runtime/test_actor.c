@@ -94,6 +94,25 @@ static void give(struct fake_broker *fake, const char *op) {
     fake_broker_work(fake, &id, op, 5000, EDDA_BODY_NONE, nothing);
 }
 
+static void work_that_comes_twice_runs_once(void **state) {
+    (void)state;
+    struct edda_uuid id = edda_uuid_new();
+    int one = 1;
+    start_live(1, 2);
+    fake_broker_work(fakes[0], &id, "test.keep", 5000, EDDA_BODY_NONE, nothing);
+    fake_broker_work(fakes[0], &id, "test.keep", 5000, EDDA_BODY_NONE, nothing);
+    assert_true(fake_loop_until(loop, has_jobs, &one, FAKE_WAIT_MS));
+    fake_loop_for(loop, 20);
+    assert_int_equal(job_count, 1);
+    edda_job_finish(&jobs[0], EDDA_BODY_EMPTY, &empty);
+    (void)fake_broker_expect_after_credit(fakes[0], FAKE_BACK, EDDA_DONE);
+    fake_broker_expect_granted(fakes[0], 3);
+    /* When it has left, the same is work again: it may have been given back. */
+    int two = 2;
+    fake_broker_work(fakes[0], &id, "test.keep", 5000, EDDA_BODY_NONE, nothing);
+    assert_true(fake_loop_until(loop, has_jobs, &two, FAKE_WAIT_MS));
+}
+
 static void hello_names_the_service_with_its_model(void **state) {
     (void)state;
     start(1, 4);
@@ -323,6 +342,7 @@ static void work_without_time_left_fails_as_expired(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(hello_names_the_service_with_its_model),
+        TEST(work_that_comes_twice_runs_once),
         TEST(a_handler_may_finish_within_itself),
         TEST(many_jobs_that_end_in_one_turn_are_granted_together),
         TEST(a_wide_window_is_granted_in_pieces_and_the_rest_by_the_tick),
