@@ -14,6 +14,17 @@
 #define OPERATION(name, begin) [EDDA_BACKEND_##name] = (begin)
 const edda_pg_operation_fn edda_pg_operations[EDDA_BACKEND_COUNT] = {
     OPERATION(PROBE, edda_postgres_probe),
+    OPERATION(GET, edda_postgres_get),
+    OPERATION(STATUS, edda_postgres_status),
+    OPERATION(LIST, edda_postgres_list),
+    OPERATION(CHAT_GET, edda_postgres_chat_get),
+    OPERATION(CHAT_LIST, edda_postgres_chat_list),
+    OPERATION(KEY_CREATE, edda_postgres_key_create),
+    OPERATION(KEY_LIST, edda_postgres_key_list),
+    OPERATION(KEY_REVOKE, edda_postgres_key_revoke),
+    OPERATION(KEY_CHECK, edda_postgres_key_check),
+    OPERATION(JOBS, edda_postgres_jobs),
+    OPERATION(STATISTICS, edda_postgres_statistics),
 };
 #undef OPERATION
 

@@ -132,6 +132,17 @@ extern const edda_pg_operation_fn edda_pg_operations[EDDA_BACKEND_COUNT];
 
 /* The operations, one file an area. */
 int edda_postgres_probe(struct edda_pg_call *call);
+int edda_postgres_get(struct edda_pg_call *call);
+int edda_postgres_status(struct edda_pg_call *call);
+int edda_postgres_list(struct edda_pg_call *call);
+int edda_postgres_chat_get(struct edda_pg_call *call);
+int edda_postgres_chat_list(struct edda_pg_call *call);
+int edda_postgres_key_create(struct edda_pg_call *call);
+int edda_postgres_key_list(struct edda_pg_call *call);
+int edda_postgres_key_revoke(struct edda_pg_call *call);
+int edda_postgres_key_check(struct edda_pg_call *call);
+int edda_postgres_jobs(struct edda_pg_call *call);
+int edda_postgres_statistics(struct edda_pg_call *call);
 
 /* Takes the request. EDDA_E_MEMORY. */
 int edda_pg_call_start(struct edda_postgres *store,
