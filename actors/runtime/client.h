@@ -13,6 +13,7 @@
 #ifndef EDDA_RUNTIME_CLIENT_H
 #define EDDA_RUNTIME_CLIENT_H
 
+#include "actors/runtime/curve.h"
 #include "actors/runtime/loop.h"
 #include "proto/envelope.h"
 
@@ -28,9 +29,10 @@ struct edda_client_options {
     void *zmq_context;
     const char *const *brokers; /* URLs, copied */
     size_t broker_count;
-    const char *role;       /* "gateway", "pump" or "cli" */
-    const char *name;       /* for people */
-    edda_task_fn on_change; /* a broker came or went, or credit grew; may be NULL */
+    const edda_curve_t *curve; /* for tcp; borrowed; NULL: plain */
+    const char *role;          /* "gateway", "pump" or "cli" */
+    const char *name;          /* for people */
+    edda_task_fn on_change;    /* a broker came or went, or credit grew; may be NULL */
     void *context;
 };
 
