@@ -5,14 +5,16 @@
 #ifndef EDDA_OPS_PARTS_H
 #define EDDA_OPS_PARTS_H
 
+#include "actors/runtime/isolated.h"
 #include "actors/runtime/role.h"
 
 struct edda_part_kind {
     const char *name; /* also the command that runs it as a process */
     edda_role_main_fn main;
     unsigned phase;
-    bool repeatable; /* --workers may ask for more than one */
-    bool providers;  /* speaks to providers: needs their keys */
+    bool repeatable;           /* --workers may ask for more than one */
+    bool providers;            /* speaks to providers: needs their keys */
+    edda_isolated_fn isolated; /* what its child processes do, or NULL */
     const char *summary;
 };
 

@@ -24,7 +24,6 @@
 
 /* hits: best first; replaced by at most top_k passages (0: as many as there are), best first.
  * EDDA_E_MEMORY: hits are as they were. */
-int edda_assemble(struct edda_hits *hits, uint32_t top_k,
-                  struct edda_arena *arena) EDDA_MUST_CHECK;
+int edda_assemble(struct edda_hits *hits, uint32_t top_k, struct edda_arena *arena) EDDA_MUST_CHECK;
 
 #endif

@@ -6,9 +6,8 @@
 static const char *const search = "embed -> store.search -> rerank?";
 static const char *const ingest = "chunk -> embed.chunks -> store.put_chunks";
 
-static void one_step_goes_there_and_back(void **state) {
-    (void)state;
-    edda_scenario_t *s = scenario_start(NULL);
+static void one_step_goes_there_and_back_on(const char *transport) {
+    edda_scenario_t *s = scenario_start(transport);
     edda_fake_t *gateway = scenario_client(s, "gateway");
     edda_fake_t *embedder = scenario_worker(s, "embed", 2);
     struct edda_uuid id = send_req(gateway, "embed");
@@ -24,9 +23,24 @@ static void one_step_goes_there_and_back(void **state) {
     scenario_stop(&s);
 }
 
+static void one_step_goes_there_and_back(void **state) {
+    (void)state;
+    one_step_goes_there_and_back_on("inproc");
+}
+
+static void one_step_goes_over_ipc(void **state) {
+    (void)state;
+    one_step_goes_there_and_back_on("ipc");
+}
+
+static void one_step_goes_over_tcp(void **state) {
+    (void)state;
+    one_step_goes_there_and_back_on("tcp");
+}
+
 static void accept_is_answered_by_the_store(void **state) {
     (void)state;
-    edda_scenario_t *s = scenario_start(NULL);
+    edda_scenario_t *s = scenario_start("inproc");
     edda_fake_t *gateway = scenario_client(s, "gateway");
     edda_fake_t *store = scenario_worker(s, "store", 4);
     struct edda_uuid id = send_req(gateway, "store.accept");
@@ -41,7 +55,7 @@ static void accept_is_answered_by_the_store(void **state) {
 
 static void a_search_goes_through_three_stages(void **state) {
     (void)state;
-    edda_scenario_t *s = scenario_start(NULL);
+    edda_scenario_t *s = scenario_start("inproc");
     edda_fake_t *gateway = scenario_client(s, "gateway");
     edda_fake_t *embedder = scenario_worker(s, "embed", 2);
     edda_fake_t *store = scenario_worker(s, "store", 2);
@@ -66,7 +80,7 @@ static void a_search_goes_through_three_stages(void **state) {
 
 static void a_search_whose_reranker_fails_is_degraded(void **state) {
     (void)state;
-    edda_scenario_t *s = scenario_start(NULL);
+    edda_scenario_t *s = scenario_start("inproc");
     edda_fake_t *gateway = scenario_client(s, "gateway");
     edda_fake_t *worker = scenario_worker(s, "embed,store,rerank", 4);
     struct edda_uuid id = send_req(gateway, search);
@@ -84,7 +98,7 @@ static void a_search_whose_reranker_fails_is_degraded(void **state) {
 
 static void a_search_without_a_reranker_is_degraded(void **state) {
     (void)state;
-    edda_scenario_t *s = scenario_start(NULL);
+    edda_scenario_t *s = scenario_start("inproc");
     edda_fake_t *gateway = scenario_client(s, "gateway");
     edda_fake_t *worker = scenario_worker(s, "embed,store", 4);
     struct edda_uuid id = send_req(gateway, search);
@@ -100,7 +114,7 @@ static void a_search_without_a_reranker_is_degraded(void **state) {
 
 static void an_ingested_part_is_chunked_embedded_and_stored(void **state) {
     (void)state;
-    edda_scenario_t *s = scenario_start(NULL);
+    edda_scenario_t *s = scenario_start("inproc");
     edda_fake_t *pump = scenario_client(s, "pump");
     edda_fake_t *chunker = scenario_worker(s, "chunk", 2);
     edda_fake_t *embedder = scenario_worker(s, "embed", 2);
@@ -128,7 +142,7 @@ static void an_ingested_part_is_chunked_embedded_and_stored(void **state) {
 
 static void a_part_that_cannot_be_embedded_fails_without_retries(void **state) {
     (void)state;
-    edda_scenario_t *s = scenario_start(NULL);
+    edda_scenario_t *s = scenario_start("inproc");
     edda_fake_t *pump = scenario_client(s, "pump");
     edda_fake_t *worker = scenario_worker(s, "chunk,embed,store", 4);
     const struct fake_request request = {.route = ingest, .priority = 9, .ttl_ms = 60000};
@@ -145,8 +159,8 @@ static void a_part_that_cannot_be_embedded_fails_without_retries(void **state) {
 
 static void an_answer_is_streamed_with_credit(void **state) {
     (void)state;
-    edda_scenario_t *s = scenario_start(NULL);
-    edda_fake_t *gateway = scenario_client(s, "cli");
+    edda_scenario_t *s = scenario_start("inproc");
+    edda_fake_t *gateway = scenario_client(s, "gateway");
     edda_fake_t *talker = scenario_worker(s, "talk", 2);
     const struct fake_request request = {
         .route = "talk.answer", .ttl_ms = 60000, .flags = EDDA_FLAG_STREAMING};
@@ -169,8 +183,8 @@ static void an_answer_is_streamed_with_credit(void **state) {
 
 static void a_lost_part_breaks_the_stream(void **state) {
     (void)state;
-    edda_scenario_t *s = scenario_start(NULL);
-    edda_fake_t *gateway = scenario_client(s, "cli");
+    edda_scenario_t *s = scenario_start("inproc");
+    edda_fake_t *gateway = scenario_client(s, "gateway");
     edda_fake_t *talker = scenario_worker(s, "talk", 2);
     struct edda_uuid id = send_req(gateway, "talk.answer");
     struct fake_work work = expect_work(talker, "talk.answer");
@@ -190,7 +204,7 @@ static void a_large_body_goes_through_uncut(void **state) {
     static char text[512 * 1024];
     memset(text, 'x', sizeof(text) - 1);
     edda_scenario_t *s = scenario_start("ipc");
-    edda_fake_t *gateway = scenario_client(s, "cli");
+    edda_fake_t *gateway = scenario_client(s, "gateway");
     edda_fake_t *worker = scenario_worker(s, "one,two", 2);
     struct edda_uuid id = send_req(gateway, "one -> two");
     struct fake_work work = expect_work(worker, "one");
@@ -206,6 +220,8 @@ static void a_large_body_goes_through_uncut(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_step_goes_there_and_back),
+        cmocka_unit_test(one_step_goes_over_ipc),
+        cmocka_unit_test(one_step_goes_over_tcp),
         cmocka_unit_test(accept_is_answered_by_the_store),
         cmocka_unit_test(a_search_goes_through_three_stages),
         cmocka_unit_test(a_search_whose_reranker_fails_is_degraded),

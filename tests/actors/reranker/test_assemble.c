@@ -60,8 +60,8 @@ static const struct edda_hit *assemble(struct fixture *fixture, uint32_t top_k, 
 
 #define STORY "One fox ran. Two owls sat. Three cats slept. Four dogs barked."
 
-static void chunks_that_follow_each_other_are_one_passage_and_their_overlap_is_there_once(
-    void **state) {
+static void
+chunks_that_follow_each_other_are_one_passage_and_their_overlap_is_there_once(void **state) {
     struct fixture *fixture = *state;
     add(fixture, 1, 1, STORY, 13, 44);
     add(fixture, 2, 0, "Something else.", 0, 15);
