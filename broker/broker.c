@@ -1,7 +1,7 @@
 /* broker/broker.c: frames to events, actions to frames.
  *
  * A body's handle is the zmq_msg_t at the start of a slot; slots come from a free list. What the
- * core sends waits in an outbox of its side until the end of the turn's phase. */
+ * core sends waits in an outbox of its port until the end of the turn's phase. */
 #include "broker/broker.h"
 
 #include <stdlib.h>
@@ -12,12 +12,12 @@
 #include "actors/runtime/socket.h"
 #include "actors/runtime/wire.h"
 #include "broker/gauges.h"
+#include "broker/ports.h"
 #include "broker/routes.h"
 #include "proto/body.h"
 
 #define TICK_MS      50
 #define GAUGES_MS    1000
-#define MAX_URLS     8
 #define LINGER_MS    2000
 #define RECORD_BYTES (64 * 1024)
 #define MAX_LOST     64
@@ -40,10 +40,10 @@ struct lost {
 
 struct edda_broker {
     edda_loop_t *loop;
-    edda_core_t *core;              /* owned */
-    void *sockets[2];               /* owned; by enum edda_side */
-    edda_watch_t *watches[2];       /* owned */
-    struct edda_outbox outboxes[2]; /* of the sockets; tags are made by make_tag */
+    edda_core_t *core; /* owned */
+    /* In the order they are read: finish work before admitting more. */
+    struct edda_port ports[EDDA_PORTS];
+    edda_gate_t *gate; /* owned; NULL: no port is guarded */
     struct edda_timer tick;
     struct edda_actions actions;
     struct edda_wire wire;
@@ -56,6 +56,10 @@ struct edda_broker {
     int64_t gauges_ms;
     bool held; /* our hold on a draining loop */
 };
+
+static uint8_t port_number(const struct edda_port *port) {
+    return (uint8_t)(port - port->broker->ports);
+}
 
 static struct slot *take_slot(struct edda_broker *self) {
     struct slot *slot = self->free_slots;
@@ -99,7 +103,7 @@ static uint64_t make_tag(uint32_t number, const struct edda_route *route) {
 
 static int send_message(struct edda_broker *self, const struct edda_route *route,
                         struct edda_action *action) {
-    struct edda_outbox *outbox = &self->outboxes[route->side];
+    struct edda_outbox *outbox = &self->ports[route->port].outbox;
     zmq_msg_t *frames = edda_outbox_room(outbox);
     zmq_msg_t *bodies[2] = {action->bodies[0], action->bodies[1]};
     EDDA_ASSERT(frames); /* a ROUTER's never blocks */
@@ -239,7 +243,12 @@ static void step_core(struct edda_broker *self, const struct edda_event *event) 
     tell_lost(self);
 }
 
-static void receive_message(struct edda_broker *self, enum edda_side side) {
+static const struct edda_permit *permit_of(const struct edda_port *port) {
+    return port->guarded ? edda_gate_permit(port->broker->gate, port->broker->wire.key)
+                         : &edda_permit_local;
+}
+
+static void receive_message(struct edda_broker *self, struct edda_port *port) {
     const struct edda_message *message = &self->wire.message;
     void *bodies[EDDA_MAX_BODIES] = {NULL};
     uint8_t count = message->envelope.body_count;
@@ -259,10 +268,10 @@ static void receive_message(struct edda_broker *self, enum edda_side side) {
     }
     const struct edda_event event = {
         .kind = EDDA_EVENT_MESSAGE,
-        .peer = edda_routes_number(&self->routes, side, self->wire.routing_id,
+        .peer = edda_routes_number(&self->routes, port_number(port), self->wire.routing_id,
                                    self->wire.routing_id_size),
-        .side = side,
-        .permit = &edda_permit_local,
+        .side = port->side,
+        .permit = permit_of(port),
         .message = message,
         .bodies = bodies,
     };
@@ -274,43 +283,38 @@ static void receive_message(struct edda_broker *self, enum edda_side side) {
     }
 }
 
-static void receive_malformed(struct edda_broker *self, enum edda_side side, int error) {
+static void receive_malformed(struct edda_broker *self, struct edda_port *port, int error) {
     edda_metric_add(EDDA_METRIC_DROPPED, "malformed", 1);
     if (self->wire.routing_id_size == 0) {
         return;
     }
     const struct edda_event event = {
         .kind = EDDA_EVENT_MALFORMED,
-        .peer = edda_routes_number(&self->routes, side, self->wire.routing_id,
+        .peer = edda_routes_number(&self->routes, port_number(port), self->wire.routing_id,
                                    self->wire.routing_id_size),
-        .side = side,
-        .permit = &edda_permit_local,
+        .side = port->side,
+        .permit = permit_of(port),
         .error = error,
     };
     step_core(self, &event);
 }
 
-static void read_socket(struct edda_broker *self, enum edda_side side) {
+static void read_port(void *context) {
+    struct edda_port *port = context;
+    struct edda_broker *self = port->broker;
+    self->wire.keyed = port->guarded;
     for (int i = 0; i < EDDA_SOCKET_BUDGET; i++) {
-        int error = edda_wire_receive(self->sockets[side], true, &self->wire);
+        int error = edda_wire_receive(port->socket, true, &self->wire);
         if (error == EDDA_E_AGAIN) {
             return;
         }
         if (error) {
-            receive_malformed(self, side, error);
+            receive_malformed(self, port, error);
         } else {
-            receive_message(self, side);
+            receive_message(self, port);
         }
         edda_wire_done(&self->wire);
     }
-}
-
-static void read_back(void *context) {
-    read_socket(context, EDDA_SIDE_BACK);
-}
-
-static void read_front(void *context) {
-    read_socket(context, EDDA_SIDE_FRONT);
 }
 
 static void tick(void *context) {
@@ -333,38 +337,56 @@ static void drain(void *context) {
     step_core(self, &event);
 }
 
-static int bind_sockets(struct edda_broker *self, const struct edda_broker_options *options) {
-    char backs[MAX_URLS][EDDA_MAX_URL];
-    const char *back_urls[MAX_URLS];
-    if (options->url_count == 0 || options->url_count > MAX_URLS) {
-        return EDDA_E_INVALID;
-    }
-    for (size_t i = 0; i < options->url_count; i++) {
-        int error = edda_endpoint_back(options->urls[i], backs[i]);
-        if (error) {
-            return error;
-        }
-        back_urls[i] = backs[i];
-    }
-    int error = edda_socket_router(options->zmq_context, back_urls, options->url_count,
-                                   options->allow_plain_tcp, &self->sockets[EDDA_SIDE_BACK]);
-    return error ? error
-                 : edda_socket_router(options->zmq_context, options->urls, options->url_count,
-                                      options->allow_plain_tcp, &self->sockets[EDDA_SIDE_FRONT]);
+static void review_access(void *context, const edda_authorized_t *authorized) {
+    struct edda_broker *self = context;
+    const struct edda_event event = {.kind = EDDA_EVENT_ACCESS, .authorized = authorized};
+    step_core(self, &event);
 }
 
-static int watch_sockets(struct edda_broker *self) {
-    /* In the order they are read: finish work before admitting more. */
-    self->watches[EDDA_SIDE_BACK] =
-        edda_loop_socket(self->loop, self->sockets[EDDA_SIDE_BACK], read_back, self, "broker_back");
-    self->watches[EDDA_SIDE_FRONT] = edda_loop_socket(self->loop, self->sockets[EDDA_SIDE_FRONT],
-                                                      read_front, self, "broker_front");
-    if (!self->watches[EDDA_SIDE_BACK] || !self->watches[EDDA_SIDE_FRONT]) {
-        return EDDA_E_MEMORY;
+/* With a key every tcp endpoint is encrypted, those of loopback too. */
+static int open_gate(struct edda_broker *self, const struct edda_broker_options *options) {
+    bool needed = false;
+    for (size_t i = 0; i < options->url_count; i++) {
+        needed = needed || (options->curve && edda_url_is_tcp(options->urls[i]));
     }
-    int64_t now_ms = edda_loop_now(self->loop);
+    const struct edda_gate_options gate = {
+        .loop = self->loop,
+        .zmq_context = options->zmq_context,
+        .curve = options->curve,
+        .authorized = options->authorized,
+        .changed = review_access,
+        .context = self,
+    };
+    return needed ? edda_gate_new(&gate, &self->gate) : 0;
+}
+
+static int open_port(struct edda_broker *self, struct edda_port *port) {
+    int error =
+        edda_outbox_open(&port->outbox, self->loop, port->socket, note_refused, tell_lost, self);
+    if (error) {
+        return error;
+    }
+    port->watch = edda_loop_socket(self->loop, port->socket, read_port, port,
+                                   port->side == EDDA_SIDE_BACK ? "broker_back" : "broker_front");
+    return port->watch ? 0 : EDDA_E_MEMORY;
+}
+
+/* All are bound before one is read. */
+static int open_ports(struct edda_broker *self, const struct edda_broker_options *options) {
+    int error = open_gate(self, options);
+    if (!error) {
+        error = edda_ports_bind(self->ports, options, self->gate);
+    }
+    for (size_t i = 0; i < EDDA_PORTS && !error; i++) {
+        self->ports[i].broker = self;
+        error = self->ports[i].socket ? open_port(self, &self->ports[i]) : 0;
+    }
+    return error;
+}
+
+static int begin(struct edda_broker *self) {
     self->tick = (struct edda_timer){.fire = tick, .context = self, .name = "broker_tick"};
-    edda_loop_timer_set(self->loop, &self->tick, now_ms + TICK_MS);
+    edda_loop_timer_set(self->loop, &self->tick, edda_loop_now(self->loop) + TICK_MS);
     return edda_loop_on_drain(self->loop, drain, self);
 }
 
@@ -385,14 +407,10 @@ int edda_broker_new(const struct edda_broker_options *options, edda_broker_t **r
     self->core = edda_core_new(&core_options);
     int error = self->core ? edda_routes_init(&self->routes) : EDDA_E_MEMORY;
     if (!error) {
-        error = bind_sockets(self, options);
-    }
-    for (size_t side = 0; side < 2 && !error; side++) {
-        error = edda_outbox_open(&self->outboxes[side], self->loop, self->sockets[side],
-                                 note_refused, tell_lost, self);
+        error = open_ports(self, options);
     }
     if (!error) {
-        error = watch_sockets(self);
+        error = begin(self);
     }
     if (error) {
         edda_broker_destroy(&self);
@@ -407,16 +425,17 @@ void edda_broker_destroy(edda_broker_t **self_p) {
     if (!self) {
         return;
     }
-    for (size_t side = 0; side < 2; side++) {
-        edda_loop_unwatch(self->loop, &self->watches[side]);
+    for (size_t i = 0; i < EDDA_PORTS; i++) {
+        edda_loop_unwatch(self->loop, &self->ports[i].watch);
     }
     edda_loop_timer_cancel(self->loop, &self->tick);
     edda_core_destroy(&self->core, &self->actions);
     obey_actions(self);
     release_hold(self);
-    for (size_t side = 0; side < 2; side++) {
-        (void)edda_outbox_close(&self->outboxes[side], true);
-        edda_socket_close(&self->sockets[side], LINGER_MS);
+    edda_gate_destroy(&self->gate);
+    for (size_t i = 0; i < EDDA_PORTS; i++) {
+        (void)edda_outbox_close(&self->ports[i].outbox, true);
+        edda_socket_close(&self->ports[i].socket, LINGER_MS);
     }
     edda_actions_done(&self->actions);
     edda_wire_done(&self->wire);
@@ -443,6 +462,8 @@ int edda_broker_main(edda_loop_t *loop, const struct edda_role *role) {
         .urls = role->listen,
         .url_count = role->listen_count,
         .allow_plain_tcp = edda_config_switch(role->config, EDDA_CONFIG_INSECURE_TCP),
+        .curve = role->curve,
+        .authorized = edda_config_text(role->config, EDDA_CONFIG_AUTHORIZED),
     };
     int error = edda_broker_new(&options, &broker);
     if (error) {

@@ -19,15 +19,15 @@ void edda_routes_done(struct edda_routes *routes) {
     edda_table_done(&routes->table);
 }
 
-uint32_t edda_routes_number(struct edda_routes *routes, enum edda_side side, const uint8_t *id,
+uint32_t edda_routes_number(struct edda_routes *routes, uint8_t port, const uint8_t *id,
                             size_t size) {
     EDDA_ASSERT(size > 0 && size <= EDDA_ROUTE_BYTES);
-    uint32_t hash = edda_hash_bytes(id, size, (uint32_t)side);
+    uint32_t hash = edda_hash_bytes(id, size, port);
     uint32_t place = hash;
     uint32_t number;
     while ((number = edda_table_next(&routes->table, hash, &place)) != EDDA_TABLE_NONE) {
         const struct edda_route *route = &routes->items[number];
-        if (route->side == side && route->id_size == size && memcmp(route->id, id, size) == 0) {
+        if (route->port == port && route->id_size == size && memcmp(route->id, id, size) == 0) {
             return number;
         }
     }
@@ -36,7 +36,7 @@ uint32_t edda_routes_number(struct edda_routes *routes, enum edda_side side, con
     struct edda_route *route = &routes->items[number];
     memcpy(route->id, id, size);
     route->id_size = (uint8_t)size;
-    route->side = side;
+    route->port = port;
     route->hash = hash;
     route->generation++;
     edda_table_insert(&routes->table, hash, number);

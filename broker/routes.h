@@ -13,7 +13,7 @@
 struct edda_route {
     uint8_t id[EDDA_ROUTE_BYTES];
     uint8_t id_size; /* 0: not in use */
-    enum edda_side side;
+    uint8_t port;    /* which of the broker's sockets */
     uint32_t hash;
     uint32_t generation;
 };
@@ -31,7 +31,7 @@ void edda_routes_done(struct edda_routes *routes);
 
 /* The number of a connection, a new one at need. The core forgets all but EDDA_MAX_PEERS of them
  * within a step, so there always is one. size is 1..EDDA_ROUTE_BYTES. */
-uint32_t edda_routes_number(struct edda_routes *routes, enum edda_side side, const uint8_t *id,
+uint32_t edda_routes_number(struct edda_routes *routes, uint8_t port, const uint8_t *id,
                             size_t size);
 
 /* NULL when the number is not in use. */

@@ -116,6 +116,7 @@ static int start(edda_gateway_t *gateway) {
         .zmq_context = role->zmq_context,
         .brokers = role->connect,
         .broker_count = role->connect_count,
+        .curve = role->curve,
         .role = "gateway",
         .name = role->name,
     };

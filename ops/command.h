@@ -27,6 +27,7 @@ struct edda_command {
 int edda_command_up(const struct edda_command *command, const struct edda_options *options);
 int edda_command_role(const struct edda_command *command, const struct edda_options *options);
 int edda_command_key(const struct edda_command *command, const struct edda_options *options);
+int edda_command_keygen(const struct edda_command *command, const struct edda_options *options);
 int edda_command_import(const struct edda_command *command, const struct edda_options *options);
 int edda_command_search(const struct edda_command *command, const struct edda_options *options);
 int edda_command_chat(const struct edda_command *command, const struct edda_options *options);

@@ -6,6 +6,7 @@
 
 #include "ops/command.h"
 #include "ops/endpoint.h"
+#include "ops/identity.h"
 #include "ops/launch.h"
 #include "ops/processes.h"
 #include "ops/reason.h"
@@ -58,14 +59,9 @@ static int serve(edda_launch_t *launch, int64_t drain_ms) {
     return error == 0 && drained == 0 ? EDDA_EXIT_OK : EDDA_EXIT_FAILED;
 }
 
-int edda_command_role(const struct edda_command *command, const struct edda_options *options) {
-    const struct edda_part_kind *kind = edda_part_find(command->name);
-    EDDA_ASSERT(kind);
+static int run_part(const struct edda_options *options, const struct edda_part_kind *kind,
+                    const struct edda_urls *urls, const edda_curve_t *curve) {
     bool is_broker = kind->phase == 0;
-    struct edda_urls urls;
-    if (choose_urls(options, is_broker ? EDDA_CONFIG_LISTEN : EDDA_CONFIG_CONNECT, is_broker,
-                    &urls) != 0)
-        return EDDA_EXIT_FAILED;
     edda_process_tune();
     int signal_fd = edda_signals_open();
     void *context = edda_context_new();
@@ -74,9 +70,10 @@ int edda_command_role(const struct edda_command *command, const struct edda_opti
         fprintf(stderr, "edda: out of memory or file descriptors\n");
         return EDDA_EXIT_FAILED;
     }
+    edda_launch_identify(launch, curve);
     const char *ended = NULL;
-    int error = is_broker ? edda_launch_start(launch, kind, NULL, 0, urls.items, urls.count)
-                          : edda_launch_start(launch, kind, urls.items, urls.count, NULL, 0);
+    int error = is_broker ? edda_launch_start(launch, kind, NULL, 0, urls->items, urls->count)
+                          : edda_launch_start(launch, kind, urls->items, urls->count, NULL, 0);
     if (error == 0)
         error = edda_launch_wait_ready(launch, &ended);
     int64_t drain_ms = edda_config_number(options->config, EDDA_CONFIG_DRAIN_MS);
@@ -94,5 +91,25 @@ int edda_command_role(const struct edda_command *command, const struct edda_opti
     edda_context_destroy(&context);
     if (signal_fd >= 0)
         close(signal_fd);
+    return status;
+}
+
+int edda_command_role(const struct edda_command *command, const struct edda_options *options) {
+    const struct edda_part_kind *kind = edda_part_find(command->name);
+    EDDA_ASSERT(kind);
+    bool is_broker = kind->phase == 0;
+    struct edda_urls urls;
+    if (choose_urls(options, is_broker ? EDDA_CONFIG_LISTEN : EDDA_CONFIG_CONNECT, is_broker,
+                    &urls) != 0)
+        return EDDA_EXIT_FAILED;
+    char message[EDDA_IDENTITY_MESSAGE];
+    edda_curve_t *curve = NULL;
+    if (edda_identity_open(options->config, is_broker, urls.items, urls.count, &curve, message) !=
+        0) {
+        fprintf(stderr, "edda %s: %s\n", command->name, message);
+        return EDDA_EXIT_FAILED;
+    }
+    int status = run_part(options, kind, &urls, curve);
+    edda_curve_destroy(&curve);
     return status;
 }

@@ -5,6 +5,7 @@
 
 #include "ops/command.h"
 #include "ops/endpoint.h"
+#include "ops/identity.h"
 #include "ops/keys.h"
 #include "ops/launch.h"
 #include "ops/processes.h"
@@ -37,11 +38,15 @@ static int start_phase(edda_launch_t *launch, const edda_config_t *config, unsig
     return edda_launch_wait_ready(launch, ret_name);
 }
 
+/* The key is the broker's: the others reach it within the process. */
 static int start_all(edda_launch_t *launch, const edda_config_t *config,
-                     const struct edda_urls *listen, const char **ret_name) {
+                     const struct edda_urls *listen, const edda_curve_t *curve,
+                     const char **ret_name) {
     int error = 0;
-    for (unsigned phase = 0; phase < 4 && error == 0; phase++)
+    for (unsigned phase = 0; phase < 4 && error == 0; phase++) {
+        edda_launch_identify(launch, phase == 0 ? curve : NULL);
         error = start_phase(launch, config, phase, listen, ret_name);
+    }
     return error;
 }
 
@@ -56,10 +61,10 @@ static int make_first_key(void *context, const edda_config_t *config) {
 }
 
 static int serve(edda_launch_t *launch, void *context, const edda_config_t *config,
-                 const struct edda_urls *listen) {
+                 const struct edda_urls *listen, const edda_curve_t *curve) {
     const char *unstarted = NULL;
     const char *ended = NULL;
-    int error = start_all(launch, config, listen, &unstarted);
+    int error = start_all(launch, config, listen, curve, &unstarted);
     bool started = error == 0;
     int reason = started ? 0 : edda_launch_result(launch, unstarted);
     if (error == 0)
@@ -88,6 +93,13 @@ static int run_threads(const struct edda_options *options, const char *url) {
         fprintf(stderr, "edda up: too many --listen URLs, or one too long\n");
         return EDDA_EXIT_USAGE;
     }
+    char message[EDDA_IDENTITY_MESSAGE];
+    edda_curve_t *curve = NULL;
+    if (edda_identity_open(options->config, true, listen.items, listen.count, &curve, message) !=
+        0) {
+        fprintf(stderr, "edda up: %s\n", message);
+        return EDDA_EXIT_FAILED;
+    }
     int signal_fd = edda_signals_open();
     void *context = edda_context_new();
     edda_launch_t *launch = edda_launch_new(options->config, context, signal_fd);
@@ -95,9 +107,10 @@ static int run_threads(const struct edda_options *options, const char *url) {
         fprintf(stderr, "edda: out of memory or file descriptors\n");
         return EDDA_EXIT_FAILED;
     }
-    int status = serve(launch, context, options->config, &listen);
+    int status = serve(launch, context, options->config, &listen, curve);
     edda_launch_destroy(&launch);
     edda_context_destroy(&context);
+    edda_curve_destroy(&curve);
     close(signal_fd);
     return status;
 }

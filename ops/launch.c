@@ -40,6 +40,7 @@ struct part {
 struct edda_launch {
     const edda_config_t *config;
     void *zmq_context;
+    const edda_curve_t *curve;
     int signal_fd;
     int notify_fd;
     bool signalled;
@@ -173,6 +174,10 @@ static int copy_urls(char (*store)[EDDA_MAX_URL], const char **pointers, const c
     return 0;
 }
 
+void edda_launch_identify(edda_launch_t *self, const edda_curve_t *curve) {
+    self->curve = curve;
+}
+
 int edda_launch_start(edda_launch_t *self, const struct edda_part_kind *kind,
                       const char *const *connect, size_t connect_count, const char *const *listen,
                       size_t listen_count) {
@@ -198,6 +203,7 @@ int edda_launch_start(edda_launch_t *self, const struct edda_part_kind *kind,
         .connect_count = connect_count,
         .listen = part->listen,
         .listen_count = listen_count,
+        .curve = self->curve,
         .ready = take_ready,
         .context = part,
     };

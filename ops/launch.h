@@ -38,6 +38,9 @@ edda_launch_t *edda_launch_new(const edda_config_t *config, void *zmq_context, i
 /* Every part must have ended (edda_launch_drain). */
 void edda_launch_destroy(edda_launch_t **self_p);
 
+/* Who the parts started from now on are over tcp (borrowed); NULL, as at first: plain. */
+void edda_launch_identify(edda_launch_t *self, const edda_curve_t *curve);
+
 /* Starts one part; the URLs are copied. EDDA_E_LIMIT, EDDA_E_MEMORY. */
 int edda_launch_start(edda_launch_t *self, const struct edda_part_kind *kind,
                       const char *const *connect, size_t connect_count, const char *const *listen,

@@ -15,6 +15,7 @@ static const char *const up_switches[] = {NULL};
 static const char *const jobs_switches[] = {"--dead", "--all", NULL};
 static const char *const import_switches[] = {"--no-wait", NULL};
 static const char *const reembed_switches[] = {"--look", "--no-wait", NULL};
+static const char *const keygen_switches[] = {"--role=", "--name=", "--overwrite", NULL};
 static const char *const search_switches[] = {"--json", NULL};
 static const char *const chat_switches[] = {"--json", "--no-sources",
                                             "--provider=", "--chat=", NULL};
@@ -22,22 +23,30 @@ static const char *const chat_switches[] = {"--json", "--no-sources",
 static const char *const eval_switches[] = {"--collection=", "--queries=", "--typo",     "--json",
                                             "--keep",        "--compare=", "--without=", NULL};
 
-static const int up_settings[] = {EDDA_CONFIG_DATA,       EDDA_CONFIG_HTTP,
-                                  EDDA_CONFIG_PROCESSES,  EDDA_CONFIG_WORKERS,
-                                  EDDA_CONFIG_LISTEN,     EDDA_CONFIG_API_KEY,
-                                  EDDA_CONFIG_DRAIN_MS,   EDDA_CONFIG_LOG_LEVEL,
-                                  EDDA_CONFIG_LOG_FORMAT, -1};
+static const int up_settings[] = {
+    EDDA_CONFIG_DATA,     EDDA_CONFIG_HTTP,      EDDA_CONFIG_PROCESSES,  EDDA_CONFIG_WORKERS,
+    EDDA_CONFIG_LISTEN,   EDDA_CONFIG_API_KEY,   EDDA_CONFIG_CURVE_KEY,  EDDA_CONFIG_AUTHORIZED,
+    EDDA_CONFIG_DRAIN_MS, EDDA_CONFIG_LOG_LEVEL, EDDA_CONFIG_LOG_FORMAT, -1};
 static const int role_settings[] = {EDDA_CONFIG_CONNECT,
                                     EDDA_CONFIG_LISTEN,
                                     EDDA_CONFIG_DATA,
                                     EDDA_CONFIG_HTTP,
+                                    EDDA_CONFIG_CURVE_KEY,
+                                    EDDA_CONFIG_BROKER_KEY,
+                                    EDDA_CONFIG_AUTHORIZED,
+                                    EDDA_CONFIG_INSECURE_TCP,
                                     EDDA_CONFIG_DRAIN_MS,
                                     EDDA_CONFIG_LOG_LEVEL,
                                     -1};
-static const int key_settings[] = {EDDA_CONFIG_PROJECT, EDDA_CONFIG_CONNECT, EDDA_CONFIG_DATA, -1};
+static const int key_settings[] = {EDDA_CONFIG_PROJECT,   EDDA_CONFIG_CONNECT,    EDDA_CONFIG_DATA,
+                                   EDDA_CONFIG_CURVE_KEY, EDDA_CONFIG_BROKER_KEY, -1};
+static const int no_settings[] = {-1};
 static const int http_settings[] = {EDDA_CONFIG_URL, EDDA_CONFIG_KEY, -1};
-static const int local_settings[] = {EDDA_CONFIG_CONNECT, EDDA_CONFIG_DATA, -1};
-static const int send_settings[] = {EDDA_CONFIG_CONNECT, EDDA_CONFIG_DATA, EDDA_CONFIG_PROJECT, -1};
+static const int local_settings[] = {EDDA_CONFIG_CONNECT, EDDA_CONFIG_DATA, EDDA_CONFIG_CURVE_KEY,
+                                     EDDA_CONFIG_BROKER_KEY, -1};
+static const int send_settings[] = {EDDA_CONFIG_CONNECT,    EDDA_CONFIG_DATA,
+                                    EDDA_CONFIG_PROJECT,    EDDA_CONFIG_CURVE_KEY,
+                                    EDDA_CONFIG_BROKER_KEY, -1};
 static const int doctor_settings[] = {EDDA_CONFIG_DATA, EDDA_CONFIG_HTTP, EDDA_CONFIG_URL,
                                       EDDA_CONFIG_CONNECT, -1};
 
@@ -46,7 +55,11 @@ static const int doctor_settings[] = {EDDA_CONFIG_DATA, EDDA_CONFIG_HTTP, EDDA_C
         role, "[--connect URL]... [--listen URL]... [--data DIR] [--http ADDR:PORT]", what,        \
             "Runs this one part as a process until SIGTERM or Ctrl-C, which drains it. Without\n"  \
             "--connect (--listen for the broker) it joins the broker of the data directory.\n"     \
-            "A tcp URL stands for two ports: its own for clients, the next for workers.\n",        \
+            "A tcp URL stands for two ports: its own for clients, the next for workers. With\n"    \
+            "--curve-key tcp is encrypted: the broker's --authorized says whose key may come, "    \
+            "as\n"                                                                                 \
+            "what; the others name their broker's key with --broker-key. `edda keygen` makes "     \
+            "keys.\n",                                                                             \
             edda_command_role, NULL, role_settings, 0, 0                                           \
     }
 
@@ -70,6 +83,16 @@ static const struct edda_command commands[] = {
      "key's first characters, uuid, project and age. revoke takes a whole key, its uuid or the\n"
      "prefix that list shows. Works with a running service and without one.\n",
      edda_command_key, NULL, key_settings, 1, 2},
+    {"keygen", "FILE [--role ROLE[,ROLE]...] [--name NAME] [--overwrite]",
+     "a key pair for parts on other machines",
+     "Writes the pair to FILE, mode 0600, and its public half to FILE.pub, in the form of czmq's\n"
+     "certificates. Prints the public key or, with --role, its whole line for the broker's file "
+     "of\n"
+     "--authorized: `edda keygen embedder.key --role worker:embed >> authorized`. Roles: gateway,\n"
+     "store, cli, worker:SERVICE (chunk, embed, rerank, llm), worker:* for all of those. The "
+     "broker\n"
+     "reads the file again when it changes; a key that is gone from it is out at once.\n",
+     edda_command_keygen, keygen_switches, no_settings, 1, 1},
     {"import", "PATH... [--url URL] [--key KEY] [--no-wait]",
      "bring files and folders in (.txt .md .html .csv .json)",
      "Each file becomes a memo whose reference_id is its path as given. Importing again sends "
@@ -167,6 +190,8 @@ static void print_setting(FILE *out, enum edda_setting setting) {
 static void print_manual(FILE *out, const struct edda_command *command) {
     fprintf(out, "edda %s: %s\n\nusage: edda %s %s\n\n%s", command->name, command->summary,
             command->name, command->usage, command->manual);
+    if (command->settings[0] < 0)
+        return;
     fprintf(out, "\nflags, and the same as environment variables:\n");
     for (const int *setting = command->settings; *setting >= 0; setting++)
         print_setting(out, (enum edda_setting) * setting);

@@ -46,6 +46,8 @@ static bool uses_secret(const struct edda_part_kind *kind, enum edda_setting set
     switch (setting) {
     case EDDA_CONFIG_API_KEY:
         return kind->phase == 3;
+    case EDDA_CONFIG_CURVE_KEY:
+        return kind->phase == 0; /* the others reach it over ipc */
     case EDDA_CONFIG_DATABASE:
         return kind->phase == 1;
     default:
@@ -85,6 +87,8 @@ static void pass_settings(const struct processes *self, const struct process *pr
         }
     }
     withhold_secrets(process->kind);
+    if (process->kind->phase != 0)
+        unsetenv("EDDA_AUTHORIZED");
     const char *listen = edda_config_text(options->config, EDDA_CONFIG_LISTEN);
     char urls[4096];
     snprintf(urls, sizeof urls, "%s%s%s", self->url, listen[0] ? "," : "", listen);

@@ -18,9 +18,18 @@ static bool explain_broker(int error, const edda_config_t *config, char *text) {
         return true;
     case EDDA_E_DENIED:
         snprintf(text, REASON_BYTES,
-                 "--listen %s goes beyond this machine without encryption; --insecure-tcp allows "
-                 "it where the network is private",
+                 "--listen %s goes beyond this machine without encryption; --curve-key and "
+                 "--authorized encrypt it, --insecure-tcp allows it where the network is private",
                  listen);
+        return true;
+    case EDDA_E_MALFORMED:
+        snprintf(text, REASON_BYTES, "the file of --authorized is refused: %s; why is above",
+                 edda_config_text(config, EDDA_CONFIG_AUTHORIZED));
+        return true;
+    case EDDA_E_FAILED:
+    case EDDA_E_TIMEOUT:
+        snprintf(text, REASON_BYTES,
+                 "a stranger with a random key was not turned away: nothing is served");
         return true;
     case EDDA_E_INVALID:
         snprintf(text, REASON_BYTES, "--listen %s is not tcp://ADDRESS:PORT or ipc://PATH", listen);

@@ -7,6 +7,7 @@
 #include "actors/runtime/client.h"
 #include "actors/runtime/clock.h"
 #include "ops/endpoint.h"
+#include "ops/identity.h"
 #include "ops/launch.h"
 #include "ops/options.h"
 
@@ -20,6 +21,7 @@ struct edda_session {
     edda_client_t *client;
     void *own_context;     /* owned; NULL when the context is the caller's */
     edda_launch_t *launch; /* owned; NULL unless started here */
+    edda_curve_t *curve;   /* owned; NULL: plain */
     char where[EDDA_MAX_URL + 64];
     bool replied;
     int error;
@@ -64,6 +66,7 @@ static int connect_client(edda_session_t *self, void *zmq_context, const char *c
         .zmq_context = zmq_context,
         .brokers = urls,
         .broker_count = count,
+        .curve = self->curve,
         .role = "cli",
         .name = "cli",
     };
@@ -107,7 +110,8 @@ static int start_own(edda_session_t *self, const edda_config_t *config, char *me
 }
 
 /* The brokers that --connect names. */
-static int join_named(edda_session_t *self, const char *connect, char *message) {
+static int join_named(edda_session_t *self, const edda_config_t *config, const char *connect,
+                      char *message) {
     char urls[8][EDDA_MAX_URL];
     const char *pointers[8];
     char back[EDDA_MAX_URL];
@@ -121,6 +125,9 @@ static int join_named(edda_session_t *self, const char *connect, char *message) 
         pointers[count] = urls[count];
         count++;
     }
+    int error = edda_identity_open(config, false, pointers, count, &self->curve, message);
+    if (error != 0)
+        return error;
     snprintf(self->where, sizeof self->where, "%s", connect);
     return connect_client(self, self->own_context, pointers, count);
 }
@@ -131,7 +138,7 @@ static int open_connection(edda_session_t *self, const edda_config_t *config,
     const char *pointer = url;
     const char *connect = edda_config_text(config, EDDA_CONFIG_CONNECT);
     if (connect[0])
-        return join_named(self, connect, message);
+        return join_named(self, config, connect, message);
     const char *data = edda_config_text(config, EDDA_CONFIG_DATA);
     int error = edda_data_endpoint(data, false, url, message, EDDA_SESSION_MESSAGE);
     if (error == 0 && edda_endpoint_answers(url)) {
@@ -202,6 +209,7 @@ void edda_session_close(edda_session_t **self_p) {
         edda_launch_destroy(&self->launch);
     }
     edda_context_destroy(&self->own_context);
+    edda_curve_destroy(&self->curve);
     free(self);
     *self_p = NULL;
 }

@@ -135,6 +135,7 @@ int edda_chunker_main(edda_loop_t *loop, const struct edda_role *role) {
             .zmq_context = role->zmq_context,
             .brokers = role->connect,
             .broker_count = role->connect_count,
+            .curve = role->curve,
             .service = "chunk",
             .name = role->name,
             .operations = operations,

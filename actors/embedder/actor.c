@@ -184,6 +184,7 @@ static int start(struct edda_embed_stage *embedder, const struct edda_role *role
         .zmq_context = role->zmq_context,
         .brokers = role->connect,
         .broker_count = role->connect_count,
+        .curve = role->curve,
         .service = "embed",
         .model = own != NULL ? edda_embed_model_name(own) : EDDA_HASH_EMBED_MODEL,
         .dimension = own != NULL ? edda_embed_model_dimension(own) : EDDA_HASH_EMBED_DIMENSION,

@@ -96,6 +96,7 @@ static int start(struct edda_llm_stage *stage, const struct edda_role *role) {
         .zmq_context = role->zmq_context,
         .brokers = role->connect,
         .broker_count = role->connect_count,
+        .curve = role->curve,
         .service = "llm",
         .model = standard->model,
         .name = role->name,

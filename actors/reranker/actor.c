@@ -138,6 +138,7 @@ static int start(struct stage *stage, edda_loop_t *loop, const struct edda_role 
         .zmq_context = role->zmq_context,
         .brokers = role->connect,
         .broker_count = role->connect_count,
+        .curve = role->curve,
         .service = "rerank",
         .model = stage->model ? edda_rerank_model_name(stage->model) : EDDA_RERANK_MODEL,
         .name = role->name,

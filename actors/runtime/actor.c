@@ -363,8 +363,8 @@ static void init_links(struct edda_actor *self, const struct edda_actor_options 
         int error = edda_endpoint_back(options->brokers[i], back);
         EDDA_ASSERT(error == 0); /* URLs are checked when settings are read */
         link->actor = self;
-        edda_link_init(&link->link, self->loop, options->zmq_context, back, &self->hello,
-                       &link_handler, link);
+        edda_link_init(&link->link, self->loop, options->zmq_context, back, options->curve, i,
+                       &self->hello, &link_handler, link);
         link->link.incoming = &edda_job_new(self)->wire;
         self->link_count++;
         edda_link_tick(&link->link);

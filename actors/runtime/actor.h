@@ -11,6 +11,7 @@
 #ifndef EDDA_RUNTIME_ACTOR_H
 #define EDDA_RUNTIME_ACTOR_H
 
+#include "actors/runtime/curve.h"
 #include "actors/runtime/job.h"
 #include "actors/runtime/loop.h"
 
@@ -27,6 +28,7 @@ struct edda_actor_options {
     void *zmq_context;
     const char *const *brokers; /* URLs, copied; the back endpoints are derived */
     size_t broker_count;
+    const edda_curve_t *curve; /* for tcp; borrowed; NULL: plain */
     const char *service;
     const char *model;                       /* or NULL */
     uint32_t dimension;                      /* or 0 */

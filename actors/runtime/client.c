@@ -102,7 +102,7 @@ edda_client_t *edda_client_new(const struct edda_client_options *options) {
         struct edda_client_broker *broker = &self->brokers[i];
         broker->client = self;
         edda_link_init(&broker->link, self->loop, options->zmq_context, options->brokers[i],
-                       &self->hello, &edda_client_handler, broker);
+                       options->curve, i, &self->hello, &edda_client_handler, broker);
         edda_wire_init(&broker->wire);
         broker->link.incoming = &broker->wire;
         edda_link_tick(&broker->link);

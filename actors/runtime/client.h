@@ -6,12 +6,14 @@
  * one. While no broker is live, calls wait up to 3 s, then fail with EDDA_E_UNAVAILABLE. The better
  * of two random live brokers gets a call (fewest outstanding). Credit: a call whose first service
  * has no ingress credit left at any live broker fails at once with EDDA_E_BUSY; a service no live
- * broker has ever granted credit for is tried without (the broker answers no_service).
+ * broker has ever granted credit for is tried without (the broker answers no_service). A call that
+ * a broker has no workers for goes to each of the other live ones once.
  *
  * Threads: the loop's. Limits: EDDA_CLIENT_MAX_CALLS open calls. */
 #ifndef EDDA_RUNTIME_CLIENT_H
 #define EDDA_RUNTIME_CLIENT_H
 
+#include "actors/runtime/curve.h"
 #include "actors/runtime/loop.h"
 #include "proto/envelope.h"
 
@@ -27,9 +29,10 @@ struct edda_client_options {
     void *zmq_context;
     const char *const *brokers; /* URLs, copied */
     size_t broker_count;
-    const char *role;       /* "gateway", "pump" or "cli" */
-    const char *name;       /* for people */
-    edda_task_fn on_change; /* a broker came or went, or credit grew; may be NULL */
+    const edda_curve_t *curve; /* for tcp; borrowed; NULL: plain */
+    const char *role;          /* "gateway", "pump" or "cli" */
+    const char *name;          /* for people */
+    edda_task_fn on_change;    /* a broker came or went, or credit grew; may be NULL */
     void *context;
 };
 

@@ -32,9 +32,17 @@ int edda_client_service(struct edda_client *client, struct edda_text name) {
     return (int)client->service_count++;
 }
 
+static uint32_t bit_of(const struct edda_client_broker *broker) {
+    return UINT32_C(1) << (broker - broker->client->brokers);
+}
+
+static bool is_candidate(const struct edda_client_broker *broker, const struct edda_call *call) {
+    return edda_link_live(&broker->link) && !(call->without & bit_of(broker));
+}
+
 static enum verdict judge_broker(const struct edda_client_broker *broker,
                                  const struct edda_call *call, int64_t now_ms) {
-    if (!edda_link_live(&broker->link) || broker->blocked) {
+    if (!is_candidate(broker, call) || broker->blocked) {
         return VERDICT_OUT;
     }
     if (call->service < 0) {
@@ -200,6 +208,7 @@ static void on_lost(void *owner, struct edda_link *link) {
             call->error = EDDA_E_STREAM_BROKEN;
             edda_call_list_append(&client->ending, call);
         } else {
+            call->without = 0; /* workers may have joined meanwhile */
             wait_for_broker(client, call);
         }
     }
@@ -262,16 +271,40 @@ static void take_response(struct edda_client *client, struct edda_call *call,
     edda_call_answer(client, call, &reply);
 }
 
+static bool has_candidate(const struct edda_client *client, const struct edda_call *call) {
+    bool found = false;
+    for (size_t i = 0; i < client->broker_count; i++) {
+        found |= is_candidate(&client->brokers[i], call);
+    }
+    return found;
+}
+
+/* Whether another broker is to be asked instead. A call that was on its way when the broker began
+ * to drain was never run there. What one broker's workers do not offer those of another may: they
+ * join a broker that was just started one by one, and a partition keeps them from it. */
+static bool goes_elsewhere(struct edda_client_broker *broker, struct edda_call *call, int error) {
+    struct edda_client *client = broker->client;
+    if (call->next_part > 0 || call->pinned >= 0 || client->broker_count < 2) {
+        return false;
+    }
+    if (error == EDDA_E_DRAINING) {
+        edda_link_going(&broker->link);
+        return true;
+    }
+    if (error != EDDA_E_NO_SERVICE) {
+        return false;
+    }
+    call->without |= bit_of(broker);
+    return has_candidate(client, call);
+}
+
 static void take_failure(struct edda_client_broker *broker, struct edda_call *call,
                          struct edda_wire *wire) {
     const struct edda_envelope *envelope = &wire->message.envelope;
     struct edda_client *client = broker->client;
-    if (envelope->error.code == EDDA_E_DRAINING && call->next_part == 0 && call->pinned < 0 &&
-        client->broker_count > 1) {
-        /* It was on its way when the broker began to drain: it was never run there. */
+    if (goes_elsewhere(broker, call, envelope->error.code)) {
         edda_call_list_remove(call);
         wait_for_broker(client, call);
-        edda_link_going(&broker->link);
         client->changed = true;
         return;
     }

@@ -33,6 +33,7 @@ struct edda_call {
     int service;        /* index in services, or -1 when the table is full */
     int error;          /* in `ending`: what it ends with */
     uint32_t sends;
+    uint32_t without; /* bit i: broker i has no workers for it */
     uint32_t next_part;
     uint64_t bytes;            /* of bodies */
     uint64_t granted_messages; /* stream credit, 0: none given */

@@ -10,11 +10,13 @@
 static void step_link(struct edda_link *link, enum edda_session_event event);
 
 void edda_link_init(struct edda_link *link, edda_loop_t *loop, void *zmq_context, const char *url,
-                    const struct edda_hello *hello, const struct edda_link_handler *handler,
-                    void *owner) {
+                    const edda_curve_t *curve, size_t broker, const struct edda_hello *hello,
+                    const struct edda_link_handler *handler, void *owner) {
     *link = (struct edda_link){
         .loop = loop,
         .zmq_context = zmq_context,
+        .curve = curve,
+        .broker = broker,
         .hello = hello,
         .handler = handler,
         .owner = owner,
@@ -91,7 +93,8 @@ static void on_socket(void *context);
 
 static void open_socket(struct edda_link *link) {
     EDDA_ASSERT(!link->socket);
-    int error = edda_socket_dealer(link->zmq_context, link->url, &link->socket);
+    int error =
+        edda_socket_dealer(link->zmq_context, link->url, link->curve, link->broker, &link->socket);
     if (!error) {
         error = edda_outbox_open(&link->outbox, link->loop, link->socket, NULL, NULL, NULL);
     }

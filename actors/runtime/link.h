@@ -39,6 +39,8 @@ struct edda_link {
     edda_loop_t *loop;
     void *zmq_context;
     char url[EDDA_MAX_URL];
+    const edda_curve_t *curve;      /* the owner's; NULL: plain */
+    size_t broker;                  /* whose key of it the broker's is */
     const char *role;               /* for logs and metrics */
     const struct edda_hello *hello; /* the owner's */
     const struct edda_link_handler *handler;
@@ -54,10 +56,11 @@ struct edda_link {
     edda_cell_t *dropped_cell; /* malformed, by the broker's fault */
 };
 
-/* Everything given is borrowed for the link's life; the url is copied. Does not connect yet. */
+/* Everything given is borrowed for the link's life; the url is copied. Over tcp it is encrypted, to
+ * the curve's broker of this index, unless curve is NULL. Does not connect yet. */
 void edda_link_init(struct edda_link *link, edda_loop_t *loop, void *zmq_context, const char *url,
-                    const struct edda_hello *hello, const struct edda_link_handler *handler,
-                    void *owner);
+                    const edda_curve_t *curve, size_t broker, const struct edda_hello *hello,
+                    const struct edda_link_handler *handler, void *owner);
 
 /* Closes the socket; no callback is called. */
 void edda_link_done(struct edda_link *link);

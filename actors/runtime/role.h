@@ -8,6 +8,7 @@
 #define EDDA_RUNTIME_ROLE_H
 
 #include "actors/runtime/config.h"
+#include "actors/runtime/curve.h"
 #include "actors/runtime/loop.h"
 
 struct edda_role {
@@ -16,6 +17,7 @@ struct edda_role {
     const edda_config_t *config;
     const char *const *connect; /* broker URLs */
     size_t connect_count;
+    const edda_curve_t *curve; /* who this process is over tcp; NULL: plain */
     const char *const *listen; /* broker: URLs to bind */
     size_t listen_count;
     /* Called once on the role's thread when it serves; detail is for people ("http://…:7700"). */

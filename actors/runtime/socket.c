@@ -76,6 +76,7 @@ struct guard {
     size_t count;
     int locks[MAX_ENDPOINTS]; /* -1 for other transports */
     char urls[MAX_ENDPOINTS][EDDA_MAX_URL];
+    char bound[MAX_ENDPOINTS][EDDA_MAX_URL]; /* those of tcp in numbers */
     struct guard *next;
 };
 
@@ -157,6 +158,14 @@ static bool is_loopback(const char *url) {
     return size > 4 && memcmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == size;
 }
 
+bool edda_url_is_tcp(const char *url) {
+    return has_prefix(url, "tcp://");
+}
+
+bool edda_url_is_exposed(const char *url) {
+    return edda_url_is_tcp(url) && !is_loopback(url);
+}
+
 static int set_options(void *socket, const struct option *options, size_t count) {
     for (size_t i = 0; i < count; i++) {
         if (zmq_setsockopt(socket, options[i].name, &options[i].value, sizeof(int)) != 0) {
@@ -224,7 +233,7 @@ static int explain_bind(int number) {
 static int bind_url(struct guard *guard, const char *url, bool allow_plain_tcp) {
     int lock = -1;
     int error = check_url(url);
-    if (!error && has_prefix(url, "tcp://") && !allow_plain_tcp && !is_loopback(url)) {
+    if (!error && !allow_plain_tcp && edda_url_is_exposed(url)) {
         error = EDDA_E_DENIED;
     }
     if (!error && has_prefix(url, "ipc://")) {
@@ -239,23 +248,23 @@ static int bind_url(struct guard *guard, const char *url, bool allow_plain_tcp) 
         }
         return error;
     }
+    size_t size = EDDA_MAX_URL;
     guard->locks[guard->count] = lock;
     memcpy(guard->urls[guard->count], url, strlen(url) + 1);
+    if (edda_url_is_tcp(url)) {
+        (void)zmq_getsockopt(guard->socket, ZMQ_LAST_ENDPOINT, guard->bound[guard->count], &size);
+    }
     guard->count++;
     return 0;
 }
 
-int edda_socket_router(void *zmq_context, const char *const *urls, size_t count,
-                       bool allow_plain_tcp, void **ret_socket) {
-    if (count == 0 || count > MAX_ENDPOINTS) {
-        return EDDA_E_INVALID;
-    }
-    void *socket = NULL;
-    int error = make_socket(zmq_context, ZMQ_ROUTER, router_options,
-                            sizeof router_options / sizeof router_options[0], &socket);
-    if (error) {
-        return error;
-    }
+static int make_router(void *zmq_context, void **ret_socket) {
+    return make_socket(zmq_context, ZMQ_ROUTER, router_options,
+                       sizeof router_options / sizeof router_options[0], ret_socket);
+}
+
+static int bind_all(void *socket, const char *const *urls, size_t count, bool allow_plain_tcp) {
+    int error = 0;
     struct guard *guard = calloc(1, sizeof *guard);
     EDDA_ASSERT(guard);
     guard->socket = socket;
@@ -266,6 +275,19 @@ int edda_socket_router(void *zmq_context, const char *const *urls, size_t count,
     guard->next = guards;
     guards = guard;
     pthread_mutex_unlock(&guards_lock);
+    return error;
+}
+
+int edda_socket_router(void *zmq_context, const char *const *urls, size_t count,
+                       bool allow_plain_tcp, void **ret_socket) {
+    if (count == 0 || count > MAX_ENDPOINTS) {
+        return EDDA_E_INVALID;
+    }
+    void *socket = NULL;
+    int error = make_router(zmq_context, &socket);
+    if (!error) {
+        error = bind_all(socket, urls, count, allow_plain_tcp);
+    }
     if (error) {
         edda_socket_close(&socket, 0);
         return error;
@@ -274,7 +296,42 @@ int edda_socket_router(void *zmq_context, const char *const *urls, size_t count,
     return 0;
 }
 
-int edda_socket_dealer(void *zmq_context, const char *url, void **ret_socket) {
+int edda_socket_guarded(void *zmq_context, const char *const *urls, size_t count,
+                        const edda_curve_t *curve, struct edda_monitor *ret_monitor,
+                        void **ret_socket) {
+    void *socket = NULL;
+    struct edda_monitor monitor = {.socket = NULL};
+    if (count == 0 || count > MAX_ENDPOINTS) {
+        return EDDA_E_INVALID;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!edda_url_is_tcp(urls[i])) {
+            return EDDA_E_INVALID;
+        }
+    }
+    int error = make_router(zmq_context, &socket);
+    if (!error) {
+        error = edda_curve_serve(curve, socket);
+    }
+    if (!error) {
+        error = edda_monitor_open(&monitor, zmq_context, socket,
+                                  EDDA_MONITOR_MISMATCHED | EDDA_MONITOR_BROKEN);
+    }
+    if (!error) {
+        error = bind_all(socket, urls, count, true);
+    }
+    if (error) {
+        edda_monitor_close(&monitor);
+        edda_socket_close(&socket, 0);
+        return error;
+    }
+    *ret_monitor = monitor;
+    *ret_socket = socket;
+    return 0;
+}
+
+int edda_socket_dealer(void *zmq_context, const char *url, const edda_curve_t *curve, size_t broker,
+                       void **ret_socket) {
     void *socket = NULL;
     int error = check_url(url);
     if (error) {
@@ -285,8 +342,13 @@ int edda_socket_dealer(void *zmq_context, const char *url, void **ret_socket) {
     if (error) {
         return error;
     }
-    if (zmq_connect(socket, url) != 0) {
+    if (curve && edda_url_is_tcp(url)) {
+        error = edda_curve_join(curve, broker, socket);
+    }
+    if (!error && zmq_connect(socket, url) != 0) {
         error = errno == EINVAL ? EDDA_E_INVALID : EDDA_E_UNAVAILABLE;
+    }
+    if (error) {
         zmq_close(socket);
         return error;
     }
@@ -312,6 +374,16 @@ static void release_guard(struct guard *guard) {
         }
     }
     free(guard);
+}
+
+const char *edda_socket_bound(const void *socket, size_t index) {
+    pthread_mutex_lock(&guards_lock);
+    const struct guard *guard = guards;
+    while (guard && guard->socket != socket) {
+        guard = guard->next;
+    }
+    pthread_mutex_unlock(&guards_lock);
+    return guard && index < guard->count ? guard->bound[index] : NULL;
 }
 
 static struct guard *take_guard(void *socket) {

@@ -9,10 +9,15 @@
 #ifndef EDDA_RUNTIME_SOCKET_H
 #define EDDA_RUNTIME_SOCKET_H
 
-#include "proto/error.h"
-#include "proto/types.h"
+#include "actors/runtime/curve.h"
+#include "actors/runtime/monitor.h"
 
 #define EDDA_MAX_URL 256
+
+bool edda_url_is_tcp(const char *url);
+
+/* Whether others on the network could reach what is bound there: tcp beyond loopback. */
+bool edda_url_is_exposed(const char *url);
 
 /* tcp://host:7701 -> tcp://host:7702; ipc://path -> ipc://path.back; inproc://x -> inproc://x.back.
  * EDDA_E_INVALID: another scheme, no port, or too long (ipc paths have at most 107 bytes). */
@@ -25,8 +30,22 @@ int edda_endpoint_back(const char *url, char ret_url[EDDA_MAX_URL]) EDDA_MUST_CH
 int edda_socket_router(void *zmq_context, const char *const *urls, size_t count,
                        bool allow_plain_tcp, void **ret_socket) EDDA_MUST_CHECK;
 
-/* A DEALER connecting to one URL. */
-int edda_socket_dealer(void *zmq_context, const char *url, void **ret_socket) EDDA_MUST_CHECK;
+/* A ROUTER bound to every URL, all of them tcp, that is reached with CURVE only: who may come is
+ * asked of the context's ZAP handler (actors/runtime/zap.h). The monitor tells of handshakes that
+ * did not come as far as that; it is closed before the socket. EDDA_E_INVALID: a URL is not tcp;
+ * EDDA_E_UNAVAILABLE: libzmq cannot encrypt. Else as edda_socket_router. */
+int edda_socket_guarded(void *zmq_context, const char *const *urls, size_t count,
+                        const edda_curve_t *curve, struct edda_monitor *ret_monitor,
+                        void **ret_socket) EDDA_MUST_CHECK;
+
+/* A DEALER connecting to one URL. Over tcp it is encrypted, to the curve's broker of this index,
+ * unless curve is NULL. EDDA_E_INVALID: no URL, or no key of that broker. */
+int edda_socket_dealer(void *zmq_context, const char *url, const edda_curve_t *curve, size_t broker,
+                       void **ret_socket) EDDA_MUST_CHECK;
+
+/* What a ROUTER's URL of this index was bound to, in numbers: names and wildcards resolved. Empty
+ * for other transports than tcp, NULL beyond the last. Lives as long as the socket. */
+const char *edda_socket_bound(const void *socket, size_t index);
 
 /* Closes with the linger given and nulls the pointer; a router's lock files are released. */
 void edda_socket_close(void **socket_p, int linger_ms);

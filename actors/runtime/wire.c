@@ -20,16 +20,22 @@ static char order;
 
 #define SESSION_BODY_BYTES 16384
 
-void edda_wire_init(struct edda_wire *wire) {
+static void forget(struct edda_wire *wire) {
     wire->frame_count = 0;
     wire->routing_id_size = 0;
+    wire->key[0] = '\0';
+}
+
+void edda_wire_init(struct edda_wire *wire) {
+    wire->keyed = false;
+    forget(wire);
 }
 
 void edda_wire_done(struct edda_wire *wire) {
     for (size_t i = 0; i < wire->frame_count; i++) {
         zmq_msg_close(&wire->frames[i]);
     }
-    edda_wire_init(wire);
+    forget(wire);
 }
 
 /* Reads and forgets the rest of a message. */
@@ -65,10 +71,20 @@ static int receive_frame(void *socket, struct edda_wire *wire, bool *ret_more) {
 
 /* Closes the frames but keeps whose they were. */
 static int refuse(struct edda_wire *wire, int error) {
-    size_t routing_id_size = wire->routing_id_size;
-    edda_wire_done(wire);
-    wire->routing_id_size = routing_id_size;
+    for (size_t i = 0; i < wire->frame_count; i++) {
+        zmq_msg_close(&wire->frames[i]);
+    }
+    wire->frame_count = 0;
     return error;
+}
+
+/* Asked of a frame of the message itself: before libzmq 4.3.5 a routing id that was looked at
+ * before it was read has lost its metadata. */
+static void read_key(struct edda_wire *wire) {
+    const char *user = zmq_msg_gets(&wire->frames[0], "User-Id");
+    if (user && strlen(user) == EDDA_CURVE_KEY_TEXT - 1) {
+        memcpy(wire->key, user, EDDA_CURVE_KEY_TEXT);
+    }
 }
 
 static int receive_routing_id(void *socket, struct edda_wire *wire, bool *ret_more) {
@@ -92,7 +108,7 @@ static int receive_routing_id(void *socket, struct edda_wire *wire, bool *ret_mo
 int edda_wire_receive(void *socket, bool router, struct edda_wire *wire) {
     EDDA_ASSERT(wire->frame_count == 0);
     bool more = true;
-    wire->routing_id_size = 0;
+    forget(wire);
     if (router) {
         int error = receive_routing_id(socket, wire, &more);
         if (error) {
@@ -105,6 +121,9 @@ int edda_wire_receive(void *socket, bool router, struct edda_wire *wire) {
             return refuse(wire, EDDA_E_LIMIT);
         }
         int error = receive_frame(socket, wire, &more);
+        if (!error && wire->keyed && wire->frame_count == 1) {
+            read_key(wire);
+        }
         if (error) {
             return wire->frame_count == 0 && !router ? error : refuse(wire, EDDA_E_MALFORMED);
         }

@@ -7,6 +7,7 @@
 
 #include <zmq.h>
 
+#include "actors/runtime/certificate.h"
 #include "proto/message.h"
 
 #define EDDA_MAX_ROUTING_ID  64
@@ -15,17 +16,22 @@
 struct edda_wire {
     uint8_t routing_id[EDDA_MAX_ROUTING_ID];
     size_t routing_id_size; /* 0 on DEALERs */
+    /* Of a guarded ROUTER's messages: the sender's public key, as the handshake proved it for the
+     * connection this message came through; "" when there is none. Only kept when `keyed`. */
+    bool keyed;
+    char key[EDDA_CURVE_KEY_TEXT];
     zmq_msg_t frames[EDDA_MAX_FRAMES];
     size_t frame_count;          /* of initialised frames */
     struct edda_message message; /* views into frames */
 };
 
+/* keyed is the owner's to set. */
 void edda_wire_init(struct edda_wire *wire);
 void edda_wire_done(struct edda_wire *wire);
 
 /* Reads one whole message without blocking into an initialised, empty wire. EDDA_E_AGAIN: none
- * there. EDDA_E_MALFORMED, EDDA_E_LIMIT, EDDA_E_VERSION: one was read and dropped; routing_id says
- * whose it was. */
+ * there. EDDA_E_MALFORMED, EDDA_E_LIMIT, EDDA_E_VERSION: one was read and dropped; routing_id and
+ * key say whose it was. */
 int edda_wire_receive(void *socket, bool router, struct edda_wire *wire) EDDA_MUST_CHECK;
 
 /* The frame of body `index`, for moving or copying elsewhere. A moved frame takes its bytes along:

@@ -404,6 +404,7 @@ edda_pump_t *edda_pump_new(const struct edda_pump_options *options) {
         .zmq_context = options->zmq_context,
         .brokers = options->brokers,
         .broker_count = options->broker_count,
+        .curve = options->curve,
         .role = "pump",
         .name = options->name,
         .on_change = on_credit,

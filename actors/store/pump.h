@@ -17,6 +17,7 @@
 #ifndef EDDA_ACTORS_STORE_PUMP_H
 #define EDDA_ACTORS_STORE_PUMP_H
 
+#include "actors/runtime/curve.h"
 #include "actors/store/backend.h"
 
 typedef struct edda_pump edda_pump_t;
@@ -26,6 +27,7 @@ struct edda_pump_options {
     void *zmq_context;
     const char *const *brokers; /* URLs */
     size_t broker_count;
+    const edda_curve_t *curve; /* for tcp; borrowed; NULL: plain */
     const char *name;
     edda_backend_t *backend; /* borrowed; must outlive the pump's open operations, see below */
     uint32_t window;         /* jobs in flight at once */

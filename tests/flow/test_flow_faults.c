@@ -25,8 +25,8 @@ static void a_worker_killed_in_mid_job_costs_one_attempt(void **state) {
 
 static void a_worker_killed_after_done_repeats_nothing(void **state) {
     (void)state;
-    edda_scenario_t *s = scenario_start("inproc");
-    edda_fake_t *gateway = scenario_client(s, "gateway");
+    edda_scenario_t *s = scenario_start(NULL);
+    edda_fake_t *gateway = scenario_client(s, "cli");
     edda_fake_t *first = scenario_worker(s, "one", 2);
     edda_fake_t *second = scenario_worker(s, "two", 2);
     struct edda_uuid id = send_req(gateway, "one -> two");
@@ -44,7 +44,7 @@ static void a_worker_killed_after_done_repeats_nothing(void **state) {
 
 static void a_hung_worker_is_given_up_and_told_so_when_it_wakes(void **state) {
     (void)state;
-    edda_scenario_t *s = scenario_start("inproc");
+    edda_scenario_t *s = scenario_start(NULL);
     edda_fake_t *gateway = scenario_client(s, "gateway");
     edda_fake_t *hung = scenario_worker(s, "embed", 2);
     struct edda_uuid id = send_req(gateway, "embed");
@@ -64,7 +64,7 @@ static void a_hung_worker_is_given_up_and_told_so_when_it_wakes(void **state) {
 
 static void a_stale_result_is_dropped(void **state) {
     (void)state;
-    edda_scenario_t *s = scenario_start("inproc");
+    edda_scenario_t *s = scenario_start(NULL);
     edda_fake_t *gateway = scenario_client(s, "gateway");
     edda_fake_t *slow = scenario_worker(s, "embed", 2);
     struct edda_uuid id = send_req(gateway, "embed(100)");
@@ -84,7 +84,7 @@ static void a_stale_result_is_dropped(void **state) {
 
 static void repeated_requests_and_results_have_no_effect(void **state) {
     (void)state;
-    edda_scenario_t *s = scenario_start("inproc");
+    edda_scenario_t *s = scenario_start(NULL);
     edda_fake_t *gateway = scenario_client(s, "gateway");
     edda_fake_t *embedder = scenario_worker(s, "embed", 2);
     struct edda_uuid id = send_req(gateway, "embed");
@@ -161,7 +161,7 @@ static void the_work_of_a_client_that_stays_away_is_cancelled(void **state) {
 
 static void a_worker_on_a_new_connection_takes_the_place_of_its_old_one(void **state) {
     (void)state;
-    edda_scenario_t *s = scenario_start("inproc");
+    edda_scenario_t *s = scenario_start(NULL);
     edda_fake_t *gateway = scenario_client(s, "gateway");
     edda_fake_t *worker = scenario_worker(s, "embed", 2);
     struct edda_uuid id = send_req(gateway, "embed");
@@ -178,7 +178,7 @@ static void a_worker_on_a_new_connection_takes_the_place_of_its_old_one(void **s
 
 static void rubbish_resets_its_sender_and_nobody_else(void **state) {
     (void)state;
-    edda_scenario_t *s = scenario_start("inproc");
+    edda_scenario_t *s = scenario_start(NULL);
     edda_fake_t *gateway = scenario_client(s, "gateway");
     edda_fake_t *embedder = scenario_worker(s, "embed", 2);
     struct edda_uuid id = send_req(gateway, "embed");
@@ -230,7 +230,7 @@ static void rubbish_resets_its_sender_and_nobody_else(void **state) {
 
 static void a_worker_that_asks_and_a_client_that_works_are_reset(void **state) {
     (void)state;
-    edda_scenario_t *s = scenario_start("inproc");
+    edda_scenario_t *s = scenario_start(NULL);
     edda_fake_t *worker = scenario_worker(s, "embed", 2);
     edda_fake_t *client = scenario_client(s, "gateway");
     (void)send_req(worker, "embed");

@@ -5,7 +5,7 @@
 
 static void a_request_expires_in_the_queue(void **state) {
     (void)state;
-    edda_scenario_t *s = scenario_start("inproc");
+    edda_scenario_t *s = scenario_start(NULL);
     edda_fake_t *gateway = scenario_client(s, "gateway");
     edda_fake_t *embedder = scenario_worker_without_credit(s, "embed", 1);
     const struct fake_request request = {.route = "embed", .ttl_ms = 120};
@@ -19,7 +19,7 @@ static void a_request_expires_in_the_queue(void **state) {
 
 static void a_request_expires_while_it_runs(void **state) {
     (void)state;
-    edda_scenario_t *s = scenario_start("inproc");
+    edda_scenario_t *s = scenario_start(NULL);
     edda_fake_t *gateway = scenario_client(s, "gateway");
     edda_fake_t *embedder = scenario_worker(s, "embed", 1);
     const struct fake_request request = {.route = "embed", .ttl_ms = 150, .retries = 2};
@@ -35,7 +35,7 @@ static void a_request_expires_while_it_runs(void **state) {
 
 static void a_cancelled_request_stops_its_worker(void **state) {
     (void)state;
-    edda_scenario_t *s = scenario_start("inproc");
+    edda_scenario_t *s = scenario_start(NULL);
     edda_fake_t *gateway = scenario_client(s, "gateway");
     edda_fake_t *embedder = scenario_worker(s, "embed", 1);
     struct edda_uuid running = send_req(gateway, "embed");
@@ -51,7 +51,7 @@ static void a_cancelled_request_stops_its_worker(void **state) {
 
 static void a_stage_nobody_offers_is_said_at_once(void **state) {
     (void)state;
-    edda_scenario_t *s = scenario_start("inproc");
+    edda_scenario_t *s = scenario_start(NULL);
     edda_fake_t *gateway = scenario_client(s, "gateway");
     struct edda_uuid id = send_req(gateway, "embed");
     struct fake_reply reply = expect_fail(gateway, &id, EDDA_E_NO_SERVICE);
@@ -62,7 +62,7 @@ static void a_stage_nobody_offers_is_said_at_once(void **state) {
 
 static void a_worker_without_credit_is_sent_nothing(void **state) {
     (void)state;
-    edda_scenario_t *s = scenario_start("inproc");
+    edda_scenario_t *s = scenario_start(NULL);
     edda_fake_t *gateway = scenario_client(s, "gateway");
     edda_fake_t *embedder = scenario_worker(s, "embed", 2);
     struct edda_uuid ids[5];
@@ -88,7 +88,7 @@ static void a_worker_without_credit_is_sent_nothing(void **state) {
 
 static void a_client_beyond_its_credit_is_refused_and_gets_it_back(void **state) {
     (void)state;
-    edda_scenario_t *s = scenario_start("inproc");
+    edda_scenario_t *s = scenario_start(NULL);
     edda_fake_t *pump = scenario_client(s, "pump");
     edda_fake_t *chunker = scenario_worker_without_credit(s, "chunk", 1);
     expect_credit(pump, "chunk", EDDA_CLIENT_WINDOW / 2);
@@ -112,9 +112,9 @@ static void a_client_beyond_its_credit_is_refused_and_gets_it_back(void **state)
 
 static void a_full_queue_is_busy_and_its_room_returns(void **state) {
     (void)state;
-    edda_scenario_t *s = scenario_start("inproc");
-    (void)scenario_worker_without_credit(s, "chunk", 1);
-    const struct fake_request request = {.route = "chunk", .ttl_ms = 60000, .priority = 9};
+    edda_scenario_t *s = scenario_start(NULL);
+    (void)scenario_worker_without_credit(s, "embed", 1);
+    const struct fake_request request = {.route = "embed", .ttl_ms = 60000, .priority = 9};
     edda_fake_t *clients[EDDA_MAX_QUEUE_MESSAGES / 2 / EDDA_CLIENT_WINDOW];
     size_t count = sizeof(clients) / sizeof(clients[0]);
     struct edda_uuid last = {{0}};
@@ -127,24 +127,24 @@ static void a_full_queue_is_busy_and_its_room_returns(void **state) {
     }
     /* Bulk has its half; a pump is granted nothing, an interactive request still gets in. */
     edda_fake_t *pump = scenario_client(s, "pump");
-    assert_int_equal(fake_credit(pump, "chunk"), 0);
+    assert_int_equal(fake_credit(pump, "embed"), 0);
     edda_fake_t *gateway = scenario_client(s, "gateway");
     struct edda_uuid refused = send_req_with(gateway, &request);
     expect_fail(gateway, &refused, EDDA_E_BUSY);
-    struct edda_uuid fine = send_req(gateway, "chunk");
+    struct edda_uuid fine = send_req(gateway, "embed");
     expect_silence(gateway, 30);
     send_cancel(clients[count - 1], &last);
-    expect_credit(pump, "chunk", 1);
+    expect_credit(pump, "embed", 1);
     send_cancel(gateway, &fine);
     scenario_stop(&s);
 }
 
 static void two_projects_share_a_stage_fairly(void **state) {
     (void)state;
-    edda_scenario_t *s = scenario_start("inproc");
+    edda_scenario_t *s = scenario_start(NULL);
     edda_fake_t *pump = scenario_client(s, "pump");
-    edda_fake_t *embedder = scenario_worker_without_credit(s, "embed", 1);
-    struct fake_request request = {.route = "embed", .ttl_ms = 60000, .priority = 9};
+    edda_fake_t *chunker = scenario_worker_without_credit(s, "chunk", 1);
+    struct fake_request request = {.route = "chunk", .ttl_ms = 60000, .priority = 9};
     request.project = "large";
     for (int i = 0; i < 20; i++) {
         send_req_with(pump, &request);
@@ -155,11 +155,11 @@ static void two_projects_share_a_stage_fairly(void **state) {
     }
     fake_settle(pump);
     int small = 0;
-    send_credit(embedder, 1);
+    send_credit(chunker, 1);
     for (int i = 0; i < 10; i++) {
-        struct fake_work work = expect_work(embedder, "embed");
+        struct fake_work work = expect_work(chunker, "chunk");
         small += strcmp(work.project, "small") == 0;
-        send_done(embedder, &work, "vectors");
+        send_done(chunker, &work, "chunks");
         expect_command(pump, EDDA_RESP);
     }
     assert_int_equal(small, 5);
@@ -168,13 +168,13 @@ static void two_projects_share_a_stage_fairly(void **state) {
 
 static void bulk_does_not_hold_up_interactive_work(void **state) {
     (void)state;
-    edda_scenario_t *s = scenario_start("inproc");
-    edda_fake_t *pump = scenario_client(s, "pump");
+    edda_scenario_t *s = scenario_start(NULL);
+    edda_fake_t *importer = scenario_client(s, "gateway");
     edda_fake_t *gateway = scenario_client(s, "gateway");
     edda_fake_t *embedder = scenario_worker(s, "embed", 4);
     const struct fake_request bulk = {.route = "embed", .ttl_ms = 60000, .priority = 9};
     for (int i = 0; i < 20; i++) {
-        send_req_with(pump, &bulk);
+        send_req_with(importer, &bulk);
     }
     for (int i = 0; i < 3; i++) { /* the fourth slot is not for bulk */
         assert_int_equal(expect_work(embedder, "embed").priority, 9);
@@ -190,7 +190,7 @@ static void bulk_does_not_hold_up_interactive_work(void **state) {
 
 static void a_draining_worker_finishes_and_leaves(void **state) {
     (void)state;
-    edda_scenario_t *s = scenario_start("inproc");
+    edda_scenario_t *s = scenario_start(NULL);
     edda_fake_t *gateway = scenario_client(s, "gateway");
     edda_fake_t *leaving = scenario_worker(s, "embed", 4);
     struct edda_uuid started = send_req(gateway, "embed");
@@ -214,7 +214,7 @@ static void a_draining_worker_finishes_and_leaves(void **state) {
 
 static void a_draining_broker_finishes_what_it_has(void **state) {
     (void)state;
-    edda_scenario_t *s = scenario_start("inproc");
+    edda_scenario_t *s = scenario_start(NULL);
     edda_fake_t *gateway = scenario_client(s, "gateway");
     edda_fake_t *embedder = scenario_worker(s, "embed", 4);
     struct edda_uuid id = send_req(gateway, "embed");

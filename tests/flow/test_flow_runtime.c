@@ -87,6 +87,7 @@ static edda_actor_t *make_actor(const char *const *urls) {
         .zmq_context = scenario_context(house.scenario),
         .brokers = urls,
         .broker_count = 1,
+        .curve = scenario_curve(house.scenario),
         .service = "own",
         .name = "test",
         .operations = operations,
@@ -98,9 +99,8 @@ static edda_actor_t *make_actor(const char *const *urls) {
     return actor;
 }
 
-static void run_house(const char *transport, size_t calls, bool restart) {
-    house =
-        (struct house){.scenario = scenario_start(transport), .calls = calls, .restart = restart};
+static void run_house(size_t calls, bool restart) {
+    house = (struct house){.scenario = scenario_start(NULL), .calls = calls, .restart = restart};
     const char *urls[] = {scenario_url(house.scenario)};
     house.loop = edda_loop_new("test");
     assert_non_null(house.loop);
@@ -109,7 +109,8 @@ static void run_house(const char *transport, size_t calls, bool restart) {
         .zmq_context = scenario_context(house.scenario),
         .brokers = urls,
         .broker_count = 1,
-        .role = "gateway",
+        .curve = scenario_curve(house.scenario),
+        .role = "cli",
         .name = "test",
     };
     house.client = edda_client_new(&options);
@@ -132,7 +133,7 @@ static void run_house(const char *transport, size_t calls, bool restart) {
 
 static void every_call_is_answered_once(void **state) {
     (void)state;
-    run_house("inproc", CALLS, false);
+    run_house(CALLS, false);
     assert_int_equal(house.worked, 2 * CALLS);
     expect_balance(house.scenario);
     assert_int_equal(scenario_status(house.scenario)->admitted, CALLS);
@@ -140,15 +141,9 @@ static void every_call_is_answered_once(void **state) {
     scenario_stop(&house.scenario);
 }
 
-static void every_call_is_answered_over_tcp(void **state) {
-    (void)state;
-    run_house("tcp", CALLS, false);
-    scenario_stop(&house.scenario);
-}
-
 static void calls_survive_a_broker_that_is_killed(void **state) {
     (void)state;
-    run_house("ipc", CALLS, true);
+    run_house(CALLS, true);
     assert_false(house.restart);
     assert_true(house.worked >= 2 * (CALLS - house.unserved));
     scenario_stop(&house.scenario);
@@ -157,7 +152,6 @@ static void calls_survive_a_broker_that_is_killed(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_call_is_answered_once),
-        cmocka_unit_test(every_call_is_answered_over_tcp),
         cmocka_unit_test(calls_survive_a_broker_that_is_killed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,8 +6,9 @@
 static const char *const search = "embed -> store.search -> rerank?";
 static const char *const ingest = "chunk -> embed.chunks -> store.put_chunks";
 
-static void one_step_goes_there_and_back_on(const char *transport) {
-    edda_scenario_t *s = scenario_start(transport);
+static void one_step_goes_there_and_back(void **state) {
+    (void)state;
+    edda_scenario_t *s = scenario_start(NULL);
     edda_fake_t *gateway = scenario_client(s, "gateway");
     edda_fake_t *embedder = scenario_worker(s, "embed", 2);
     struct edda_uuid id = send_req(gateway, "embed");
@@ -23,24 +24,9 @@ static void one_step_goes_there_and_back_on(const char *transport) {
     scenario_stop(&s);
 }
 
-static void one_step_goes_there_and_back(void **state) {
-    (void)state;
-    one_step_goes_there_and_back_on("inproc");
-}
-
-static void one_step_goes_over_ipc(void **state) {
-    (void)state;
-    one_step_goes_there_and_back_on("ipc");
-}
-
-static void one_step_goes_over_tcp(void **state) {
-    (void)state;
-    one_step_goes_there_and_back_on("tcp");
-}
-
 static void accept_is_answered_by_the_store(void **state) {
     (void)state;
-    edda_scenario_t *s = scenario_start("inproc");
+    edda_scenario_t *s = scenario_start(NULL);
     edda_fake_t *gateway = scenario_client(s, "gateway");
     edda_fake_t *store = scenario_worker(s, "store", 4);
     struct edda_uuid id = send_req(gateway, "store.accept");
@@ -55,7 +41,7 @@ static void accept_is_answered_by_the_store(void **state) {
 
 static void a_search_goes_through_three_stages(void **state) {
     (void)state;
-    edda_scenario_t *s = scenario_start("inproc");
+    edda_scenario_t *s = scenario_start(NULL);
     edda_fake_t *gateway = scenario_client(s, "gateway");
     edda_fake_t *embedder = scenario_worker(s, "embed", 2);
     edda_fake_t *store = scenario_worker(s, "store", 2);
@@ -80,7 +66,7 @@ static void a_search_goes_through_three_stages(void **state) {
 
 static void a_search_whose_reranker_fails_is_degraded(void **state) {
     (void)state;
-    edda_scenario_t *s = scenario_start("inproc");
+    edda_scenario_t *s = scenario_start(NULL);
     edda_fake_t *gateway = scenario_client(s, "gateway");
     edda_fake_t *worker = scenario_worker(s, "embed,store,rerank", 4);
     struct edda_uuid id = send_req(gateway, search);
@@ -98,7 +84,7 @@ static void a_search_whose_reranker_fails_is_degraded(void **state) {
 
 static void a_search_without_a_reranker_is_degraded(void **state) {
     (void)state;
-    edda_scenario_t *s = scenario_start("inproc");
+    edda_scenario_t *s = scenario_start(NULL);
     edda_fake_t *gateway = scenario_client(s, "gateway");
     edda_fake_t *worker = scenario_worker(s, "embed,store", 4);
     struct edda_uuid id = send_req(gateway, search);
@@ -114,7 +100,7 @@ static void a_search_without_a_reranker_is_degraded(void **state) {
 
 static void an_ingested_part_is_chunked_embedded_and_stored(void **state) {
     (void)state;
-    edda_scenario_t *s = scenario_start("inproc");
+    edda_scenario_t *s = scenario_start(NULL);
     edda_fake_t *pump = scenario_client(s, "pump");
     edda_fake_t *chunker = scenario_worker(s, "chunk", 2);
     edda_fake_t *embedder = scenario_worker(s, "embed", 2);
@@ -142,7 +128,7 @@ static void an_ingested_part_is_chunked_embedded_and_stored(void **state) {
 
 static void a_part_that_cannot_be_embedded_fails_without_retries(void **state) {
     (void)state;
-    edda_scenario_t *s = scenario_start("inproc");
+    edda_scenario_t *s = scenario_start(NULL);
     edda_fake_t *pump = scenario_client(s, "pump");
     edda_fake_t *worker = scenario_worker(s, "chunk,embed,store", 4);
     const struct fake_request request = {.route = ingest, .priority = 9, .ttl_ms = 60000};
@@ -159,8 +145,8 @@ static void a_part_that_cannot_be_embedded_fails_without_retries(void **state) {
 
 static void an_answer_is_streamed_with_credit(void **state) {
     (void)state;
-    edda_scenario_t *s = scenario_start("inproc");
-    edda_fake_t *gateway = scenario_client(s, "gateway");
+    edda_scenario_t *s = scenario_start(NULL);
+    edda_fake_t *gateway = scenario_client(s, "cli");
     edda_fake_t *talker = scenario_worker(s, "talk", 2);
     const struct fake_request request = {
         .route = "talk.answer", .ttl_ms = 60000, .flags = EDDA_FLAG_STREAMING};
@@ -183,8 +169,8 @@ static void an_answer_is_streamed_with_credit(void **state) {
 
 static void a_lost_part_breaks_the_stream(void **state) {
     (void)state;
-    edda_scenario_t *s = scenario_start("inproc");
-    edda_fake_t *gateway = scenario_client(s, "gateway");
+    edda_scenario_t *s = scenario_start(NULL);
+    edda_fake_t *gateway = scenario_client(s, "cli");
     edda_fake_t *talker = scenario_worker(s, "talk", 2);
     struct edda_uuid id = send_req(gateway, "talk.answer");
     struct fake_work work = expect_work(talker, "talk.answer");
@@ -204,7 +190,7 @@ static void a_large_body_goes_through_uncut(void **state) {
     static char text[512 * 1024];
     memset(text, 'x', sizeof(text) - 1);
     edda_scenario_t *s = scenario_start("ipc");
-    edda_fake_t *gateway = scenario_client(s, "gateway");
+    edda_fake_t *gateway = scenario_client(s, "cli");
     edda_fake_t *worker = scenario_worker(s, "one,two", 2);
     struct edda_uuid id = send_req(gateway, "one -> two");
     struct fake_work work = expect_work(worker, "one");
@@ -220,8 +206,6 @@ static void a_large_body_goes_through_uncut(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_step_goes_there_and_back),
-        cmocka_unit_test(one_step_goes_over_ipc),
-        cmocka_unit_test(one_step_goes_over_tcp),
         cmocka_unit_test(accept_is_answered_by_the_store),
         cmocka_unit_test(a_search_goes_through_three_stages),
         cmocka_unit_test(a_search_whose_reranker_fails_is_degraded),

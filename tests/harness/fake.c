@@ -12,14 +12,16 @@
 
 static void open_socket(edda_fake_t *fake) {
     const char *url = fake->back ? fake->scenario->back_url : fake->scenario->url;
-    assert_int_equal(edda_socket_dealer(fake->scenario->context, url, &fake->socket), 0);
+    assert_int_equal(
+        edda_socket_dealer(fake->scenario->context, url, fake->curve, 0, &fake->socket), 0);
 }
 
-edda_fake_t *fake_new(edda_scenario_t *scenario, bool back) {
+edda_fake_t *fake_new(edda_scenario_t *scenario, bool back, const edda_curve_t *curve) {
     edda_fake_t *fake = calloc(1, sizeof(*fake));
     assert_non_null(fake);
     fake->scenario = scenario;
     fake->back = back;
+    fake->curve = curve;
     fake->node = edda_uuid_new();
     fake->incarnation = 1;
     fake->next = scenario->fakes;
@@ -49,14 +51,21 @@ void fake_destroy(edda_fake_t *fake) {
     free(fake);
 }
 
-static void wait_writable(edda_fake_t *fake) {
+bool fake_connected(edda_fake_t *fake, int64_t wait_ms) {
     assert_non_null(fake->socket);
-    int64_t until_ms = edda_clock_ms() + SCENARIO_WAIT_MS;
+    int64_t until_ms = edda_clock_ms() + wait_ms;
     while (!edda_socket_writable(fake->socket)) {
         if (edda_clock_ms() > until_ms) {
-            fail_msg("%s cannot send", fake->role);
+            return false;
         }
         usleep(500);
+    }
+    return true;
+}
+
+static void wait_writable(edda_fake_t *fake) {
+    if (!fake_connected(fake, SCENARIO_WAIT_MS)) {
+        fail_msg("%s cannot send", fake->role);
     }
 }
 
@@ -252,10 +261,14 @@ static void join(edda_fake_t *fake) {
     expect_welcome(fake);
 }
 
-edda_fake_t *scenario_stranger(edda_scenario_t *self, bool back) {
-    edda_fake_t *fake = fake_new(self, back);
+edda_fake_t *scenario_stranger_with(edda_scenario_t *self, bool back, const edda_curve_t *curve) {
+    edda_fake_t *fake = fake_new(self, back, curve);
     copy_text(fake->role, sizeof(fake->role), back ? "worker" : "gateway");
     return fake;
+}
+
+edda_fake_t *scenario_stranger(edda_scenario_t *self, bool back) {
+    return scenario_stranger_with(self, back, self->peer_curve);
 }
 
 edda_fake_t *scenario_worker_without_credit(edda_scenario_t *self, const char *services,
@@ -275,7 +288,7 @@ edda_fake_t *scenario_worker(edda_scenario_t *self, const char *services, uint32
 }
 
 edda_fake_t *scenario_client(edda_scenario_t *self, const char *role) {
-    edda_fake_t *fake = fake_new(self, false);
+    edda_fake_t *fake = fake_new(self, false, self->peer_curve);
     copy_text(fake->role, sizeof(fake->role), role);
     join(fake);
     return fake;

@@ -24,6 +24,8 @@ static int run_broker(edda_loop_t *loop, const struct edda_role *role) {
         .url_count = role->listen_count,
         .ping_ms = SCENARIO_PING_MS,
         .liveness = SCENARIO_LIVENESS,
+        .curve = self->broker_curve,
+        .authorized = self->authorized,
     };
     int result = edda_broker_new(&options, &broker);
     if (result == 0) {
@@ -70,17 +72,45 @@ static void kill_broker(edda_scenario_t *self) {
     join_broker(self);
 }
 
+static void make_folder(edda_scenario_t *self) {
+    snprintf(self->folder, sizeof(self->folder), "/tmp/edda-scenario-XXXXXX");
+    assert_non_null(mkdtemp(self->folder));
+}
+
+const char *scenario_broker_key(const edda_scenario_t *self) {
+    return edda_curve_public(self->broker_curve);
+}
+
+void scenario_authorize(edda_scenario_t *self, const char *lines) {
+    FILE *file = fopen(self->authorized, "we");
+    assert_non_null(file);
+    fprintf(file, "peer %s gateway store cli worker:*\n%s", edda_curve_public(self->peer_curve),
+            lines);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void make_keys(edda_scenario_t *self) {
+    char message[256];
+    make_folder(self);
+    snprintf(self->authorized, sizeof(self->authorized), "%s/authorized", self->folder);
+    assert_int_equal(edda_curve_new(&self->broker_curve), 0);
+    assert_int_equal(edda_curve_new(&self->peer_curve), 0);
+    assert_int_equal(edda_curve_trust(self->peer_curve, edda_curve_public(self->broker_curve),
+                                      message, sizeof(message)),
+                     0);
+    scenario_authorize(self, "");
+}
+
 static void choose_url(edda_scenario_t *self, const char *transport) {
     static _Atomic unsigned count;
     unsigned number = atomic_fetch_add(&count, 1);
     if (strcmp(transport, "inproc") == 0) {
         snprintf(self->url, sizeof(self->url), "inproc://scenario-%u", number);
     } else if (strcmp(transport, "ipc") == 0) {
-        snprintf(self->folder, sizeof(self->folder), "/tmp/edda-scenario-XXXXXX");
-        assert_non_null(mkdtemp(self->folder));
+        make_folder(self);
         snprintf(self->url, sizeof(self->url), "ipc://%s/broker", self->folder);
     } else {
-        assert_string_equal(transport, "tcp");
+        assert_true(strcmp(transport, "tcp") == 0 || strcmp(transport, "curve") == 0);
         unsigned port = 20000 + edda_random32() % 20000 * 2;
         snprintf(self->url, sizeof(self->url), "tcp://127.0.0.1:%u", port);
     }
@@ -90,6 +120,13 @@ static void choose_url(edda_scenario_t *self, const char *transport) {
 edda_scenario_t *scenario_start(const char *transport) {
     edda_scenario_t *self = calloc(1, sizeof(*self));
     assert_non_null(self);
+    if (!transport) {
+        const char *wanted = getenv("EDDA_FLOW_TRANSPORT");
+        transport = wanted ? wanted : "inproc";
+    }
+    if (strcmp(transport, "curve") == 0) {
+        make_keys(self);
+    }
     self->context = zmq_ctx_new();
     self->urls[0] = self->url;
     self->role = (struct edda_role){
@@ -110,7 +147,8 @@ edda_scenario_t *scenario_start(const char *transport) {
 }
 
 static void remove_folder(const edda_scenario_t *self) {
-    static const char *const names[] = {"broker", "broker.back", "broker.lock", "broker.back.lock"};
+    static const char *const names[] = {"broker", "broker.back", "broker.lock", "broker.back.lock",
+                                        "authorized"};
     char path[128];
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         snprintf(path, sizeof(path), "%s/%s", self->folder, names[i]);
@@ -132,6 +170,8 @@ void scenario_stop(edda_scenario_t **self_p) {
     if (self->folder[0]) {
         remove_folder(self);
     }
+    edda_curve_destroy(&self->broker_curve);
+    edda_curve_destroy(&self->peer_curve);
     free(self);
     *self_p = NULL;
 }
@@ -159,6 +199,10 @@ const char *scenario_url(const edda_scenario_t *self) {
 
 void *scenario_context(const edda_scenario_t *self) {
     return self->context;
+}
+
+const edda_curve_t *scenario_curve(const edda_scenario_t *self) {
+    return self->peer_curve;
 }
 
 void scenario_sleep(edda_scenario_t *self, int64_t wait_ms) {

@@ -20,6 +20,7 @@
 #ifndef EDDA_TESTS_SCENARIO_H
 #define EDDA_TESTS_SCENARIO_H
 
+#include "actors/runtime/curve.h"
 #include "proto/body_peer.h"
 #include "proto/message.h"
 
@@ -70,7 +71,8 @@ struct fake_request {
     struct edda_uuid id; /* nil: a new one */
 };
 
-/* transport: "inproc", "ipc" or "tcp". Never NULL: fails the test instead. */
+/* transport: "inproc", "ipc", "tcp" or "curve", which is tcp with keys; NULL: what the variable
+ * EDDA_FLOW_TRANSPORT says, else inproc. Never gives NULL: fails the test instead. */
 edda_scenario_t *scenario_start(const char *transport);
 void scenario_stop(edda_scenario_t **self_p);
 
@@ -83,6 +85,12 @@ bool scenario_ended(edda_scenario_t *self, int64_t wait_ms);
 
 const char *scenario_url(const edda_scenario_t *self);
 void *scenario_context(const edda_scenario_t *self); /* ZeroMQ's, for inproc peers of your own */
+const edda_curve_t *scenario_curve(const edda_scenario_t *self); /* of a peer; NULL: plain */
+
+/* Transport "curve": the broker's public key; and the authorized file written anew, with a line for
+ * the scenario's own peers and these. */
+const char *scenario_broker_key(const edda_scenario_t *self);
+void scenario_authorize(edda_scenario_t *self, const char *lines);
 
 /* A worker that has said HELLO, was WELCOMEd and has granted its window. services: names with
  * commas. */
@@ -97,6 +105,12 @@ edda_fake_t *scenario_client(edda_scenario_t *self, const char *role);
 
 /* A connection that has said nothing. back: to the workers' endpoint. */
 edda_fake_t *scenario_stranger(edda_scenario_t *self, bool back);
+
+/* The same with a key pair of its own (borrowed), or without one. */
+edda_fake_t *scenario_stranger_with(edda_scenario_t *self, bool back, const edda_curve_t *curve);
+
+/* Whether it has a connection, or gets one within this time. */
+bool fake_connected(edda_fake_t *fake, int64_t wait_ms);
 
 /* HELLO of a stranger, or again with another incarnation; nothing is awaited. */
 void send_hello(edda_fake_t *fake, const char *role, const char *services, uint32_t window,

@@ -21,6 +21,7 @@ struct edda_fake {
     edda_scenario_t *scenario;
     edda_fake_t *next;
     void *socket; /* NULL after kill_peer */
+    const edda_curve_t *curve;
     bool back;
     bool frozen;
     bool welcomed;
@@ -43,7 +44,10 @@ struct edda_scenario {
     void *context;
     char url[EDDA_MAX_URL];
     char back_url[EDDA_MAX_URL];
-    char folder[64]; /* of ipc sockets; empty: none */
+    char folder[64]; /* of ipc sockets, or of the authorized file; empty: none */
+    char authorized[80];
+    edda_curve_t *broker_curve; /* of transport "curve"; else NULL */
+    edda_curve_t *peer_curve;   /* of all its peers: whoever has it may be everything */
     const char *urls[1];
     struct edda_role role;
     edda_config_t *config;
@@ -65,7 +69,7 @@ void fake_read_all(edda_scenario_t *scenario, int64_t wait_ms);
 struct inbox_item *fake_take(edda_fake_t *fake, int64_t wait_ms);
 void fake_free_item(struct inbox_item **item_p);
 
-edda_fake_t *fake_new(edda_scenario_t *scenario, bool back);
+edda_fake_t *fake_new(edda_scenario_t *scenario, bool back, const edda_curve_t *curve);
 void fake_destroy(edda_fake_t *fake);
 
 /* Sends, waiting for a connection that is being made. Fails the test after SCENARIO_WAIT_MS. */

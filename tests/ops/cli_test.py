@@ -54,7 +54,7 @@ class Using(Directory):
             self.assertIn("edda", out.lower())
 
     def test_every_command_has_a_manual_both_ways(self):
-        for command in ["up", *ROLES, "key", "import", "search", "chat", "send", "jobs", "doctor", "eval"]:
+        for command in ["up", *ROLES, "key", "import", "search", "chat", "send", "jobs", "doctor", "eval", "keygen"]:
             for words in (["help", command], [command, "--help"]):
                 status, out, _ = run(*words)
                 self.assertEqual(status, 0, words)

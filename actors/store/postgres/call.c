@@ -81,6 +81,7 @@ static void free_call(struct edda_pg_call *call) {
         edda_pg_result_free(kept->result);
     }
     edda_deferred_cancel(&call->deferred);
+    edda_buffer_done(&call->buffer);
     edda_arena_done(&call->arena);
     free(call);
 }
@@ -307,6 +308,7 @@ int edda_pg_call_start(struct edda_postgres *store, const struct edda_backend_re
     call->request = *request;
     call->deferred = (struct edda_deferred){.fire = finish, .context = call};
     edda_arena_init(&call->arena, CALL_BYTES);
+    edda_buffer_init(&call->buffer, CALL_BYTES);
     enter(call);
     settle(call, begin_operation(call));
     return 0;

@@ -33,6 +33,8 @@
 
 struct edda_postgres;
 struct edda_pg_call;
+struct edda_pg_staged;
+struct edda_word_list;
 
 /* What one pool thread works with. The analyser and what hangs on it are made when first used. */
 struct edda_pg_worker {
@@ -62,9 +64,15 @@ struct edda_pg_call {
     struct edda_postgres *store;
     struct edda_backend_request request;
     struct edda_arena arena;
-    void *record;    /* the operation's result struct, zeroed; in the arena */
-    void *state;     /* the operation's own, NULL at first; in the arena */
-    bool jobs_ready; /* to be set: what it commits makes jobs claimable */
+    void *record;              /* the operation's result struct, zeroed; in the arena */
+    void *state;               /* the operation's own, NULL at first; in the arena */
+    bool jobs_ready;           /* to be set: what it commits makes jobs claimable */
+    struct edda_buffer buffer; /* for arrays; values that are built in it are borrowed until said,
+                                  or with run until the answer */
+    struct edda_pg_staged *staged; /* versions.h's */
+    struct edda_word_list *words;  /* words.h's, as those below */
+    int64_t words_project;
+    edda_pg_step_fn after_words;
 
     /* call.c's own */
     struct edda_pg_call *next; /* of the store's open calls */
@@ -131,6 +139,14 @@ typedef int (*edda_pg_operation_fn)(struct edda_pg_call *call);
 extern const edda_pg_operation_fn edda_pg_operations[EDDA_BACKEND_COUNT];
 
 /* The operations, one file an area. */
+int edda_postgres_accept(struct edda_pg_call *call);
+int edda_postgres_put_part(struct edda_pg_call *call);
+int edda_postgres_put_chunks(struct edda_pg_call *call);
+int edda_postgres_claim(struct edda_pg_call *call);
+int edda_postgres_renew(struct edda_pg_call *call);
+int edda_postgres_fail(struct edda_pg_call *call);
+int edda_postgres_release(struct edda_pg_call *call);
+int edda_postgres_redrive(struct edda_pg_call *call);
 int edda_postgres_probe(struct edda_pg_call *call);
 int edda_postgres_get(struct edda_pg_call *call);
 int edda_postgres_status(struct edda_pg_call *call);

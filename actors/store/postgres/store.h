@@ -7,6 +7,7 @@
 #include "actors/store/known.h"
 #include "actors/store/postgres/backend.h"
 #include "actors/store/postgres/call.h"
+#include "actors/store/postgres/projects.h"
 
 struct edda_postgres {
     struct edda_backend backend; /* first */
@@ -24,6 +25,7 @@ struct edda_postgres {
     size_t open;                    /* how many */
     bool closing;
     struct edda_known known; /* words already stored */
+    struct edda_pg_projects projects;
 };
 
 /* Jobs became claimable by a commit of this process. */

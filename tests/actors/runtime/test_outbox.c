@@ -43,7 +43,7 @@ static int set_up(void **state) {
     const char *url = "inproc://outbox";
     ends = (struct ends){.zmq_context = zmq_ctx_new(), .loop = edda_loop_new("test")};
     assert_int_equal(edda_socket_router(ends.zmq_context, &url, 1, false, &ends.router), 0);
-    assert_int_equal(edda_socket_dealer(ends.zmq_context, url, &ends.dealer), 0);
+    assert_int_equal(edda_socket_dealer(ends.zmq_context, url, NULL, 0, &ends.dealer), 0);
     *state = &ends;
     return 0;
 }
@@ -265,7 +265,7 @@ static void one_peer_that_is_full_does_not_stop_the_messages_to_others(void **st
     struct ends *ends = *state;
     void *other = NULL;
     struct edda_wire wires[2];
-    assert_int_equal(edda_socket_dealer(ends->zmq_context, "inproc://outbox", &other), 0);
+    assert_int_equal(edda_socket_dealer(ends->zmq_context, "inproc://outbox", NULL, 0, &other), 0);
     introduce(ends, ends->dealer, &wires[0]);
     introduce(ends, other, &wires[1]);
     open_for_router(ends);

@@ -127,7 +127,7 @@ static void a_second_bind_does_not_steal_an_ipc_path(void **state) {
     assert_int_equal(bind_one(url, false, &second), EDDA_E_CONFLICT);
     assert_null(second);
     void *dealer = NULL;
-    assert_int_equal(edda_socket_dealer(context, url, &dealer), 0);
+    assert_int_equal(edda_socket_dealer(context, url, NULL, 0, &dealer), 0);
     for (int i = 0; i < 1000 && !edda_socket_writable(dealer); i++) {
         usleep(1000);
     }
@@ -215,7 +215,7 @@ static void options_are_those_of_the_design(void **state) {
         {ZMQ_TCP_MAXRT, 15000},    {ZMQ_IPV6, 1},
     };
     assert_int_equal(bind_one("inproc://options", false, &router), 0);
-    assert_int_equal(edda_socket_dealer(context, "inproc://options", &dealer), 0);
+    assert_int_equal(edda_socket_dealer(context, "inproc://options", NULL, 0, &dealer), 0);
     for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
         int value = -99;
         size_t size = sizeof value;
@@ -235,12 +235,12 @@ static void options_are_those_of_the_design(void **state) {
 static void a_dealer_with_nobody_there_takes_nothing(void **state) {
     (void)state;
     void *dealer = NULL;
-    assert_int_equal(edda_socket_dealer(context, "tcp://127.0.0.1:38715", &dealer), 0);
+    assert_int_equal(edda_socket_dealer(context, "tcp://127.0.0.1:38715", NULL, 0, &dealer), 0);
     usleep(20000);
     assert_false(edda_socket_writable(dealer));
     assert_int_equal(zmq_send(dealer, "x", 1, ZMQ_DONTWAIT), -1);
     edda_socket_close(&dealer, 0);
-    assert_int_equal(edda_socket_dealer(context, "nonsense", &dealer), EDDA_E_INVALID);
+    assert_int_equal(edda_socket_dealer(context, "nonsense", NULL, 0, &dealer), EDDA_E_INVALID);
     assert_null(dealer);
 }
 

@@ -20,7 +20,7 @@ static int set_up(void **state) {
     context = zmq_ctx_new();
     edda_wire_init(&wire);
     return edda_socket_router(context, urls, 1, false, &router) ||
-           edda_socket_dealer(context, urls[0], &dealer);
+           edda_socket_dealer(context, urls[0], NULL, 0, &dealer);
 }
 
 static int tear_down(void **state) {

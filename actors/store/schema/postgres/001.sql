@@ -9,6 +9,15 @@
 -- Vectors are halfvec: pgvector 0.8 or later. It may be there already, made by somebody who may.
 CREATE EXTENSION IF NOT EXISTS vector;
 
+-- What a transaction was built on still holds, or it is rolled back as one that met another: the
+-- store begins it anew.
+CREATE FUNCTION edda_must(condition boolean) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF condition IS NOT TRUE THEN
+        RAISE EXCEPTION 'out of date' USING ERRCODE = 'serialization_failure';
+    END IF;
+END $$;
+
 CREATE TABLE probe (id bigint PRIMARY KEY CHECK (id = 1), at_ms bigint NOT NULL);
 INSERT INTO probe (id, at_ms) VALUES (1, 0);
 

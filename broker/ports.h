@@ -1,0 +1,31 @@
+/* broker/ports.h: the broker's ROUTERs and what each is bound to.
+ *
+ * A side has one, and one more when tcp is encrypted: what is said of a message's sender must not
+ * hang on which endpoint of a socket it came through. */
+#ifndef EDDA_BROKER_PORTS_H
+#define EDDA_BROKER_PORTS_H
+
+#include "actors/runtime/outbox.h"
+#include "broker/broker.h"
+#include "broker/core.h"
+#include "broker/gate.h"
+
+#define EDDA_PORTS           4
+#define EDDA_BROKER_MAX_URLS 8
+
+struct edda_port {
+    edda_broker_t *broker;
+    enum edda_side side;
+    bool guarded;
+    void *socket; /* the broker's to close; NULL: nothing is bound */
+    edda_watch_t *watch;
+    struct edda_outbox outbox;
+};
+
+/* Fills the ports in the order they are to be read, those of workers first, and binds both
+ * endpoints of every URL; with a gate those of tcp through it. As edda_broker_new; what was bound
+ * until an error is left in the ports. */
+int edda_ports_bind(struct edda_port ports[EDDA_PORTS], const struct edda_broker_options *options,
+                    edda_gate_t *gate) EDDA_MUST_CHECK;
+
+#endif
