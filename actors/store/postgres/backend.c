@@ -13,10 +13,17 @@
 
 #define OPERATION(name, begin) [EDDA_BACKEND_##name] = (begin)
 const edda_pg_operation_fn edda_pg_operations[EDDA_BACKEND_COUNT] = {
-    OPERATION(ACCEPT, edda_postgres_accept),         OPERATION(PUT_PART, edda_postgres_put_part),
-    OPERATION(PUT_CHUNKS, edda_postgres_put_chunks), OPERATION(CLAIM, edda_postgres_claim),
-    OPERATION(RENEW, edda_postgres_renew),           OPERATION(FAIL, edda_postgres_fail),
-    OPERATION(RELEASE, edda_postgres_release),       OPERATION(REDRIVE, edda_postgres_redrive),
+    OPERATION(ACCEPT, edda_postgres_accept),
+    OPERATION(PUT_PART, edda_postgres_put_part),
+    OPERATION(DELETE, edda_postgres_delete),
+    OPERATION(SWEEP, edda_postgres_sweep),
+    OPERATION(CHAT_SAVE, edda_postgres_chat_save),
+    OPERATION(PUT_CHUNKS, edda_postgres_put_chunks),
+    OPERATION(CLAIM, edda_postgres_claim),
+    OPERATION(RENEW, edda_postgres_renew),
+    OPERATION(FAIL, edda_postgres_fail),
+    OPERATION(RELEASE, edda_postgres_release),
+    OPERATION(REDRIVE, edda_postgres_redrive),
     OPERATION(PROBE, edda_postgres_probe),
     OPERATION(GET, edda_postgres_get),
     OPERATION(STATUS, edda_postgres_status),
