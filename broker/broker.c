@@ -20,7 +20,7 @@
 #define GAUGES_MS    1000
 #define LINGER_MS    2000
 #define RECORD_BYTES (64 * 1024)
-#define MAX_LOST     64
+#define MAX_LOST     256 /* a worker's whole window, of four that died at once */
 
 struct slot {
     zmq_msg_t frame; /* first: the handle is its address */
@@ -224,9 +224,17 @@ static void tell_all_unsent(struct edda_broker *self) {
     }
 }
 
+static void flush_ports(struct edda_broker *self) {
+    for (size_t i = 0; i < EDDA_PORTS; i++) {
+        edda_outbox_flush(&self->ports[i].outbox);
+    }
+}
+
 static void tell_lost(void *context) {
     struct edda_broker *self = context;
     while (self->lost_count > 0) {
+        /* What one loss sent to another lost peer must be known to have stayed here, too. */
+        flush_ports(self);
         tell_all_unsent(self);
         const struct lost lost = self->lost[--self->lost_count];
         if (is_route_of(self, &lost)) {

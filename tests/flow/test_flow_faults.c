@@ -23,6 +23,40 @@ static void a_worker_killed_in_mid_job_costs_one_attempt(void **state) {
     scenario_stop(&s);
 }
 
+#define WORKERS  8
+#define REQUESTS 24
+
+/* Many at once: the broker meets one dead worker after the other, with work for all of them that it
+ * has not sent yet. */
+static void work_for_workers_that_died_idle_blames_nobody(void **state) {
+    (void)state;
+    edda_scenario_t *s = scenario_start("ipc");
+    edda_fake_t *gateway = scenario_client(s, "gateway");
+    edda_fake_t *alive = scenario_worker_without_credit(s, "embed", REQUESTS);
+    edda_fake_t *doomed[WORKERS];
+    for (size_t i = 0; i < WORKERS; i++) {
+        doomed[i] = scenario_worker(s, "embed", REQUESTS);
+    }
+    for (size_t i = 0; i < WORKERS; i++) {
+        kill_peer(doomed[i]);
+    }
+    scenario_sleep(s, 100);
+    for (size_t i = 0; i < REQUESTS; i++) {
+        (void)send_req(gateway, "embed");
+    }
+    fake_settle(gateway);
+    send_credit(alive, REQUESTS);
+    for (size_t i = 0; i < REQUESTS; i++) {
+        struct fake_work work = expect_work(alive, "embed");
+        assert_int_equal(work.attempt, 1);
+        assert_int_equal(work.flags & EDDA_FLAG_SOLO, 0);
+        send_done(alive, &work, "vectors");
+        expect_resp(gateway, &work.id, "vectors");
+    }
+    expect_balance(s);
+    scenario_stop(&s);
+}
+
 static void a_worker_killed_after_done_repeats_nothing(void **state) {
     (void)state;
     edda_scenario_t *s = scenario_start(NULL);
@@ -251,6 +285,7 @@ static void a_worker_that_asks_and_a_client_that_works_are_reset(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_worker_killed_in_mid_job_costs_one_attempt),
+        cmocka_unit_test(work_for_workers_that_died_idle_blames_nobody),
         cmocka_unit_test(a_worker_killed_after_done_repeats_nothing),
         cmocka_unit_test(a_hung_worker_is_given_up_and_told_so_when_it_wakes),
         cmocka_unit_test(a_stale_result_is_dropped),
