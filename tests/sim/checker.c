@@ -157,8 +157,11 @@ static bool read_number(struct edda_text text, int64_t *ret_number) {
         }
         number = number * 10 + (text.data[i] - '0');
     }
+    if (text.size == 0) {
+        return false;
+    }
     *ret_number = number;
-    return text.size > 0;
+    return true;
 }
 
 int64_t checker_number(const struct checker_line *line, const char *key, int64_t fallback) {
