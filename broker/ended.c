@@ -3,6 +3,7 @@
 
 #include "broker/emit.h"
 #include "broker/pending.h"
+#include "proto/buggify.h"
 
 int edda_ended_setup(struct edda_core *core) {
     core->ended = calloc(EDDA_ENDED_RING, sizeof(*core->ended));
@@ -70,7 +71,8 @@ static void keep_error(struct edda_ended *ended, const struct edda_wire_error *e
 
 void edda_ended_keep(struct edda_core *core, struct edda_pending *pending,
                      const struct edda_wire_error *error) {
-    if (core->ended_count == EDDA_ENDED_RING) {
+    if (core->ended_count == EDDA_ENDED_RING ||
+        (core->ended_count > 0 && EDDA_BUGGIFY("ended_forgotten"))) {
         drop_oldest(core);
     }
     uint32_t slot = (core->ended_first + core->ended_count) % EDDA_ENDED_RING;

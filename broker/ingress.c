@@ -2,6 +2,7 @@
 #include "broker/ingress.h"
 
 #include "broker/emit.h"
+#include "proto/buggify.h"
 
 #define RAISE_SHARE 4 /* a raise of a quarter of the window is worth a message at once */
 
@@ -100,7 +101,7 @@ void edda_ingress_grant(struct edda_core *core, struct edda_peer *peer,
     bool worth = all ? raise > 0 || (raise_bytes > 0 && account->told > 0)
                      : raise >= EDDA_CLIENT_WINDOW / 2 / RAISE_SHARE ||
                            raise_bytes >= EDDA_CLIENT_WINDOW_BYTES / 2 / RAISE_SHARE;
-    if (!worth) {
+    if (!worth || (!all && EDDA_BUGGIFY("grant_late"))) {
         return;
     }
     account->told += raise;

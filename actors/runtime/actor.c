@@ -6,6 +6,7 @@
 #include "actors/runtime/actor_state.h"
 #include "actors/runtime/clock.h"
 #include "actors/runtime/log.h"
+#include "proto/buggify.h"
 #include "proto/op.h"
 
 /* Before the drain is cut: time for RETURN and BYE. */
@@ -89,7 +90,7 @@ void edda_actor_job_left(struct edda_actor *actor, struct edda_actor_link *link,
         finish_leaving(actor);
     }
     /* Many jobs may end in one turn: one CREDIT for them all. */
-    if (!actor->left && may_grant(actor) && !actor->grant.index) {
+    if (!actor->left && may_grant(actor) && !actor->grant.index && !EDDA_BUGGIFY("credit_late")) {
         edda_loop_timer_set(actor->loop, &actor->grant, edda_loop_now(actor->loop));
     }
 }

@@ -4,6 +4,7 @@
 #include "actors/runtime/clock.h"
 #include "actors/runtime/log.h"
 #include "proto/body.h"
+#include "proto/buggify.h"
 #include "proto/error.h"
 
 /* A broker grants right after WELCOME; until its grants are here a call waits for them. */
@@ -63,8 +64,8 @@ static struct edda_client_broker *pick_one(struct edda_client_broker **candidate
     }
     size_t first = edda_random32() % count;
     size_t second = (first + 1 + edda_random32() % (count - 1)) % count;
-    return candidates[first]->sent.count <= candidates[second]->sent.count ? candidates[first]
-                                                                           : candidates[second];
+    bool better = candidates[first]->sent.count <= candidates[second]->sent.count;
+    return better != EDDA_BUGGIFY("worse_broker") ? candidates[first] : candidates[second];
 }
 
 /* Returns the broker, or NULL with *ret_busy true when all live ones are out of credit. */
@@ -123,7 +124,8 @@ static bool send_call(struct edda_client_broker *broker, struct edda_call *call)
     for (size_t i = 0; i < envelope->body_count; i++) {
         bodies[i] = &call->bodies[i];
     }
-    if (edda_link_send(&broker->link, &call->message, bodies, envelope->body_count) != 0) {
+    if (EDDA_BUGGIFY("call_unsent") ||
+        edda_link_send(&broker->link, &call->message, bodies, envelope->body_count) != 0) {
         broker->blocked = true;
         return false;
     }

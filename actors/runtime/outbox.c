@@ -8,6 +8,7 @@
 
 #include "actors/runtime/clock.h"
 #include "actors/runtime/metric.h"
+#include "proto/buggify.h"
 
 struct kept {
     uint64_t tag;
@@ -132,7 +133,8 @@ void edda_outbox_add(struct edda_outbox *outbox, size_t count, uint64_t tag) {
     outbox->count++;
     /* A flush empties an outbox or blocks it: in both cases the next message finds its room. */
     if (slots->first + outbox->count == EDDA_OUTBOX_MESSAGES ||
-        slots->end_frame + EDDA_MAX_SEND_FRAMES > EDDA_OUTBOX_FRAMES || is_late(outbox)) {
+        slots->end_frame + EDDA_MAX_SEND_FRAMES > EDDA_OUTBOX_FRAMES || is_late(outbox) ||
+        EDDA_BUGGIFY("outbox_early")) {
         edda_outbox_flush(outbox);
     } else {
         edda_loop_defer(outbox->loop, &outbox->deferred);

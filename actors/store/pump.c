@@ -8,6 +8,7 @@
 #include "actors/runtime/log.h"
 #include "actors/runtime/metric.h"
 #include "actors/store/route.h"
+#include "proto/buggify.h"
 
 #define CALL_TTL_MS 300000
 #define SLOW_MS     5000 /* nothing is known to be due: look again anyway */
@@ -134,7 +135,7 @@ static void on_reported(void *context, const struct edda_backend_answer *answer)
 
 static void report_failure(edda_pump_t *self, struct edda_lease lease, enum edda_job_event event,
                            const struct edda_reply *reply) {
-    struct report *report = calloc(1, sizeof(*report));
+    struct report *report = EDDA_BUGGIFY("report_lost") ? NULL : calloc(1, sizeof(*report));
     if (!report) {
         return; /* as if the report were lost: the lease ends */
     }
@@ -279,6 +280,7 @@ static void on_released(void *context, const struct edda_backend_answer *answer)
 static bool find_room(const edda_pump_t *self, struct edda_claim *ret_claim) {
     size_t room =
         self->in_flight < self->options.window ? self->options.window - self->in_flight : 0;
+    room = room > 1 && EDDA_BUGGIFY("claim_one") ? 1 : room;
     bool some = false;
     ret_claim->limit = room < EDDA_CLAIM_MOST ? (uint32_t)room : EDDA_CLAIM_MOST;
     for (unsigned i = 0; i < EDDA_JOB_KINDS; i++) {
@@ -349,7 +351,7 @@ static void on_renew(void *context) {
     edda_pump_t *self = context;
     edda_loop_timer_set(self->options.loop, &self->renew,
                         edda_loop_now(self->options.loop) + self->options.lease_ms / 3);
-    if (self->in_flight == 0) {
+    if (self->in_flight == 0 || EDDA_BUGGIFY("renewal_lost")) {
         return;
     }
     struct renewal *renewal =

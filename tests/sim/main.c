@@ -14,11 +14,13 @@
 #define BATCH         100
 #define SHRINK_TRIES  60
 #define FAILED_STATUS 3
+#define TWICE_EVERY   50 /* seeds, one goes its way twice */
 
 struct options {
     uint64_t first;
     uint64_t seeds;
     bool forever;
+    int64_t seconds; /* 0: as many seeds as there are */
     bool trace;
     bool shrink;
     bool quiet;
@@ -53,12 +55,27 @@ static void keep_offence(const char *report) {
     shared->offence[size] = '\0';
 }
 
+/* A seed that goes another way the second time cannot be replayed. */
+static void go_again(const struct sim_options *run, struct sim_result *result) {
+    struct sim_result again = sim_run(run);
+    if (again.hash != result->hash && result->offences == 0) {
+        free(result->report);
+        result->report = strdup("G0: the same seed went another way\n");
+        EDDA_ASSERT(result->report);
+        result->offences = 1;
+    }
+    free(again.report);
+}
+
 static bool run_one(const struct options *options, uint64_t seed) {
     const struct sim_options run = {
         .seed = seed, .less = options->less, .trace = options->trace ? stdout : NULL};
     shared->seed = seed;
     shared->offence[0] = '\0';
     struct sim_result result = sim_run(&run);
+    if (seed % TWICE_EVERY == 0 && !options->trace) {
+        go_again(&run, &result);
+    }
     if (result.offences) {
         keep_offence(result.report);
         fprintf(stderr, "%s", options->quiet ? "" : result.report);
@@ -192,13 +209,20 @@ static uint64_t find_seed(const struct options *options, uint64_t first, uint64_
     return first;
 }
 
+static bool goes_on(const struct options *options, uint64_t left, time_t began) {
+    bool bounded = options->seconds > 0;
+    return options->forever || (bounded ? time(NULL) - began < options->seconds : left > 0);
+}
+
 static bool run_seeds(const struct options *options) {
+    time_t began = time(NULL);
+    bool counts = !options->forever && options->seconds == 0;
     uint64_t seed = options->first;
     uint64_t left = options->seeds;
     uint64_t ran = 0;
     bool good = true;
-    while (left > 0 || options->forever) {
-        uint64_t count = left < BATCH && !options->forever ? left : BATCH;
+    while (goes_on(options, left, began)) {
+        uint64_t count = left < BATCH && counts ? left : BATCH;
         shared->done = 0;
         if (!run_batch(options, seed, count)) {
             uint64_t failed = find_seed(options, seed, count);
@@ -211,7 +235,7 @@ static bool run_seeds(const struct options *options) {
         }
         seed += count;
         ran += count;
-        left -= options->forever ? 0 : count;
+        left -= counts ? count : 0;
         if (options->forever) {
             fprintf(stderr, "%llu seeds, next %llu\n", (unsigned long long)ran,
                     (unsigned long long)seed);
@@ -235,7 +259,7 @@ static bool run_seeds(const struct options *options) {
 static int usage(void) {
     fprintf(
         stderr,
-        "sim [--seeds N] [--first N] [--forever] [--all] [--no-shrink]\n"
+        "sim [--seeds N | --seconds N | --forever] [--first N] [--all] [--no-shrink]\n"
         "sim --seed N [--trace] [--without FAULT]... [--memos N] [--questions N] [--brokers N]\n"
         "    [--workers N] [--ms N]\n");
     return 2;
@@ -278,6 +302,8 @@ static bool take_value(struct options *options, const char *name, const char *va
         options->shrink = false;
     } else if (strcmp(name, "--seeds") == 0) {
         options->seeds = number;
+    } else if (strcmp(name, "--seconds") == 0) {
+        options->seconds = (int64_t)number;
     } else if (strcmp(name, "--first") == 0) {
         options->first = number;
     } else if (strcmp(name, "--memos") == 0) {

@@ -198,8 +198,10 @@ static int claim(struct turn *turn, struct edda_claims *claims) {
     const struct edda_claim *asked = turn->request->arguments;
     claims->items = edda_arena_take(turn->arena, asked->limit * sizeof(*claims->items));
     EDDA_ASSERT(claims->items && asked->limit >= 1 && asked->limit <= EDDA_CLAIM_MOST);
+    uint32_t limit = asked->limits[EDDA_JOB_CHUNK] < asked->limit ? asked->limits[EDDA_JOB_CHUNK]
+                                                                 : asked->limit;
     for (int round = 0; round < 2; round++) {
-        for (size_t i = 0; i < truth->job_count && claims->count < asked->limit; i++) {
+        for (size_t i = 0; i < truth->job_count && claims->count < limit; i++) {
             if (is_over(&truth->jobs[i], turn->now_ms) == (round == 0)) {
                 claim_job(turn, &truth->jobs[i], claims);
             }
