@@ -71,8 +71,8 @@ static bool is_closed(const struct stat *status) {
 }
 
 /* At most EDDA_CERTIFICATE_SIZE bytes into room for one more than that. */
-static int read_file(const char *path, bool secret, char *room, size_t *ret_size, char *message,
-                     size_t message_size) {
+static int read_file(const char *path, char *room, size_t *ret_size, bool *ret_closed,
+                     char *message, size_t message_size) {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct stat status;
     if (fd < 0 || fstat(fd, &status) != 0) {
@@ -81,11 +81,6 @@ static int read_file(const char *path, bool secret, char *room, size_t *ret_size
             close(fd);
         }
         return explain(message, message_size, EDDA_E_IO, strerror(number));
-    }
-    if (secret && !is_closed(&status)) {
-        close(fd);
-        return explain(message, message_size, EDDA_E_DENIED,
-                       "others can read this secret key; chmod 600 closes it");
     }
     size_t size = 0;
     ssize_t got = 0;
@@ -96,14 +91,20 @@ static int read_file(const char *path, bool secret, char *room, size_t *ret_size
     int number = errno;
     close(fd);
     *ret_size = size;
+    *ret_closed = is_closed(&status);
     return got < 0 ? explain(message, message_size, EDDA_E_IO, strerror(number)) : 0;
 }
 
-static int check_pair(const struct edda_certificate *own, char *message, size_t message_size) {
+static int check_pair(const struct edda_certificate *own, bool closed, char *message,
+                      size_t message_size) {
     char public_key[EDDA_CURVE_KEY_TEXT];
     if (!own->secret_key[0]) {
         return explain(message, message_size, EDDA_E_INVALID,
                        "this is a public certificate; the secret one is needed here");
+    }
+    if (!closed) {
+        return explain(message, message_size, EDDA_E_DENIED,
+                       "others can read this secret key; chmod 600 closes it");
     }
     if (zmq_curve_public(public_key, own->secret_key) != 0) {
         return explain(message, message_size, EDDA_E_UNAVAILABLE,
@@ -121,19 +122,20 @@ int edda_curve_load(const char *path, edda_curve_t **ret_curve, char *message,
     struct edda_curve *self = make_room();
     char *text = self ? sodium_malloc(EDDA_CERTIFICATE_SIZE + 1) : NULL;
     size_t size = 0;
+    bool closed = false;
     int error = 0;
     if (!text) {
         error = explain(message, message_size, EDDA_E_MEMORY, "out of memory");
     }
     if (!error) {
-        error = read_file(path, true, text, &size, message, message_size);
+        error = read_file(path, text, &size, &closed, message, message_size);
     }
     if (!error && edda_certificate_parse(text, size, &self->own) != 0) {
         error = explain(message, message_size, EDDA_E_INVALID,
                         "this is no certificate; `edda keygen` makes one");
     }
     if (!error) {
-        error = check_pair(&self->own, message, message_size);
+        error = check_pair(&self->own, closed, message, message_size);
     }
     sodium_free(text);
     if (error) {
@@ -220,38 +222,48 @@ const char *edda_curve_public(const edda_curve_t *self) {
     return self->own.public_key;
 }
 
-int edda_curve_trust(edda_curve_t *self, const char *key_or_path, char *message,
-                     size_t message_size) {
-    char file[EDDA_CERTIFICATE_SIZE + 1];
-    const char *text = key_or_path;
+/* The key itself, a certificate's text, or the path of a file with either. */
+static int read_public(const char *source, char *file, struct edda_certificate *ret_broker,
+                       char *message, size_t message_size) {
+    const char *text = source;
     size_t size = strlen(text);
-    struct edda_certificate broker;
-    if (self->broker_count == EDDA_CURVE_MAX_BROKERS) {
-        return explain(message, message_size, EDDA_E_LIMIT, "too many keys");
-    }
-    char *key = self->brokers[self->broker_count];
+    bool closed;
     if (!edda_curve_is_key(text, size) && !strchr(text, '\n')) {
-        int error = read_file(key_or_path, false, file, &size, message, message_size);
+        int error = read_file(source, file, &size, &closed, message, message_size);
         if (error) {
-            (void)snprintf(message, message_size,
+            return explain(message, message_size, error,
                            "neither a public key of 40 characters nor a file that can be read");
-            return error;
         }
         text = file;
     }
     while (size > 0 && (text[size - 1] == '\n' || text[size - 1] == '\r')) {
         size--;
     }
-    bool is_key = edda_curve_is_key(text, size);
-    if (!is_key && edda_certificate_parse(text, size, &broker) != 0) {
+    if (edda_curve_is_key(text, size)) {
+        memcpy(ret_broker->public_key, text, size);
+        ret_broker->public_key[size] = '\0';
+        return 0;
+    }
+    if (edda_certificate_parse(text, size, ret_broker) != 0) {
         return explain(message, message_size, EDDA_E_INVALID, "the file holds no public key");
     }
-    memcpy(key, is_key ? text : broker.public_key, EDDA_CURVE_KEY_TEXT - 1);
-    key[EDDA_CURVE_KEY_TEXT - 1] = '\0';
-    self->broker_count++;
+    return 0;
+}
+
+int edda_curve_trust(edda_curve_t *self, const char *key_or_path, char *message,
+                     size_t message_size) {
+    char file[EDDA_CERTIFICATE_SIZE + 1];
+    struct edda_certificate broker = {.public_key = ""};
+    if (self->broker_count == EDDA_CURVE_MAX_BROKERS) {
+        return explain(message, message_size, EDDA_E_LIMIT, "too many keys");
+    }
+    int error = read_public(key_or_path, file, &broker, message, message_size);
+    if (!error) {
+        memcpy(self->brokers[self->broker_count++], broker.public_key, EDDA_CURVE_KEY_TEXT);
+    }
     sodium_memzero(file, sizeof file); /* it may have been the secret half */
     sodium_memzero(&broker, sizeof broker);
-    return 0;
+    return error;
 }
 
 size_t edda_curve_trusted(const edda_curve_t *self) {

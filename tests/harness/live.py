@@ -19,6 +19,18 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def free_pair():
+    """A port that is free together with the next one."""
+    while True:
+        port = free_port()
+        try:
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", port + 1))
+            return port
+        except (OSError, OverflowError):
+            continue
+
+
 def children(pid):
     """[(pid, argv)] of a process's direct children."""
     found = []

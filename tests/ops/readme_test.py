@@ -1,7 +1,8 @@
 """Every command of the README is run: `python3 tests/ops/readme_test.py --edda PATH`.
 
 All fenced blocks of the language `sh` are run in order, each with `set -euo pipefail`, in the root of
-the clone, on a private data directory and a free port put in the place of 127.0.0.1:7700. Exported
+the clone, on a private data directory and home, with free ports put in the place of those that are
+written. Exported
 variables last from block to block. An HTML comment on the line before a block says more:
     <!-- test: serves -->        runs in the background until the end, from "edda serves on" or
                                  "keeps serving" on; "sk_proj_..." in later blocks becomes its key
@@ -23,7 +24,7 @@ import unittest
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(HERE, "..", "harness"))
-from live import free_port
+from live import free_pair, free_port
 
 OPTIONS = argparse.Namespace(edda="build/edda")
 PLACEHOLDER = "sk_proj_..."
@@ -53,6 +54,8 @@ class Readme(unittest.TestCase):
     def setUp(self):
         self.directory = tempfile.mkdtemp(prefix="edda-readme-")
         self.address = f"127.0.0.1:{free_port()}"
+        self.ports = {"127.0.0.1:7700": self.address, "127.0.0.1:7710": f"127.0.0.1:{free_port()}",
+                      "127.0.0.1:7701": f"127.0.0.1:{free_pair()}"}
         self.key = PLACEHOLDER
         self.variables = os.path.join(self.directory, "variables")
         open(self.variables, "w").close()
@@ -70,7 +73,9 @@ class Readme(unittest.TestCase):
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def script(self, text):
-        text = text.replace("127.0.0.1:7700", self.address).replace(PLACEHOLDER, self.key)
+        for written, taken in self.ports.items():
+            text = text.replace(written, taken)
+        text = text.replace(PLACEHOLDER, self.key)
         return (f"set -euo pipefail\n. '{self.variables}'\n{text}\n"
                 f"export -p | grep -E '^declare -x (EDDA_|PATH=)' > '{self.variables}'\n")
 
