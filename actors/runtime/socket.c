@@ -13,10 +13,11 @@
 #include "proto/limits.h"
 
 #if defined(__SANITIZE_THREAD__)
-/* libzmq is not built with ThreadSanitizer, which therefore cannot see what orders its threads. */
+/* libzmq, and libsodium that it encrypts with, are not built with ThreadSanitizer, which therefore
+ * cannot see what orders their threads. */
 const char *__tsan_default_suppressions(void);
 const char *__tsan_default_suppressions(void) {
-    return "called_from_lib:libzmq.so\nrace:libzmq.so\n";
+    return "called_from_lib:libzmq.so\nrace:libzmq.so\ncalled_from_lib:libsodium.so\n";
 }
 #endif
 
