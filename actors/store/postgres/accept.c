@@ -55,9 +55,12 @@ static int take_earlier(struct edda_pg_call *call, struct edda_pg_row *row) {
 /* Nothing is staged (any more): a repeat, or one that comes too late. */
 static int on_earlier(struct edda_pg_call *call, edda_pg_result_t *result) {
     struct edda_pg_row row = edda_pg_row(result, 0);
-    int found = edda_pg_rows(result) ? take_earlier(call, &row) : 0;
-    return row.error    ? row.error
-           : found == 1 ? 0
+    bool there = edda_pg_rows(result) > 0;
+    int found = there ? take_earlier(call, &row) : 0;
+    if (there && row.error) {
+        return row.error;
+    }
+    return found == 1 ? 0
            : found < 0
                ? found
                : edda_pg_call_fail(call, EDDA_E_NOT_FOUND, "no parts are staged for this memo");

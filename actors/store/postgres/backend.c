@@ -15,6 +15,11 @@
 const edda_pg_operation_fn edda_pg_operations[EDDA_BACKEND_COUNT] = {
     OPERATION(ACCEPT, edda_postgres_accept),
     OPERATION(PUT_PART, edda_postgres_put_part),
+    OPERATION(PATCH, edda_postgres_patch),
+    OPERATION(REUSE, edda_postgres_reuse),
+    OPERATION(PART_CHUNKS, edda_postgres_part_chunks),
+    OPERATION(PUT_VECTORS, edda_postgres_put_vectors),
+    OPERATION(REEMBED, edda_postgres_reembed),
     OPERATION(DELETE, edda_postgres_delete),
     OPERATION(SWEEP, edda_postgres_sweep),
     OPERATION(CHAT_SAVE, edda_postgres_chat_save),

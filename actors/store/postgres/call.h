@@ -141,6 +141,11 @@ extern const edda_pg_operation_fn edda_pg_operations[EDDA_BACKEND_COUNT];
 /* The operations, one file an area. */
 int edda_postgres_accept(struct edda_pg_call *call);
 int edda_postgres_put_part(struct edda_pg_call *call);
+int edda_postgres_patch(struct edda_pg_call *call);
+int edda_postgres_reuse(struct edda_pg_call *call);
+int edda_postgres_part_chunks(struct edda_pg_call *call);
+int edda_postgres_put_vectors(struct edda_pg_call *call);
+int edda_postgres_reembed(struct edda_pg_call *call);
 int edda_postgres_delete(struct edda_pg_call *call);
 int edda_postgres_sweep(struct edda_pg_call *call);
 int edda_postgres_chat_save(struct edda_pg_call *call);

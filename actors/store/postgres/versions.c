@@ -125,11 +125,6 @@ void edda_pg_say_complete(struct edda_pg_call *call, int64_t version) {
     edda_pg_call_say(call, EDDA_PGSQL_VERSION_LOOK, VALUES(BIGINT(version)), NULL);
 }
 
-void edda_pg_say_look(struct edda_pg_call *call, int64_t project, edda_pg_step_fn on_rows) {
-    edda_pg_call_say(call, EDDA_PGSQL_PROJECT_LOCK, VALUES(BIGINT(project)), NULL);
-    edda_pg_call_say(call, EDDA_PGSQL_PROJECT_LOOK, VALUES(BIGINT(project)), on_rows);
-}
-
 /* ---- staged parts ---- */
 
 #define STAGED_AT_ONCE 32 /* parts of up to 64 KiB are read together */

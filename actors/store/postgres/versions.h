@@ -30,10 +30,6 @@ int edda_pg_say_staged(struct edda_pg_call *call, const struct edda_uuid *uuid, 
  * jobs_ready. */
 void edda_pg_say_complete(struct edda_pg_call *call, int64_t version);
 
-/* A project without a next model's open job changes over; in any transaction that ended or dropped
- * such jobs, after it did. */
-void edda_pg_say_look(struct edda_pg_call *call, int64_t project, edda_pg_step_fn on_rows);
-
 /* Measures what is staged under uuid into *content, in the loop and on a pool thread, then the
  * step. staged is 0 when nothing is staged there any more. Words and EDDA_E_INVALID when parts are
  * missing or their sum is not bytes. */

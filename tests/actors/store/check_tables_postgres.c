@@ -72,7 +72,8 @@ void check_tables_postgres(struct fixture *f) {
         /* What waits for nothing any more is still to be settled. */
         "SELECT count(*) FROM project s JOIN chunk_vector v ON v.project = s.id"
         " JOIN memo m ON m.current_version = v.chunk >> 22 AND m.deleted_ms = 0"
-        " WHERE v.model IS DISTINCT FROM s.model AND v.model IS DISTINCT FROM s.next_model"
+        " JOIN part_model g ON g.part = v.chunk >> 10 AND g.model = s.model"
+        " WHERE v.model <> s.model AND v.model IS DISTINCT FROM s.next_model"
         " AND s.settled_chunk IS NULL",
         /* Chats: counted right, whole turns, numbered from 0 without a gap. */
         "SELECT count(*) FROM project p WHERE"
