@@ -204,6 +204,7 @@ struct edda_index_result {
     size_t count;
     const struct edda_hit_term *terms; /* what the collection knows of the query's words */
     size_t term_count;
+    size_t vector_count;  /* chunks of the vector leg; after edda_index_search only */
     bool vector_degraded; /* a vector was given but the index holds none of its model */
 };
 

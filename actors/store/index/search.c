@@ -348,6 +348,7 @@ int edda_index_search(const edda_index_t *self, edda_index_scratch_t *scratch,
     }
     fuse_legs(self, scratch, word_count, vectors, vector_count);
     fill_result(scratch, scratch->candidate_count, ret_result);
+    ret_result->vector_count = vector_count;
     return 0;
 }
 

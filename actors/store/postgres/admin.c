@@ -1,7 +1,9 @@
 /* actors/store/postgres/admin.c: keys, the list of jobs, statistics. */
 #include "actors/runtime/clock.h"
 #include "actors/store/content.h"
+#include "actors/store/postgres/catalogue.h"
 #include "actors/store/postgres/read.h"
+#include "actors/store/postgres/store.h"
 #include "actors/store/rows.h"
 #include "proto/uuid.h"
 
@@ -166,6 +168,7 @@ static int on_statistics(struct edda_pg_call *call, edda_pg_result_t *result) {
     for (int i = 0; i < 9; i++) {
         *fields[i] = (uint64_t)edda_pg_bigint(&row, i);
     }
+    statistics->index_bytes = edda_pg_catalogue_bytes(call->store->catalogue);
     statistics->oldest_ready_ms = (uint64_t)edda_pg_bigint_or(&row, 9, 0);
     return row.error;
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "actors/runtime/clock.h"
+#include "actors/store/postgres/catalogue.h"
 #include "actors/store/postgres/migrate.h"
 #include "actors/store/postgres/store.h"
 
@@ -33,6 +34,8 @@ const edda_pg_operation_fn edda_pg_operations[EDDA_BACKEND_COUNT] = {
     OPERATION(GET, edda_postgres_get),
     OPERATION(STATUS, edda_postgres_status),
     OPERATION(LIST, edda_postgres_list),
+    OPERATION(SEARCH, edda_postgres_search),
+    OPERATION(WORDS, edda_postgres_search),
     OPERATION(CHAT_GET, edda_postgres_chat_get),
     OPERATION(CHAT_LIST, edda_postgres_chat_list),
     OPERATION(KEY_CREATE, edda_postgres_key_create),
@@ -83,7 +86,9 @@ static void finish_open(struct edda_postgres *self) {
 static void free_all(struct edda_postgres *self) {
     edda_pg_destroy(&self->database);
     edda_pool_destroy(&self->pool);
+    edda_pg_catalogue_stop(self->catalogue);
     edda_pg_call_end_all(self);
+    edda_pg_catalogue_destroy(&self->catalogue);
     edda_pg_connector_destroy(&self->connector);
     edda_pg_url_free(&self->url);
     for (unsigned i = 0; self->workers && i < self->threads; i++) {
@@ -119,7 +124,8 @@ static int open_parts(struct edda_postgres *self, const struct edda_postgres_opt
         .statement_ms = options->statement_ms,
         .prepare = options->prepare,
     });
-    if (!self->workers || !self->pool || !self->connector) {
+    self->catalogue = edda_pg_catalogue_new(self, options->index_bytes);
+    if (!self->workers || !self->pool || !self->connector || !self->catalogue) {
         return EDDA_E_MEMORY;
     }
     self->database = edda_pg_new(&(struct edda_pg_options){
@@ -145,6 +151,8 @@ int edda_postgres_open(const struct edda_postgres_options *options, char *messag
     self->loop = options->loop;
     self->events = options->events;
     self->threads = options->threads;
+    self->exact_chunks = options->exact_chunks ? options->exact_chunks : EDDA_EXACT_CHUNKS;
+    self->exact_cell = edda_metric_cell(EDDA_METRIC_STORE_EXACT_AFTER_ALL, NULL);
     self->lease_ms = options->lease_ms > 0 ? options->lease_ms : EDDA_LEASE_MS;
     self->life = ((uint64_t)edda_random32() << 30 ^ edda_random32()) | 1;
     int error = edda_pg_url_parse(options->url, message, message_size, &self->url);

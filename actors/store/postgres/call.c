@@ -76,7 +76,16 @@ static void leave(struct edda_pg_call *call) {
     }
 }
 
+static void release(struct edda_pg_call *call) {
+    if (call->release) {
+        void (*function)(struct edda_pg_call *) = call->release;
+        call->release = NULL;
+        function(call);
+    }
+}
+
 static void free_call(struct edda_pg_call *call) {
+    release(call);
     for (struct edda_pg_kept *kept = call->kept; kept; kept = kept->next) {
         edda_pg_result_free(kept->result);
     }
@@ -94,7 +103,7 @@ static void answer(struct edda_pg_call *call) {
         .record = call->error ? NULL : call->record,
     };
     bool jobs_ready = !call->error && call->jobs_ready;
-    EDDA_ASSERT(!call->asking && !call->talking && !call->working);
+    EDDA_ASSERT(!call->asking && !call->talking && !call->working && !call->waiting);
     leave(call);
     call->request.done(call->request.context, &given);
     free_call(call);
@@ -107,6 +116,7 @@ static void answer(struct edda_pg_call *call) {
 static int begin_operation(struct edda_pg_call *call) {
     int64_t deadline_ms = call->request.deadline_ms;
     size_t size = edda_backend_result_size(call->request.operation);
+    release(call);
     call->error = 0;
     call->text = NULL;
     call->state = NULL;
@@ -143,7 +153,7 @@ static void settle(struct edda_pg_call *call, int error) {
     if (call->error && call->talking) {
         edda_pg_rollback(&call->conversation, call->error, call->text);
     }
-    if (!call->asking && !call->talking && !call->working) {
+    if (!call->asking && !call->talking && !call->working && !call->waiting) {
         edda_loop_defer(call->store->loop, &call->deferred);
     }
 }
@@ -185,7 +195,7 @@ static void on_answer(void *context, struct edda_pg_answer *given) {
 
 int edda_pg_call_run(struct edda_pg_call *call, unsigned statement,
                      const struct edda_pg_value *values, size_t count, edda_pg_step_fn then) {
-    EDDA_ASSERT(!call->asking && !call->talking && !call->working);
+    EDDA_ASSERT(!call->asking && !call->talking && !call->working && !call->waiting);
     call->query = (struct edda_pg_query){
         .deadline_ms = call->request.deadline_ms, .done = on_answer, .context = call};
     call->then = then;
@@ -219,7 +229,7 @@ static void on_rows(void *context, edda_pg_result_t **result_p) {
 
 static int begin(struct edda_pg_call *call, bool snapshot, edda_pg_step_fn on_begin,
                  edda_pg_step_fn then) {
-    EDDA_ASSERT(!call->asking && !call->talking && !call->working);
+    EDDA_ASSERT(!call->asking && !call->talking && !call->working && !call->waiting);
     call->conversation = (struct edda_pg_conversation){.deadline_ms = call->request.deadline_ms,
                                                        .snapshot = snapshot,
                                                        .on_begin = on_begun,
@@ -273,12 +283,26 @@ static void on_worked(void *context) {
 }
 
 int edda_pg_call_work(struct edda_pg_call *call, edda_pg_work_fn work, edda_pg_step_fn then) {
-    EDDA_ASSERT(!call->asking && !call->talking && !call->working);
+    EDDA_ASSERT(!call->asking && !call->talking && !call->working && !call->waiting);
     call->work = work;
     call->after_work = then;
     int error = edda_pool_run(call->store->pool, do_work, on_worked, call);
     call->working = error == 0;
     return error;
+}
+
+/* ---- waiting ---- */
+
+void edda_pg_call_wait(struct edda_pg_call *call, edda_pg_step_fn then) {
+    EDDA_ASSERT(!call->asking && !call->talking && !call->working && !call->waiting);
+    call->then = then;
+    call->waiting = true;
+}
+
+void edda_pg_call_wake(struct edda_pg_call *call, int error) {
+    EDDA_ASSERT(call->waiting);
+    call->waiting = false;
+    settle(call, error ? error : take_step(call, call->then, NULL));
 }
 
 /* ---- for steps ---- */

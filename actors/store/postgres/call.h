@@ -7,9 +7,10 @@
  *   }
  *
  * An operation is a function that begins one thing and names the step that comes after it: a
- * statement (run), a transaction (begin, say, commit; read: a snapshot), or CPU work on a pool
- * thread (work). A step that returns an error fails the call, and rolls back what is open; one that
- * returns 0 without having begun anything ends it: the record is the answer.
+ * statement (run), a transaction (begin, say, commit; read: a snapshot), CPU work on a pool thread
+ * (work), or waiting for something that others do (wait). A step that returns an error fails the
+ * call, and rolls back what is open; one that returns 0 without having begun anything ends it: the
+ * record is the answer.
  *
  * EDDA_E_AGAIN from a step, and an error of the server that says the same transaction may succeed
  * (sqlstate.def), run the operation again from its beginning, up to EDDA_PG_CALL_TRIES times: the
@@ -73,6 +74,10 @@ struct edda_pg_call {
     struct edda_word_list *words;  /* words.h's, as those below */
     int64_t words_project;
     edda_pg_step_fn after_words;
+    /* May be set: gives back what is not in the arena, when the call ends or begins again; on the
+     * loop, once. */
+    void (*release)(struct edda_pg_call *call);
+    struct edda_pg_call *next_waiting; /* whoever lets it wait may use it */
 
     /* call.c's own */
     struct edda_pg_call *next; /* of the store's open calls */
@@ -86,6 +91,7 @@ struct edda_pg_call {
     bool asking;
     bool talking;
     bool working;
+    bool waiting;
     edda_pg_step_fn then; /* after what is open */
     edda_pg_step_fn after_work;
     edda_pg_step_fn on_begin;
@@ -120,6 +126,10 @@ void edda_pg_call_commit(struct edda_pg_call *call);
 /* On a pool thread; then comes on the loop, when work returned 0. */
 int edda_pg_call_work(struct edda_pg_call *call, edda_pg_work_fn work,
                       edda_pg_step_fn then) EDDA_MUST_CHECK;
+
+/* Until edda_pg_call_wake, which must come, and never from within this call's own step. */
+void edda_pg_call_wait(struct edda_pg_call *call, edda_pg_step_fn then);
+void edda_pg_call_wake(struct edda_pg_call *call, int error);
 
 /* ---- for steps ---- */
 
@@ -159,6 +169,7 @@ int edda_postgres_probe(struct edda_pg_call *call);
 int edda_postgres_get(struct edda_pg_call *call);
 int edda_postgres_status(struct edda_pg_call *call);
 int edda_postgres_list(struct edda_pg_call *call);
+int edda_postgres_search(struct edda_pg_call *call);
 int edda_postgres_chat_get(struct edda_pg_call *call);
 int edda_postgres_chat_list(struct edda_pg_call *call);
 int edda_postgres_key_create(struct edda_pg_call *call);

@@ -3,6 +3,7 @@
 #ifndef EDDA_ACTORS_STORE_POSTGRES_STORE_H
 #define EDDA_ACTORS_STORE_POSTGRES_STORE_H
 
+#include "actors/runtime/metric.h"
 #include "actors/runtime/pool.h"
 #include "actors/store/known.h"
 #include "actors/store/postgres/backend.h"
@@ -26,6 +27,9 @@ struct edda_postgres {
     bool closing;
     struct edda_known known; /* words already stored */
     struct edda_pg_projects projects;
+    struct edda_pg_catalogue *catalogue;
+    uint64_t exact_chunks;   /* of so many a project's nearest are looked for exactly */
+    edda_cell_t *exact_cell; /* how often an index gave too few */
 };
 
 /* Jobs became claimable by a commit of this process. */

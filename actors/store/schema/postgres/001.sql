@@ -78,7 +78,7 @@ CREATE TABLE memo (
     UNIQUE (project, uuid)
 );
 CREATE INDEX memo_listed ON memo (project, id) WHERE deleted_ms = 0;
-CREATE INDEX memo_changed ON memo (project, revision) WHERE revision > 0;
+CREATE INDEX memo_changed ON memo (project, revision, id) WHERE revision > 0;
 CREATE INDEX memo_reference ON memo (project, reference_id, id)
     WHERE reference_id IS NOT NULL AND deleted_ms = 0;
 CREATE INDEX memo_expiring ON memo (expires_ms) WHERE expires_ms > 0 AND deleted_ms = 0;
@@ -202,6 +202,23 @@ CREATE TABLE chunk_vector (
     PRIMARY KEY (project, chunk, model)
 ) WITH (toast_tuple_target = 8160);
 ALTER TABLE chunk_vector ALTER COLUMN vector SET STORAGE EXTERNAL;
+
+-- A project's nearest chunks by the index of a model, which a statement cannot name: both its condition
+-- and its cast must be there as constants. What the scan gives in about the right order is put in order.
+CREATE FUNCTION nearest_chunks(project bigint, model bigint, dimension bigint, query halfvec, most bigint)
+    RETURNS TABLE (chunk bigint, similarity double precision) LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM set_config('hnsw.ef_search', greatest(200, least(most, 1000))::text, true),
+        set_config('hnsw.iterative_scan', 'relaxed_order', true),
+        set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
+        set_config('enable_sort', 'off', true);
+    RETURN QUERY EXECUTE format(
+        'WITH near AS MATERIALIZED (SELECT v.chunk, v.vector::halfvec(%1$s) <#> $2 AS distance'
+        ' FROM chunk_vector v WHERE v.model = %2$s AND v.project = $1'
+        ' ORDER BY v.vector::halfvec(%1$s) <#> $2 LIMIT $3)'
+        ' SELECT n.chunk, -n.distance FROM near n ORDER BY n.distance, n.chunk', dimension, model)
+        USING project, query, most;
+END $$;
 
 CREATE TABLE idempotency (
     project bigint NOT NULL,
