@@ -46,10 +46,14 @@ void fixture_close(struct fixture *f) {
 }
 
 struct fixture *fixture_new(void) {
+    const char *store = getenv("EDDA_TEST_STORE");
+    return fixture_new_on(store && strcmp(store, "postgres") == 0);
+}
+
+struct fixture *fixture_new_on(bool postgres) {
     struct fixture *f = calloc(1, sizeof(*f));
     assert_non_null(f);
-    const char *store = getenv("EDDA_TEST_STORE");
-    f->postgres = store && strcmp(store, "postgres") == 0;
+    f->postgres = postgres;
     store_of(f)->make_place(f);
     f->loop = edda_loop_new("test");
     edda_arena_init(&f->arena, ARENA_BYTES);
@@ -423,6 +427,10 @@ int64_t sql_integer(struct fixture *f, const char *sql) {
 
 void sql_run(struct fixture *f, const char *sql) {
     store_of(f)->run(f, sql);
+}
+
+const char *either(const struct fixture *f, const char *sqlite, const char *postgres) {
+    return f->postgres ? postgres : sqlite;
 }
 
 int64_t vectors_of_model(struct fixture *f, const char *model) {

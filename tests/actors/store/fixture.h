@@ -37,6 +37,7 @@ struct fixture {
     struct edda_arena arena;
     int64_t lease_ms;
     size_t index_bytes;
+    uint64_t exact_chunks;  /* PostgreSQL's; 0: its default */
     const char *model;      /* the embedder's, of DIMENSION floats: "test-4" at first */
     unsigned ready;         /* how often the store said that jobs are ready */
     edda_task_fn pump_wake; /* told too, with pump, when there is one */
@@ -47,6 +48,7 @@ struct fixture {
 };
 
 struct fixture *fixture_new(void);
+struct fixture *fixture_new_on(bool postgres);
 void fixture_free(struct fixture **f_p);
 
 /* For cmocka: *state is the fixture; the tables are checked before it goes. */
@@ -132,6 +134,7 @@ int64_t sql_integer(struct fixture *f, const char *sql);
 void sql_run(struct fixture *f, const char *sql);
 
 /* What the tables of the two databases say differently. */
+const char *either(const struct fixture *f, const char *sqlite, const char *postgres);
 int64_t vectors_of_model(struct fixture *f, const char *model); /* of current chunks */
 int64_t vectors_waiting(struct fixture *f);                     /* of a model that does not serve */
 

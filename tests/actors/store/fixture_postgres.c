@@ -110,6 +110,7 @@ static int open_store(struct fixture *f, char *message, size_t size) {
         .threads = 2,
         .lease_ms = f->lease_ms,
         .index_bytes = f->index_bytes,
+        .exact_chunks = f->exact_chunks,
         .events = {fixture_on_ready, f},
     };
     return edda_postgres_open(&options, message, size, &f->backend);

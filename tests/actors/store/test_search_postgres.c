@@ -1,0 +1,275 @@
+/* tests/actors/store/test_search_postgres.c: searches over PostgreSQL: an index in memory that
+ * follows the database, and vectors in it. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "actors/runtime/clock.h"
+#include "actors/runtime/metric.h"
+#include "actors/store/postgres/shelf.h"
+#include "tests/actors/store/fixture.h"
+
+/* A second store process's place: the same database, another index. */
+struct second {
+    struct fixture *f;
+    edda_backend_t *first;
+    edda_backend_t *second;
+};
+
+static struct second open_second(struct fixture *f) {
+    struct second both = {.f = f, .first = f->backend};
+    f->backend = NULL;
+    fixture_open(f);
+    both.second = f->backend;
+    f->backend = both.first;
+    return both;
+}
+
+static void use(struct second *both, bool second) {
+    both->f->backend = second ? both->second : both->first;
+}
+
+static void close_second(struct second *both) {
+    edda_backend_destroy(&both->second);
+    both->f->backend = both->first;
+}
+
+static void a_store_finds_what_another_committed(void **state) {
+    struct fixture *f = *state;
+    struct second both = open_second(f);
+    struct edda_uuid memo = accept_text(f, "Lantern", "A lamp that is carried.");
+    process_all(f);
+    use(&both, true);
+    assert_string_equal(status_of(f, &memo), "processed");
+    assert_int_equal(search(f, "lantern").hits.count, 1);
+    use(&both, false);
+    assert_int_equal(search(f, "lantern").hits.count, 1);
+    struct edda_uuid other = accept_text(f, "Compass", "A needle that points north.");
+    process_all(f);
+    use(&both, true);
+    assert_int_equal(search(f, "needle").hits.count, 2); /* all have vectors */
+    assert_memory_equal(&search(f, "needle").hits.items[0].memo, &other, 16);
+    use(&both, false);
+    assert_int_equal(delete_memo(f, &memo), 0);
+    use(&both, true);
+    assert_int_equal(search(f, "lantern").hits.count, 1);
+    assert_memory_equal(&search(f, "lantern").hits.items[0].memo, &other, 16);
+    close_second(&both);
+}
+
+static void words_that_came_by_another_store_are_widened_too(void **state) {
+    struct fixture *f = *state;
+    struct second both = open_second(f);
+    accept_text(f, "One", "Nothing of interest.");
+    process_all(f);
+    use(&both, true);
+    assert_int_equal(search(f, "interest").hits.count, 1);
+    use(&both, false);
+    struct edda_uuid memo = accept_text(f, "Two", "The photosynthesis of leaves.");
+    process_all(f);
+    use(&both, true);
+    /* Misspelled: found by the word's text alone. */
+    struct edda_hits hits = search(f, "fotosynthesis");
+    assert_memory_equal(&hits.hits.items[0].memo, &memo, 16);
+    assert_true(hits.hits.items[0].word_score > 0);
+    close_second(&both);
+}
+
+/* ---- loading in slices ---- */
+
+/* A memo of `chunks` chunks in parts of 800. */
+static struct edda_uuid accept_chunks(struct fixture *f, const char *title, unsigned chunks) {
+    const char *texts[8] = {0};
+    size_t count = 0;
+    for (unsigned from = 0; from < chunks; from += 800) {
+        char *text = edda_arena_take(&f->arena, 64 * 1024);
+        size_t used = 0;
+        for (unsigned i = from; i < chunks && i < from + 800; i++) {
+            used += (size_t)snprintf(text + used, 64 * 1024 - used, "%s word%c%c%c\n\n", title,
+                                     'a' + i % 26, 'a' + i / 26 % 26, 'a' + i / 676);
+        }
+        texts[count++] = text;
+    }
+    return accept_parts(f, title, texts, count);
+}
+
+static void a_project_of_more_than_a_slice_is_loaded_whole(void **state) {
+    struct fixture *f = *state;
+    unsigned large = EDDA_PG_SLICE_CHUNKS + 300;
+    struct edda_uuid memo = accept_chunks(f, "large", large);
+    for (unsigned i = 0; i < EDDA_PG_SLICE_MEMOS + 10; i++) {
+        char text[64];
+        snprintf(text, sizeof text, "small number%u", i);
+        accept_text(f, "Small", text);
+    }
+    process_all(f);
+    fixture_close(f);
+    fixture_open(f);
+    /* The last chunk of the large memo, and the last of the small ones. */
+    char word[64];
+    unsigned last = large - 1;
+    snprintf(word, sizeof word, "word%c%c%c", 'a' + last % 26, 'a' + last / 26 % 26,
+             'a' + last / 676);
+    struct edda_hits hits = search(f, word);
+    const struct edda_hit *found = NULL;
+    for (size_t i = 0; i < hits.hits.count; i++) {
+        const struct edda_hit *hit = &hits.hits.items[i];
+        found = hit->number == last && edda_uuid_equal(&hit->memo, &memo) ? hit : found;
+    }
+    assert_non_null(found);
+    assert_true(found->word_score > 0.9);
+    snprintf(word, sizeof word, "number%u", EDDA_PG_SLICE_MEMOS + 9);
+    assert_true(edda_text_is(search(f, word).hits.items[0].title, "Small"));
+    struct edda_store_statistics statistics;
+    assert_int_equal(
+        ask(f, EDDA_BACKEND_STATISTICS, 0, NULL, NULL, EDDA_BODY_STORE_STATISTICS, &statistics), 0);
+    assert_true(statistics.index_bytes > 100000);
+}
+
+static void an_index_that_missed_what_is_forgotten_is_loaded_anew(void **state) {
+    struct fixture *f = *state;
+    struct second both = open_second(f);
+    struct edda_uuid memo = accept_text(f, "Lantern", "A lamp that is carried.");
+    accept_text(f, "Compass", "A needle that points north.");
+    process_all(f);
+    use(&both, true);
+    assert_int_equal(search(f, "lantern").hits.count, 2);
+    use(&both, false);
+    assert_int_equal(delete_memo(f, &memo), 0);
+    sql_run(f, "UPDATE memo SET deleted_ms = 1 WHERE deleted_ms > 0;"
+               "UPDATE version SET changed_ms = 1 WHERE state = 3");
+    sweep_all(f);
+    assert_int_equal(sql_integer(f, "SELECT count(*) FROM memo"), 1);
+    assert_true(sql_integer(f, "SELECT forgotten > 0 FROM project"));
+    use(&both, true);
+    assert_int_equal(search(f, "lantern").hits.count, 1);
+    close_second(&both);
+}
+
+/* ---- scores ---- */
+
+static void fill(struct fixture *f) {
+    static const char *const words[] = {"harbour", "lantern", "copper", "winter", "meadow",
+                                        "granite", "orchard", "falcon", "ribbon", "thunder"};
+    for (unsigned memo = 0; memo < 40; memo++) {
+        char text[1024];
+        char title[32];
+        size_t used = 0;
+        struct edda_text part;
+        for (unsigned i = 0; i < 30; i++) {
+            used += (size_t)snprintf(text + used, sizeof text - used, "%s%s",
+                                     words[(memo * 7 + i * i + i * memo) % 10],
+                                     i % 10 == 9 ? "\n\n" : " ");
+        }
+        snprintf(title, sizeof title, "Memo %u", memo);
+        part = (struct edda_text){text, used};
+        struct edda_store_accept accept = one_part(&part);
+        accept.title = edda_text_of(title);
+        accept.memo =
+            (struct edda_uuid){{1, 2, 3, 4, 5, 6, 0x47, 8, 0x89, 0, 0, 0, 0, 0, 0, (uint8_t)memo}};
+        assert_int_equal(accept_memo(f, &accept, NULL), 0);
+    }
+    process_all(f);
+}
+
+static void scores_equal_those_of_sqlite(void **state) {
+    struct fixture *f = *state;
+    struct fixture *other = fixture_new_on(false);
+    static const char *const queries[] = {"harbour lantern", "coper wintr",
+                                          "meadow",          "granite falcon",
+                                          "ribbons",         "thunder orchard copper"};
+    fill(f);
+    fill(other);
+    for (size_t q = 0; q < sizeof queries / sizeof queries[0]; q++) {
+        struct edda_hits here = search(f, queries[q]);
+        struct edda_hits there = search(other, queries[q]);
+        assert_int_equal(here.hits.count, there.hits.count);
+        assert_int_equal(here.degraded.count, 0);
+        for (size_t i = 0; i < here.hits.count; i++) {
+            const struct edda_hit *a = &here.hits.items[i];
+            const struct edda_hit *b = &there.hits.items[i];
+            assert_true(fabs(a->score - b->score) < 0.001);
+            if (i == 0 || fabs(b->score - there.hits.items[i - 1].score) > 0.002) {
+                assert_true(a->word_score == b->word_score); /* to the last bit */
+            }
+        }
+    }
+    fixture_free(&other);
+}
+
+/* ---- the index of the vectors ---- */
+
+static int64_t fallbacks(void) {
+    return edda_cell_value(edda_metric_cell(EDDA_METRIC_STORE_EXACT_AFTER_ALL, NULL));
+}
+
+static void make_vector_index(struct fixture *f) {
+    sql_run(f, "DO $$ BEGIN EXECUTE format('CREATE INDEX chunk_vector_hnsw_%s ON chunk_vector USING"
+               " hnsw ((vector::halfvec(4)) halfvec_ip_ops) WHERE model = %s',"
+               " (SELECT id FROM model), (SELECT id FROM model)); END $$");
+}
+
+static void drop_vector_index(struct fixture *f) {
+    sql_run(f,
+            "DO $$ BEGIN EXECUTE format('DROP INDEX chunk_vector_hnsw_%s', (SELECT id FROM model));"
+            " END $$");
+}
+
+static void a_large_project_is_searched_by_the_index_of_its_vectors(void **state) {
+    struct fixture *f = *state;
+    fill(f);
+    struct edda_hits exact = search(f, "harbour lantern");
+    fixture_close(f);
+    f->exact_chunks = 20;
+    fixture_open(f);
+    assert_int_equal(search(f, "harbour lantern").hits.count, exact.hits.count); /* there is none */
+    make_vector_index(f);
+    int64_t before = fallbacks();
+    struct edda_hits by_index = search(f, "harbour lantern");
+    assert_int_equal(fallbacks(), before);
+    assert_int_equal(by_index.hits.count, exact.hits.count);
+    for (size_t i = 0; i < exact.hits.count; i++) {
+        assert_true(fabs(by_index.hits.items[i].score - exact.hits.items[i].score) < 0.001);
+    }
+    drop_vector_index(f);
+}
+
+static void an_index_that_gives_too_few_is_not_believed(void **state) {
+    struct fixture *f = *state;
+    fill(f);
+    struct edda_hits exact = search(f, "harbour lantern");
+    fixture_close(f);
+    f->exact_chunks = 20;
+    fixture_open(f);
+    make_vector_index(f);
+    sql_run(f, "ALTER FUNCTION nearest_chunks RENAME TO nearest_chunks_kept;"
+               "CREATE FUNCTION nearest_chunks(a bigint, b bigint, c bigint, d halfvec, e bigint)"
+               " RETURNS TABLE (chunk bigint, similarity double precision) LANGUAGE sql AS"
+               " 'SELECT k.chunk, k.similarity FROM nearest_chunks_kept($1, $2, $3, $4, 3) k'");
+    int64_t before = fallbacks();
+    struct edda_hits hits = search(f, "harbour lantern");
+    assert_int_equal(fallbacks(), before + 1);
+    assert_int_equal(hits.hits.count, exact.hits.count);
+    for (size_t i = 0; i < exact.hits.count; i++) {
+        assert_true(fabs(hits.hits.items[i].vector_score - exact.hits.items[i].vector_score) <
+                    0.001);
+    }
+    sql_run(f, "DROP FUNCTION nearest_chunks;"
+               "ALTER FUNCTION nearest_chunks_kept RENAME TO nearest_chunks");
+    drop_vector_index(f);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(a_store_finds_what_another_committed),
+        TEST(words_that_came_by_another_store_are_widened_too),
+        TEST(a_project_of_more_than_a_slice_is_loaded_whole),
+        TEST(an_index_that_missed_what_is_forgotten_is_loaded_anew),
+        TEST(scores_equal_those_of_sqlite),
+        TEST(a_large_project_is_searched_by_the_index_of_its_vectors),
+        TEST(an_index_that_gives_too_few_is_not_believed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
