@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "actors/runtime/log.h"
@@ -264,6 +265,7 @@ static int serve_isolated(const char *part) {
 }
 
 int main(int count, char **arguments) {
+    (void)umask(077); /* what it makes, database and sockets too, is for its user alone */
     if (sodium_init() < 0) {
         fprintf(stderr, "edda: no source of randomness\n");
         return EDDA_EXIT_FAILED;

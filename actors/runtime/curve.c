@@ -175,7 +175,7 @@ static int write_file(const char *path, mode_t mode, const struct edda_certifica
         (void)unlink(partial);
         fd = open(partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
     }
-    int error = fd >= 0 ? 0 : EDDA_E_IO;
+    int error = fd >= 0 && fchmod(fd, mode) == 0 ? 0 : EDDA_E_IO; /* whatever the umask */
     if (!error) {
         edda_certificate_write(certificate, &text);
         EDDA_ASSERT(!text.error);

@@ -1,9 +1,13 @@
 """Keys, errors common to all routes, headers of every response (contract 1.1, 1.2)."""
 
+import os
+import re
 import unittest
 
 from service import KEY, ServiceTest
 
+ROUTES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "gateway", "routes.def")
+MARK = "only for the owner"
 UNKNOWN = "0190aaaa-bbbb-7ccc-8ddd-eeeeffff0001"
 
 
@@ -132,6 +136,36 @@ class Keys(ServiceTest):
         found = self.client.post("/api/v1/search", {"query": "default project"}, key=key)
         self.assertEqual(found.json, {"results": []})
         self.assertEqual(self.client.get(f"/api/v1/memo/{uuid}").status, 200)
+
+    def routes(self):
+        """[(method, path)] of every route of the gateway's table that wants a key."""
+        with open(ROUTES) as table:
+            rows = re.findall(r'EDDA_ROUTE\(\w+, (\w+), "([^"]+)", \w+, ([^)]*)\)', table.read())
+        return [(method, path) for method, path, flags in rows if "EDDA_ROUTE_OPEN" not in flags]
+
+    def test_every_route_is_closed_without_a_key_and_shows_another_project_nothing(self):
+        memo = self.create(MARK, MARK)
+        self.wait_processed(memo)
+        chat = self.client.post("/api/v1/chat", {"query": MARK}).json["chat_id"]
+        key = "Bearer " + self.make_key("stranger")
+        bodies = {"/api/v1/search": {"query": MARK}, "/api/v1/chat": {"query": MARK, "chat_id": chat},
+                  "/api/v1/memo": {"title": "t", "content": "c"}, "/api/v1/memo/{id}": {"title": "t"}}
+        seen = 0
+        for method, path in self.routes():
+            body = bodies.get(path, {}) if method in ("POST", "PATCH") else None
+            at = path.replace("{id}", chat if path.startswith("/api/v1/chat") else memo)
+            for nobody in (None, "Bearer sk_proj_" + "0" * 40):
+                self.expect_error(self.client.call(method, at, body, key=nobody), 401, "Unauthorized")
+            answer = self.client.call(method, at, body, key=key)
+            if "{id}" in path or method == "POST" and path == "/api/v1/chat":
+                self.assertEqual(answer.status, 404, f"{method} {path}")
+            self.assertNotIn(MARK, answer.body.decode(), f"{method} {path}")
+            for uuid in (memo, chat):
+                self.assertNotIn(uuid, answer.body.decode(), f"{method} {path}")
+            seen += 1
+        self.assertGreaterEqual(seen, 12)
+        kept = self.client.get(f"/api/v1/memo/{memo}").json
+        self.assertEqual((kept["title"], self.client.get(f"/api/v1/chat/{chat}").status), (MARK, 200))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The command line as people and scripts use it: `python3 tests/ops/cli_test.py --edda PATH`."""
 
 import argparse
+import hashlib
 import json
 import os
 import re
@@ -150,6 +151,15 @@ class Offline(Directory):
                 with open(os.path.join(folder, name), "rb") as file:
                     self.assertNotIn(key.encode(), file.read(), name)
 
+    def test_files_are_for_their_user_alone_also_in_an_open_directory(self):
+        os.mkdir(self.data)
+        os.chmod(self.data, 0o755)
+        self.assertEqual(run("key", "create", "--data", self.data)[0], 0)
+        made = [os.path.join(folder, name) for folder, _, names in os.walk(self.data) for name in names]
+        self.assertTrue(any(path.endswith("edda.db") for path in made), made)
+        for path in made:
+            self.assertEqual(os.stat(path).st_mode & 0o077, 0, path)
+
     def test_looking_makes_no_data_directory(self):
         for words in (["jobs"], ["key", "list"], ["key", "revoke", "x"]):
             status, out, error = run(*words, "--data", self.data)
@@ -248,6 +258,18 @@ class Starting(Directory):
         self.read_until(process, "serves on")
         self.assertEqual(run("send", "store.ping", "--data", self.data)[0], 0)
         self.end(process)
+
+    def test_a_socket_directory_that_somebody_else_could_use_is_not_used(self):
+        self.data = os.path.join(self.directory, "d" * 60, "e" * 60)
+        os.makedirs(self.data)
+        name = hashlib.sha256(os.path.realpath(self.data).encode()).hexdigest()[:16]
+        short = os.path.join(self.directory, f"edda-{os.geteuid()}-{name}")
+        os.mkdir(short)
+        os.chmod(short, 0o770)
+        status, _, error = run("up", "--data", self.data, "--http", "127.0.0.1:0",
+                               environment={"XDG_RUNTIME_DIR": self.directory})
+        self.assertEqual(status, 1)
+        self.assertIn("not a directory that only you can use", error)
 
     def test_children_end_when_their_supervisor_is_killed(self):
         process = self.start("--processes")
