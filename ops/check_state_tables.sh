@@ -1,8 +1,8 @@
 #!/bin/sh
 # ops/check_state_tables.sh [ROOT]: every row of the state tables in proto/README.md names its test,
-# and each named test is a function somewhere under tests/.
+# and each named test is a function somewhere under tests/; so is each that ops/threat-model.md names.
 #
-# Prints the rows that lack one and exits 1 when there is any.
+# Prints what lacks one and exits 1 when there is any.
 set -eu
 cd "${1:-$(dirname "$0")/..}"
 
@@ -36,5 +36,20 @@ while read -r table name; do
     fi
 done < "$rows"
 
-echo "state tables: $total rows, $missing without their test"
+# The last cell of a row of the threat model may name several: functions of C or Python, fuzzers.
+python_tests=$(find tests -name '*.py' -exec sed -n 's/^ *def \(test_[a-z0-9_]*\)(.*/\1/p' {} +)
+fuzzers=$(find tests -name 'fuzz_*.c' -exec basename {} .c ';')
+threats=0
+if [ -f ops/threat-model.md ]; then
+    for name in $(awk -F'|' '/^\|/ && NF > 3 { print $(NF - 1) }' ops/threat-model.md |
+        grep -oE '`[a-z0-9]+(_[a-z0-9]+)+`' | tr -d '`'); do
+        threats=$((threats + 1))
+        if ! printf '%s\n' "$tests" "$python_tests" "$fuzzers" | grep -qx "$name"; then
+            echo "threat model: no test $name"
+            missing=$((missing + 1))
+        fi
+    done
+fi
+
+echo "state tables: $total rows, threat model: $threats tests, $missing missing"
 [ "$total" -gt 0 ] && [ "$missing" -eq 0 ]

@@ -45,4 +45,9 @@ printf 'static void up_is_up(void **state) {\n' > "$tree/tests/test_a.c"
 sh "$root/ops/check_state_tables.sh" "$tree" > /dev/null || { echo "FAILED: a tested row"; failed=1; }
 echo '| down | `down_is_down` |' >> "$tree/proto/README.md"
 sh "$root/ops/check_state_tables.sh" "$tree" > /dev/null && { echo "FAILED: a row without test"; failed=1; }
+sed -i '$d' "$tree/proto/README.md"
+printf '| a thief | a lock | `up_is_up`, `test_b` |\n' > "$tree/ops/threat-model.md"
+sh "$root/ops/check_state_tables.sh" "$tree" > /dev/null && { echo "FAILED: a guard without test"; failed=1; }
+printf '    def test_b(self):\n' > "$tree/tests/test_b.py"
+sh "$root/ops/check_state_tables.sh" "$tree" > /dev/null || { echo "FAILED: a guard with its test"; failed=1; }
 exit $failed
