@@ -107,6 +107,9 @@ void edda_flow_enter(struct edda_core *core, struct edda_pending *pending, enum 
         return;
     }
     EDDA_ASSERT(service);
+    if (place != EDDA_PLACE_HEAD) {
+        edda_budget_earn(&service->budget);
+    }
     if (pending->state != EDDA_PENDING_QUEUED) {
         edda_pending_enter(core, pending, EDDA_PENDING_QUEUED);
     }
@@ -154,6 +157,14 @@ static bool may_retry(const struct edda_core *core, const struct edda_pending *p
     return pending->retries > 0 && !pending->delivered && pending->deadline_ms > core->now_ms;
 }
 
+/* A service that fails much is not asked still more often. The work of a worker that died is not
+ * counted: it is a window at most, once, and deaths have their own bound. */
+static bool affords(struct edda_core *core, const struct edda_pending *pending) {
+    bool paid = edda_budget_spend(&edda_pending_service(pending)->budget, core->now_ms);
+    core->counters.unretried += paid ? 0 : 1;
+    return paid;
+}
+
 /* Not retried: skip where the route allows, else FAIL; broken where parts were delivered. */
 static void give_up(struct edda_core *core, struct edda_pending *pending,
                     const struct edda_wire_error *error) {
@@ -169,7 +180,7 @@ static void give_up(struct edda_core *core, struct edda_pending *pending,
 void edda_flow_failed(struct edda_core *core, struct edda_pending *pending,
                       const struct edda_uuid *worker, const struct edda_wire_error *error) {
     edda_pending_service(pending)->failed++;
-    if (error->blame == EDDA_BLAME_WORKER && may_retry(core, pending)) {
+    if (error->blame == EDDA_BLAME_WORKER && may_retry(core, pending) && affords(core, pending)) {
         pending->retries--;
         requeue(core, pending, worker, EDDA_REQUEUE_FAILED);
     } else {
@@ -230,7 +241,7 @@ void edda_flow_overdue(struct edda_core *core, struct edda_pending *pending) {
     edda_emit_send(core, worker, EDDA_CANCEL)->message.envelope.id = pending->id;
     /* A retry that could use up all the time left would keep the requester from helping itself. */
     bool fits = pending->deadline_ms - core->now_ms > edda_pending_step(pending)->budget_ms;
-    if (fits && may_retry(core, pending)) {
+    if (fits && may_retry(core, pending) && affords(core, pending)) {
         pending->retries--;
         requeue(core, pending, &worker->node, EDDA_REQUEUE_TIMEOUT);
     } else {

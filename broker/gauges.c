@@ -30,6 +30,7 @@ static void add_counters(struct edda_counters *seen, const struct edda_counters 
     }
     add_codes(EDDA_METRIC_BROKER_REFUSED, now->refused, seen->refused);
     add_codes(EDDA_METRIC_BROKER_RESETS, now->resets, seen->resets);
+    add_since(EDDA_METRIC_BROKER_UNRETRIED, NULL, now->unretried, seen->unretried);
     add_since(EDDA_METRIC_BROKER_LATE, NULL, now->late, seen->late);
     add_since(EDDA_METRIC_DROPPED, "repeated_request", now->repeated, seen->repeated);
     add_since(EDDA_METRIC_DROPPED, "for_nothing", now->dropped, seen->dropped);

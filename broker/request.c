@@ -123,24 +123,43 @@ static int check_types(const struct edda_message *message, const struct plan *pl
     return 0;
 }
 
-static uint32_t busy_wait_ms(const struct edda_service *service) {
-    uint32_t wait_ms = edda_service_wait_ms(service);
+static uint32_t between_busy(uint64_t wait_ms) {
     return wait_ms < RETRY_BUSY_MIN_MS   ? RETRY_BUSY_MIN_MS
            : wait_ms > RETRY_BUSY_MAX_MS ? RETRY_BUSY_MAX_MS
-                                         : wait_ms;
+                                         : (uint32_t)wait_ms;
+}
+
+static uint8_t band_of(const struct edda_envelope *envelope) {
+    bool shed = (envelope->flags & EDDA_FLAG_SHED) != 0;
+    return shed ? EDDA_BAND_BULK : edda_band_of(envelope->priority);
 }
 
 static int check_room(const struct edda_core *core, const struct edda_envelope *envelope,
                       struct plan *plan) {
-    bool shed = (envelope->flags & EDDA_FLAG_SHED) != 0;
-    uint8_t band = shed ? EDDA_BAND_BULK : edda_band_of(envelope->priority);
     bool full = core->queued + core->running >= EDDA_MAX_PENDING ||
                 core->pending_bytes + plan->bytes > EDDA_MAX_PENDING_BYTES;
-    if (plan->first && (full || !edda_queue_has_room(&plan->first->queue, band, plan->bytes))) {
-        plan->retry_after_ms = busy_wait_ms(plan->first);
+    if (plan->first && (full || !edda_queue_has_room(&plan->first->queue, band_of(envelope), plan->bytes))) {
+        plan->retry_after_ms = between_busy(edda_service_wait_ms(plan->first));
         return EDDA_E_BUSY;
     }
     return full ? EDDA_E_BUSY : 0;
+}
+
+/* What would expire in the queues is refused while it still has the time to go elsewhere. Steps
+ * that may be skipped are not counted: waiting for them fails nothing. */
+static int check_time(const struct edda_envelope *envelope, struct plan *plan) {
+    uint64_t wait_ms = 0;
+    for (uint8_t i = 0; i < envelope->route_count; i++) {
+        const struct edda_service *service = plan->ops[i]->service;
+        if (service && envelope->route[i].on_error != EDDA_ON_ERROR_SKIP) {
+            wait_ms += edda_service_wait_of(service, band_of(envelope));
+        }
+    }
+    if (wait_ms < envelope->ttl_ms) {
+        return 0;
+    }
+    plan->retry_after_ms = between_busy(wait_ms);
+    return EDDA_E_BUSY;
 }
 
 static int examine(struct edda_core *core, struct edda_peer *peer,
@@ -158,6 +177,9 @@ static int examine(struct edda_core *core, struct edda_peer *peer,
     }
     if (result == 0) {
         result = check_room(core, envelope, plan); /* says more than CREDIT: when to come again */
+    }
+    if (result == 0) {
+        result = check_time(envelope, plan);
     }
     if (result == 0 && plan->first && plan->first->ready_count > 0 &&
         !edda_ingress_allows(peer, plan->first)) {

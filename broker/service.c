@@ -74,6 +74,7 @@ static struct edda_service *make_service(struct edda_core *core, struct edda_tex
     service->index = core->service_count++;
     copy_name(service->name, name);
     edda_queue_init(&service->queue);
+    edda_budget_init(&service->budget, core->now_ms);
     return service;
 }
 
@@ -182,13 +183,21 @@ static uint32_t window_of(const struct edda_service *service) {
     return window;
 }
 
-uint32_t edda_service_wait_ms(const struct edda_service *service) {
+uint32_t edda_service_wait_of(const struct edda_service *service, uint8_t band) {
     uint32_t window = window_of(service);
-    if (service->queue.count == 0 || window == 0) {
+    uint32_t before = 0;
+    for (uint8_t i = 0; i <= band; i++) {
+        before += service->queue.bands[i].count;
+    }
+    if (before == 0 || window == 0) {
         return 0;
     }
-    double wait_ms = service->queue.count * service->step_ms / window;
+    double wait_ms = before * service->step_ms / window;
     return wait_ms > EDDA_MAX_TTL_MS ? EDDA_MAX_TTL_MS : (uint32_t)wait_ms;
+}
+
+uint32_t edda_service_wait_ms(const struct edda_service *service) {
+    return edda_service_wait_of(service, EDDA_BANDS - 1);
 }
 
 void edda_service_mark(struct edda_core *core) {

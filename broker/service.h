@@ -40,8 +40,9 @@ void edda_service_unhold(struct edda_core *core, struct edda_service *service);
 void edda_service_observe(struct edda_service *service, struct edda_peer *worker,
                           int64_t elapsed_ms);
 
-/* Estimated wait of what is queued now. */
+/* Estimated wait of what is queued now, and of what goes before a newcomer of this band. */
 uint32_t edda_service_wait_ms(const struct edda_service *service);
+uint32_t edda_service_wait_of(const struct edda_service *service, uint8_t band);
 
 /* Once a second or so: remembers counts for the rate. */
 void edda_service_mark(struct edda_core *core);

@@ -9,6 +9,7 @@
 #ifndef EDDA_BROKER_STATE_H
 #define EDDA_BROKER_STATE_H
 
+#include "broker/budget.h"
 #include "broker/core.h"
 #include "broker/list.h"
 #include "broker/table.h"
@@ -143,7 +144,8 @@ struct edda_service {
     uint64_t done;
     uint64_t failed;
     uint64_t requeued;
-    double step_ms; /* moving average */
+    struct edda_budget budget; /* of retries of failed steps */
+    double step_ms;            /* moving average */
     struct {
         int64_t at_ms;
         uint64_t done;
