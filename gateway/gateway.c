@@ -132,11 +132,16 @@ static int start(edda_gateway_t *gateway) {
         return EDDA_E_INTERNAL;
     }
     gateway->keys = edda_keys_new(edda_config_text(config, EDDA_CONFIG_API_KEY));
+    gateway->limiter = edda_limiter_new();
+    gateway->limits = (struct edda_key_limits){
+        .rate = (uint32_t)edda_config_number(config, EDDA_CONFIG_RATE),
+        .concurrency = (uint32_t)edda_config_number(config, EDDA_CONFIG_CONCURRENCY),
+    };
     gateway->status = edda_status_new(gateway);
     gateway->serving = edda_serving_new();
     gateway->pool = edda_pool_new(gateway->loop, "json", 1, POOL_QUEUE);
     gateway->client = edda_client_new(&client);
-    if (!gateway->keys || !gateway->status || !gateway->serving || !gateway->pool ||
+    if (!gateway->keys || !gateway->limiter || !gateway->status || !gateway->serving || !gateway->pool ||
         !gateway->client) {
         return EDDA_E_MEMORY;
     }
@@ -159,6 +164,7 @@ static void stop(edda_gateway_t *gateway) {
     edda_client_destroy(&gateway->client);
     edda_http_destroy(&gateway->http);
     edda_status_destroy(&gateway->status);
+    edda_limiter_destroy(&gateway->limiter);
     edda_keys_destroy(&gateway->keys);
     edda_serving_destroy(&gateway->serving);
     edda_buffer_done(&gateway->scratch);

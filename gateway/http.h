@@ -139,6 +139,11 @@ void *edda_exchange_visit(edda_exchange_t *self);
 void edda_exchange_identify(edda_exchange_t *self, struct edda_text request_id,
                             struct edda_text trace_id);
 
+/* The values of RateLimit-Policy and RateLimit, of at most EDDA_HTTP_LIMITS - 1 bytes, that every
+ * answer has from now on; copied. */
+#define EDDA_HTTP_LIMITS 96
+void edda_exchange_limits(edda_exchange_t *self, const char *policy, const char *state);
+
 /* Monotonic time after which late is called, a second later. 0: none. */
 void edda_exchange_deadline(edda_exchange_t *self, int64_t at_ms);
 
@@ -159,8 +164,10 @@ void edda_exchange_drop_body(edda_exchange_t *self);
 void edda_exchange_hold(edda_exchange_t *self);
 void edda_exchange_continue(edda_exchange_t *self);
 
-/* Before end: answers at once with {"error": text}, takes the rest of the body away and closes. */
-void edda_exchange_refuse(edda_exchange_t *self, int status, const char *text, bool deny);
+/* Before end: answers at once with {"error": text}, takes the rest of the body away and closes. A
+ * 503 has Retry-After, of 2 s when retry_after_s is 0. */
+void edda_exchange_refuse(edda_exchange_t *self, int status, const char *text,
+                          uint32_t retry_after_s);
 
 /* Where to write the response's body before respond; empty at first. */
 struct edda_buffer *edda_exchange_out(edda_exchange_t *self);

@@ -13,6 +13,7 @@
 #define MAX_OUT          ((size_t)64 * 1024 * 1024)
 #define MAX_WASTE        ((size_t)128 * 1024 * 1024) /* of a refused body before the line is cut */
 #define MULTIPART_BUFFER ((size_t)16 * 1024)
+#define UNTOLD_RETRY_S   2u
 #define MAX_ARGUMENTS    64 /* of a target's query; no operation has more than three */
 
 static struct edda_exchange *take_exchange(edda_http_t *http) {
@@ -140,14 +141,30 @@ void complete_request(void *context, struct MHD_Connection *mhd, void **state,
     release_exchange(exchange);
 }
 
-void edda_exchange_refuse(edda_exchange_t *self, int status, const char *text, bool deny) {
-    char headers[256];
+void edda_exchange_limits(edda_exchange_t *self, const char *policy, const char *state) {
+    (void)snprintf(self->limit_policy, sizeof self->limit_policy, "%s", policy);
+    (void)snprintf(self->limit_state, sizeof self->limit_state, "%s", state);
+}
+
+void edda_exchange_refuse(edda_exchange_t *self, int status, const char *text,
+                          uint32_t retry_after_s) {
+    char headers[512];
+    char wait[32] = "";
+    char limits[2 * EDDA_HTTP_LIMITS + 48] = "";
     if (self->answered) {
         return;
     }
-    (void)snprintf(headers, sizeof headers, "%s%sX-Request-Id: %s\r\nX-Trace-Id: %s\r\n",
-                   deny ? "WWW-Authenticate: Bearer\r\n" : "",
-                   status == 503 ? "Retry-After: 2\r\n" : "", self->request_id, self->trace_id);
+    if (retry_after_s > 0 || status == 503) {
+        (void)snprintf(wait, sizeof wait, "Retry-After: %u\r\n",
+                       retry_after_s ? retry_after_s : UNTOLD_RETRY_S);
+    }
+    if (self->limit_policy[0]) {
+        (void)snprintf(limits, sizeof limits, "RateLimit-Policy: %s\r\nRateLimit: %s\r\n",
+                       self->limit_policy, self->limit_state);
+    }
+    (void)snprintf(headers, sizeof headers, "%s%s%sX-Request-Id: %s\r\nX-Trace-Id: %s\r\n",
+                   status == 401 ? "WWW-Authenticate: Bearer\r\n" : "", wait, limits,
+                   self->request_id, self->trace_id);
     self->answered = self->refused = true;
     self->held = false;
     self->response.status = status;
@@ -188,7 +205,7 @@ static void begin_request(struct edda_exchange *exchange, const char *method) {
     http->options.begin(http->options.context, exchange);
     if (exchange->head.malformed) {
         edda_metric_add(EDDA_METRIC_HTTP_REFUSED, "malformed", 1);
-        edda_exchange_refuse(exchange, 400, exchange->head.malformed, false);
+        edda_exchange_refuse(exchange, 400, exchange->head.malformed, 0);
     }
 }
 
@@ -197,13 +214,13 @@ static bool admit_bytes(struct edda_exchange *exchange, size_t size) {
     edda_http_t *http = exchange->http;
     if (size > exchange->maximum || exchange->taken > exchange->maximum - size) {
         edda_metric_add(EDDA_METRIC_HTTP_REFUSED, "body", 1);
-        edda_exchange_refuse(exchange, 413, "Request body is too large", false);
+        edda_exchange_refuse(exchange, 413, "Request body is too large", 0);
         return false;
     }
     if (exchange->intake == INTAKE_COLLECT) {
         if (size > http->options.buffered_bytes - http->buffered) {
             edda_metric_add(EDDA_METRIC_HTTP_REFUSED, "memory", 1);
-            edda_exchange_refuse(exchange, 503, "Too many large requests at once", false);
+            edda_exchange_refuse(exchange, 503, "Too many large requests at once", 0);
             return false;
         }
         http->buffered += size;
@@ -224,7 +241,7 @@ static void take_body(struct edda_exchange *exchange, const char *data, size_t s
     exchange->taken += size;
     if (exchange->intake == INTAKE_COLLECT) {
         if (edda_buffer_append(&exchange->body, data, size)) {
-            edda_exchange_refuse(exchange, 503, "Out of memory", false);
+            edda_exchange_refuse(exchange, 503, "Out of memory", 0);
         }
     } else if (exchange->intake == INTAKE_MULTIPART) {
         if (exchange->multipart && MHD_post_process(exchange->multipart, data, size) != MHD_YES) {
@@ -320,7 +337,7 @@ static void begin_intake(edda_exchange_t *self, enum intake intake, size_t maxim
     self->maximum = maximum;
     if (length > 0 && (uint64_t)length > maximum) {
         edda_metric_add(EDDA_METRIC_HTTP_REFUSED, "body", 1);
-        edda_exchange_refuse(self, 413, "Request body is too large", false);
+        edda_exchange_refuse(self, 413, "Request body is too large", 0);
     }
 }
 

@@ -65,6 +65,8 @@ struct edda_exchange {
     int64_t deadline_ms;
     char request_id[IDENTITY_BYTES];
     char trace_id[IDENTITY_BYTES];
+    char limit_policy[EDDA_HTTP_LIMITS]; /* "": none */
+    char limit_state[EDDA_HTTP_LIMITS];
     uint8_t intake;
     bool begun;      /* the application knows it */
     bool ended;      /* the whole request is there */

@@ -118,7 +118,7 @@ struct header {
     const char *value;
 };
 
-#define MAX_HEADERS 12
+#define MAX_HEADERS 14
 
 /* The response's headers; number holds Retry-After's text. */
 static size_t list_headers(const struct edda_exchange *exchange, int status,
@@ -148,6 +148,10 @@ static size_t list_headers(const struct edda_exchange *exchange, int status,
     if (wanted->retry_after_s > 0) {
         (void)snprintf(number, 16, "%u", wanted->retry_after_s);
         headers[count++] = (struct header){"Retry-After", number};
+    }
+    if (exchange->limit_policy[0]) {
+        headers[count++] = (struct header){"RateLimit-Policy", exchange->limit_policy};
+        headers[count++] = (struct header){"RateLimit", exchange->limit_state};
     }
     if (exchange->http->stopping) {
         headers[count++] = (struct header){"Connection", "close"};

@@ -12,7 +12,7 @@ struct known_key {
     struct edda_key_tag tag;
     int64_t until_ms;
     bool good;
-    char project[EDDA_MAX_NAME + 1];
+    struct edda_key_grant grant;
 };
 
 struct edda_keys {
@@ -88,27 +88,26 @@ static struct known_key *bucket_of(edda_keys_t *self, const struct edda_key_tag 
 }
 
 int edda_keys_find(edda_keys_t *self, struct edda_text key, int64_t now_ms,
-                   struct edda_key_tag *ret_tag, char ret_project[EDDA_MAX_NAME + 1]) {
+                   struct edda_key_tag *ret_tag, struct edda_key_grant *ret_grant) {
     *ret_tag = tag_of(self, key);
     if (self->has_static && same_tag(&self->static_tag, ret_tag)) {
-        memcpy(ret_project, "default", sizeof "default");
+        *ret_grant = (struct edda_key_grant){.project = "default"};
         return 0;
     }
     const struct known_key *bucket = bucket_of(self, ret_tag);
     for (size_t i = 0; i < WAYS; i++) {
         if (bucket[i].until_ms > now_ms && same_tag(&bucket[i].tag, ret_tag)) {
-            memcpy(ret_project, bucket[i].project, sizeof bucket[i].project);
+            *ret_grant = bucket[i].grant;
             return bucket[i].good ? 0 : EDDA_E_DENIED;
         }
     }
     return EDDA_E_AGAIN;
 }
 
-void edda_keys_learn(edda_keys_t *self, const struct edda_key_tag *tag, struct edda_text project,
-                     int64_t now_ms) {
+void edda_keys_learn(edda_keys_t *self, const struct edda_key_tag *tag,
+                     const struct edda_key_grant *grant, int64_t now_ms) {
     struct known_key *bucket = bucket_of(self, tag);
     struct known_key *place = &bucket[0];
-    bool good = project.size > 0 && project.size <= EDDA_MAX_NAME;
     for (size_t i = 0; i < WAYS; i++) {
         if (same_tag(&bucket[i].tag, tag)) {
             place = &bucket[i];
@@ -120,11 +119,11 @@ void edda_keys_learn(edda_keys_t *self, const struct edda_key_tag *tag, struct e
     }
     *place = (struct known_key){
         .tag = *tag,
-        .until_ms = now_ms + (good ? EDDA_KEY_GOOD_MS : EDDA_KEY_BAD_MS),
-        .good = good,
+        .until_ms = now_ms + (grant ? EDDA_KEY_GOOD_MS : EDDA_KEY_BAD_MS),
+        .good = grant != NULL,
     };
-    if (good) {
-        memcpy(place->project, project.data, project.size);
+    if (grant) {
+        place->grant = *grant;
     }
 }
 

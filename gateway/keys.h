@@ -25,6 +25,18 @@ struct edda_key_tag {
     uint8_t bytes[16];
 };
 
+/* What a key may ask; 0: no limit. */
+struct edda_key_limits {
+    uint32_t rate;        /* requests a minute */
+    uint32_t concurrency; /* requests open at once */
+};
+
+/* What a key is good for. */
+struct edda_key_grant {
+    char project[EDDA_MAX_NAME + 1];
+    struct edda_key_limits limits; /* its own; 0: the gateway's */
+};
+
 /* static_key may be NULL or empty. */
 edda_keys_t *edda_keys_new(const char *static_key);
 void edda_keys_destroy(edda_keys_t **self_p);
@@ -33,15 +45,15 @@ void edda_keys_destroy(edda_keys_t **self_p);
  * characters; EDDA_E_DENIED: absent or another shape. */
 int edda_keys_parse(struct edda_text header, struct edda_text *ret_key) EDDA_MUST_CHECK;
 
-/* 0: ret_project (NUL-terminated) is filled. EDDA_E_DENIED: known to be none. EDDA_E_AGAIN: ask the
+/* 0: *ret_grant is filled. EDDA_E_DENIED: known to be none. EDDA_E_AGAIN: ask the
  * store, then edda_keys_learn with *ret_tag. */
 int edda_keys_find(edda_keys_t *self, struct edda_text key, int64_t now_ms,
                    struct edda_key_tag *ret_tag,
-                   char ret_project[EDDA_MAX_NAME + 1]) EDDA_MUST_CHECK;
+                   struct edda_key_grant *ret_grant) EDDA_MUST_CHECK;
 
-/* The store's answer: the key's project, absent when there is no such key. */
-void edda_keys_learn(edda_keys_t *self, const struct edda_key_tag *tag, struct edda_text project,
-                     int64_t now_ms);
+/* The store's answer: NULL when there is no such key. */
+void edda_keys_learn(edda_keys_t *self, const struct edda_key_tag *tag,
+                     const struct edda_key_grant *grant, int64_t now_ms);
 
 /* What the store knows a key by. */
 void edda_keys_hash(struct edda_text key, uint8_t ret_hash[EDDA_KEY_HASH_BYTES]);

@@ -48,16 +48,22 @@ static bool needs_key(const struct edda_visit *visit, const struct edda_http_hea
     return edda_route_guarded(head->path);
 }
 
-void turn_away(struct edda_visit *visit, int status, const char *text) {
-    struct edda_http_response response = {.status = status, .deny = status == 401};
+void turn_away_until(struct edda_visit *visit, int status, const char *text,
+                     uint32_t retry_after_s) {
+    struct edda_http_response response = {
+        .status = status, .deny = status == 401, .retry_after_s = retry_after_s};
     /* Before the end there is nothing to respond to yet. */
     if (!edda_exchange_ended(visit->exchange)) {
-        edda_exchange_refuse(visit->exchange, status, text, status == 401);
+        edda_exchange_refuse(visit->exchange, status, text, retry_after_s);
         return;
     }
     struct edda_buffer *out = edda_visit_out(visit);
     (void)edda_buffer_printf(out, "{\"error\":\"%s\"}", text);
     edda_exchange_respond(visit->exchange, &response);
+}
+
+void turn_away(struct edda_visit *visit, int status, const char *text) {
+    turn_away_until(visit, status, text, 0);
 }
 
 static void take_body(struct edda_visit *visit) {
@@ -92,7 +98,8 @@ void edda_visit_begin(void *context, edda_exchange_t *exchange) {
     const struct edda_http_head *head = edda_exchange_head(exchange);
     struct edda_visit *visit = edda_exchange_visit(exchange);
 
-    *visit = (struct edda_visit){.gateway = gateway, .exchange = exchange};
+    *visit = (struct edda_visit){
+        .gateway = gateway, .exchange = exchange, .ticket = EDDA_LIMITER_NO_TICKET};
     visit->begun_us = edda_clock_us();
     edda_arena_init(&visit->arena, ARENA_MAXIMUM);
     edda_trace_child(head->traceparent, visit->traceparent);
@@ -228,6 +235,7 @@ void edda_visit_done(void *context, edda_exchange_t *exchange, int status) {
     if (visit->drop) {
         visit->drop(visit);
     }
+    edda_limiter_leave(gateway->limiter, visit->ticket);
     if (visit->key_entered) {
         edda_idempotency_leave(&gateway->running, &visit->key);
     }

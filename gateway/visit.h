@@ -25,6 +25,7 @@
 #include "gateway/http.h"
 #include "gateway/idempotency.h"
 #include "gateway/keys.h"
+#include "gateway/limiter.h"
 #include "gateway/route.h"
 #include "proto/body.h"
 #include "proto/body_store.h"
@@ -49,6 +50,8 @@ struct edda_gateway {
     edda_http_t *http;
     edda_pool_t *pool; /* one thread: large JSON bodies */
     edda_keys_t *keys;
+    edda_limiter_t *limiter;
+    struct edda_key_limits limits; /* of keys without their own */
     edda_status_t *status;
     edda_serving_t *serving;
     struct edda_running_keys running;
@@ -81,6 +84,7 @@ struct edda_visit {
     char request_id[65];
     bool multipart;
     bool keyed;              /* the key has been checked */
+    uint32_t ticket;         /* of the limiter */
     bool parsing;            /* the pool has the body */
     bool waiting;            /* for the status */
     json_t *json;            /* owned; NULL: no JSON body */

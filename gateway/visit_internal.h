@@ -18,4 +18,8 @@ uint32_t time_of(const struct edda_visit *visit);
 /* Answers now, whether the request has been read to its end or not. */
 void turn_away(struct edda_visit *visit, int status, const char *text);
 
+/* The same with Retry-After, unless that is 0. */
+void turn_away_until(struct edda_visit *visit, int status, const char *text,
+                     uint32_t retry_after_s);
+
 #endif

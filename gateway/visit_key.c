@@ -10,12 +10,49 @@ static void deny(struct edda_visit *visit) {
     turn_away(visit, 401, "Unauthorized");
 }
 
+static struct edda_key_limits limits_of(const edda_gateway_t *gateway,
+                                        const struct edda_key_grant *grant) {
+    struct edda_key_limits limits = gateway->limits;
+    if (grant->limits.rate > 0) {
+        limits.rate = grant->limits.rate;
+    }
+    if (grant->limits.concurrency > 0) {
+        limits.concurrency = grant->limits.concurrency;
+    }
+    return limits;
+}
+
+/* The key is good: what it may ask for is counted here, once a request. */
+static void admit(struct edda_visit *visit, const struct edda_key_tag *tag,
+                  const struct edda_key_grant *grant, edda_visit_fn next) {
+    edda_gateway_t *gateway = visit->gateway;
+    struct edda_key_limits limits = limits_of(gateway, grant);
+    struct edda_limiter_answer answer =
+        edda_limiter_enter(gateway->limiter, tag, &limits, edda_loop_now(gateway->loop));
+    memcpy(visit->project, grant->project, sizeof visit->project);
+    visit->keyed = true;
+    visit->ticket = answer.ticket;
+    if (limits.rate > 0 || limits.concurrency > 0) {
+        char policy[EDDA_LIMITER_POLICY];
+        char state[EDDA_LIMITER_POLICY];
+        edda_limiter_headers(&limits, &answer, policy, state);
+        edda_exchange_limits(visit->exchange, policy, state);
+    }
+    if (answer.verdict == EDDA_LIMITER_PASS) {
+        next(visit);
+        return;
+    }
+    bool rate = answer.verdict == EDDA_LIMITER_RATE;
+    edda_metric_add(EDDA_METRIC_HTTP_REFUSED, rate ? "rate" : "concurrency", 1);
+    turn_away_until(visit, 429, rate ? "Too many requests" : "Too many requests at once",
+                    rate ? answer.next_s : 1);
+}
+
 static void learn_key(struct edda_visit *visit, const struct edda_reply *reply) {
     struct key_check *check = visit->work;
     edda_gateway_t *gateway = visit->gateway;
     int64_t now_ms = edda_loop_now(gateway->loop);
     struct edda_store_key key = {0};
-    struct edda_text none = {0};
     int error = reply->error;
 
     visit->work = NULL;
@@ -25,24 +62,19 @@ static void learn_key(struct edda_visit *visit, const struct edda_reply *reply) 
     if (!error) {
         error = edda_body_decode(EDDA_BODY_STORE_KEY, reply->body, &visit->arena, &key);
     }
-    if (error == EDDA_E_NOT_FOUND || error == EDDA_E_DENIED) {
-        edda_keys_learn(gateway->keys, &check->tag, none, now_ms);
-        deny(visit);
-        return;
-    }
-    if (error) {
+    if (error && error != EDDA_E_NOT_FOUND && error != EDDA_E_DENIED) {
         edda_visit_error(visit, error, &reply->detail);
         return;
     }
-    bool good = !key.revoked && key.project.size > 0 && key.project.size <= EDDA_MAX_NAME;
-    edda_keys_learn(gateway->keys, &check->tag, good ? key.project : none, now_ms);
-    if (!good) {
+    if (error || key.revoked || key.project.size == 0 || key.project.size > EDDA_MAX_NAME) {
+        edda_keys_learn(gateway->keys, &check->tag, NULL, now_ms);
         deny(visit);
         return;
     }
-    memcpy(visit->project, key.project.data, key.project.size);
-    visit->keyed = true;
-    check->next(visit);
+    struct edda_key_grant grant = {.limits = {key.rate, key.concurrency}};
+    memcpy(grant.project, key.project.data, key.project.size);
+    edda_keys_learn(gateway->keys, &check->tag, &grant, now_ms);
+    admit(visit, &check->tag, &grant, check->next);
 }
 
 static void ask_store(struct edda_visit *visit, struct edda_text text, struct edda_key_tag tag,
@@ -63,21 +95,20 @@ void check_key(struct edda_visit *visit, edda_visit_fn next) {
     edda_gateway_t *gateway = visit->gateway;
     struct edda_text text;
     struct edda_key_tag tag;
+    struct edda_key_grant grant;
     int error = edda_keys_parse(head->authorization, &text);
     if (error == EDDA_E_INVALID) {
         turn_away(visit, 400, "Invalid request");
         return;
     }
     if (!error) {
-        error =
-            edda_keys_find(gateway->keys, text, edda_loop_now(gateway->loop), &tag, visit->project);
+        error = edda_keys_find(gateway->keys, text, edda_loop_now(gateway->loop), &tag, &grant);
     }
     if (error == EDDA_E_AGAIN) {
         ask_store(visit, text, tag, next);
     } else if (error) {
         deny(visit);
     } else {
-        visit->keyed = true;
-        next(visit);
+        admit(visit, &tag, &grant, next);
     }
 }

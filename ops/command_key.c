@@ -18,12 +18,21 @@ static int report(const char *message) {
 static int create(edda_session_t *session, const struct edda_options *options) {
     char key[EDDA_KEY_TEXT];
     char message[EDDA_SESSION_MESSAGE];
-    const char *project = edda_config_text(options->config, EDDA_CONFIG_PROJECT);
-    const char *name = options->word_count > 1 ? options->words[1] : "";
-    if (edda_key_create(session, project, name, key, message) != 0)
+    const edda_config_t *config = options->config;
+    /* Without the flag, a variable speaks of this machine's gateway and not of this key. */
+    bool has_rate = options->given[EDDA_CONFIG_RATE];
+    bool has_concurrency = options->given[EDDA_CONFIG_CONCURRENCY];
+    const struct edda_new_key wanted = {
+        .project = edda_config_text(config, EDDA_CONFIG_PROJECT),
+        .name = options->word_count > 1 ? options->words[1] : "",
+        .rate = has_rate ? (uint32_t)edda_config_number(config, EDDA_CONFIG_RATE) : 0,
+        .concurrency =
+            has_concurrency ? (uint32_t)edda_config_number(config, EDDA_CONFIG_CONCURRENCY) : 0,
+    };
+    if (edda_key_create(session, &wanted, key, message) != 0)
         return report(message);
     printf("%s\n", key);
-    fprintf(stderr, "for project %s; shown only this once\n", project);
+    fprintf(stderr, "for project %s; shown only this once\n", wanted.project);
     sodium_memzero(key, sizeof key);
     return EDDA_EXIT_OK;
 }
@@ -36,10 +45,15 @@ static void print_key(const struct edda_store_key *key) {
     if (gmtime_r(&seconds, &broken))
         strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &broken);
     edda_uuid_format(&key->uuid, uuid);
-    printf("%-14.*s %s  %s  %-8s %-16.*s %.*s\n", (int)key->prefix.size,
+    printf("%-14.*s %s  %s  %-8s %-16.*s %.*s", (int)key->prefix.size,
            key->prefix.data ? key->prefix.data : "", uuid, when, key->revoked ? "revoked" : "valid",
            (int)key->project.size, key->project.data ? key->project.data : "", (int)key->name.size,
            key->name.data ? key->name.data : "");
+    if (key->rate > 0)
+        printf("  %u a minute", key->rate);
+    if (key->concurrency > 0)
+        printf("  %u at once", key->concurrency);
+    printf("\n");
 }
 
 static int list(edda_session_t *session, const struct edda_options *options) {

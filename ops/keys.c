@@ -8,7 +8,7 @@
 
 #define ARENA_BYTES (4u << 20)
 
-int edda_key_create(edda_session_t *session, const char *project, const char *name,
+int edda_key_create(edda_session_t *session, const struct edda_new_key *wanted,
                     char ret_key[EDDA_KEY_TEXT], char message[EDDA_SESSION_MESSAGE]) {
     unsigned char random[20];
     unsigned char hash[crypto_hash_sha256_BYTES];
@@ -17,15 +17,17 @@ int edda_key_create(edda_session_t *session, const char *project, const char *na
     sodium_bin2hex(ret_key + 8, EDDA_KEY_TEXT - 8, random, sizeof random);
     crypto_hash_sha256(hash, (const unsigned char *)ret_key, EDDA_KEY_TEXT - 1);
     struct edda_store_key key = {
-        .project = edda_text_of(project),
-        .name = edda_text_of(name),
+        .project = edda_text_of(wanted->project),
+        .name = edda_text_of(wanted->name),
         .hash = {hash, sizeof hash},
         .prefix = {ret_key, EDDA_KEY_PREFIX},
+        .rate = wanted->rate,
+        .concurrency = wanted->concurrency,
     };
     struct edda_store_key made;
     struct edda_arena arena;
     edda_arena_init(&arena, ARENA_BYTES);
-    int error = edda_session_call(session, edda_op_find(EDDA_TEXT("store.key_create")), project,
+    int error = edda_session_call(session, edda_op_find(EDDA_TEXT("store.key_create")), wanted->project,
                                   &key, &arena, &made, message);
     edda_arena_done(&arena);
     if (error != 0)
@@ -58,7 +60,8 @@ int edda_key_first(edda_session_t *session, const edda_config_t *config,
     if (error != 0 || count > 0)
         return error;
     char key[EDDA_KEY_TEXT];
-    error = edda_key_create(session, "default", "first", key, message);
+    const struct edda_new_key first = {.project = "default", .name = "first"};
+    error = edda_key_create(session, &first, key, message);
     if (error != 0)
         return error;
     printf("key: %s\n", key);

@@ -7,8 +7,16 @@
 #define EDDA_KEY_TEXT   49 /* 8 + 40 characters and NUL */
 #define EDDA_KEY_PREFIX 12
 
-/* Makes a key for project, stores its hash, and gives the key, which nobody can see again. */
-int edda_key_create(edda_session_t *session, const char *project, const char *name,
+/* What a new key is for. Limits of 0: those of the gateway hold. */
+struct edda_new_key {
+    const char *project;
+    const char *name;
+    uint32_t rate;        /* requests a minute */
+    uint32_t concurrency; /* requests at once */
+};
+
+/* Makes a key, stores its hash, and gives the key, which nobody can see again. */
+int edda_key_create(edda_session_t *session, const struct edda_new_key *wanted,
                     char ret_key[EDDA_KEY_TEXT],
                     char message[EDDA_SESSION_MESSAGE]) EDDA_MUST_CHECK;
 

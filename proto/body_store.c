@@ -197,6 +197,8 @@ static const struct edda_field edda_store_key_fields[] = {
     FIELD_UP_TO(5, edda_store_key, prefix, EDDA_MAX_NAME),
     FIELD(6, edda_store_key, created_wall_ms),
     FIELD(7, edda_store_key, revoked),
+    FIELD_UP_TO(8, edda_store_key, rate, EDDA_ANY_NUMBER),
+    FIELD_UP_TO(9, edda_store_key, concurrency, EDDA_ANY_NUMBER),
 };
 BODY_SCHEMA(edda_store_key, STORE_KEY);
 

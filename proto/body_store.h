@@ -208,7 +208,7 @@ struct edda_store_stored {
     bool complete; /* this was the version's last part: readers see it now */
 };
 
-/* key_create: project, name, hash, prefix. key_check: hash. key_revoke: uuid, prefix or hash.
+/* key_create: project, name, hash, prefix, rate, concurrency. key_check: hash. key_revoke: uuid, prefix or hash.
  * key_list: project or absent for all (the envelope's project does not restrict keys). */
 struct edda_store_key {
     struct edda_uuid uuid;
@@ -218,6 +218,8 @@ struct edda_store_key {
     struct edda_text prefix; /* the key's first 12 characters, for people */
     int64_t created_wall_ms;
     bool revoked;
+    uint32_t rate;        /* requests a minute; 0: the gateway's limit holds */
+    uint32_t concurrency; /* requests at once; 0: the gateway's */
 };
 
 struct edda_store_key_list {

@@ -38,21 +38,23 @@ static void both_schemes_are_taken_in_any_case(void **state) {
 static void what_the_store_said_is_remembered_for_a_while(void **state) {
     edda_keys_t *keys = edda_keys_new("static");
     struct edda_key_tag tag;
-    char project[EDDA_MAX_NAME + 1];
-    struct edda_text none = {0};
+    struct edda_key_grant grant;
+    const struct edda_key_grant mine = {"mine", {600, 7}};
     (void)state;
-    assert_int_equal(edda_keys_find(keys, EDDA_TEXT("static"), 0, &tag, project), 0);
-    assert_string_equal(project, "default");
-    assert_int_equal(edda_keys_find(keys, EDDA_TEXT("k"), 100, &tag, project), EDDA_E_AGAIN);
-    edda_keys_learn(keys, &tag, EDDA_TEXT("mine"), 100);
+    assert_int_equal(edda_keys_find(keys, EDDA_TEXT("static"), 0, &tag, &grant), 0);
+    assert_string_equal(grant.project, "default");
+    assert_int_equal(edda_keys_find(keys, EDDA_TEXT("k"), 100, &tag, &grant), EDDA_E_AGAIN);
+    edda_keys_learn(keys, &tag, &mine, 100);
     assert_int_equal(
-        edda_keys_find(keys, EDDA_TEXT("k"), 100 + EDDA_KEY_GOOD_MS - 1, &tag, project), 0);
-    assert_string_equal(project, "mine");
-    assert_int_equal(edda_keys_find(keys, EDDA_TEXT("k"), 100 + EDDA_KEY_GOOD_MS, &tag, project),
+        edda_keys_find(keys, EDDA_TEXT("k"), 100 + EDDA_KEY_GOOD_MS - 1, &tag, &grant), 0);
+    assert_string_equal(grant.project, "mine");
+    assert_int_equal(grant.limits.rate, 600);
+    assert_int_equal(grant.limits.concurrency, 7);
+    assert_int_equal(edda_keys_find(keys, EDDA_TEXT("k"), 100 + EDDA_KEY_GOOD_MS, &tag, &grant),
                      EDDA_E_AGAIN);
-    edda_keys_learn(keys, &tag, none, 100);
-    assert_int_equal(edda_keys_find(keys, EDDA_TEXT("k"), 101, &tag, project), EDDA_E_DENIED);
-    assert_int_equal(edda_keys_find(keys, EDDA_TEXT("k"), 100 + EDDA_KEY_BAD_MS, &tag, project),
+    edda_keys_learn(keys, &tag, NULL, 100);
+    assert_int_equal(edda_keys_find(keys, EDDA_TEXT("k"), 101, &tag, &grant), EDDA_E_DENIED);
+    assert_int_equal(edda_keys_find(keys, EDDA_TEXT("k"), 100 + EDDA_KEY_BAD_MS, &tag, &grant),
                      EDDA_E_AGAIN);
     edda_keys_destroy(&keys);
     assert_null(keys);
@@ -61,20 +63,21 @@ static void what_the_store_said_is_remembered_for_a_while(void **state) {
 static void the_memory_of_keys_is_bounded(void **state) {
     edda_keys_t *keys = edda_keys_new("");
     struct edda_key_tag tag;
-    char project[EDDA_MAX_NAME + 1];
+    struct edda_key_grant grant;
+    const struct edda_key_grant p = {.project = "p"};
     size_t known = 0;
     char name[32];
     (void)state;
     for (int i = 0; i < 4 * EDDA_KEYS_REMEMBERED; i++) {
         int size = snprintf(name, sizeof name, "key-%d", i);
         struct edda_text key = {name, (size_t)size};
-        assert_int_equal(edda_keys_find(keys, key, 0, &tag, project), EDDA_E_AGAIN);
-        edda_keys_learn(keys, &tag, EDDA_TEXT("p"), 0);
+        assert_int_equal(edda_keys_find(keys, key, 0, &tag, &grant), EDDA_E_AGAIN);
+        edda_keys_learn(keys, &tag, &p, 0);
     }
     for (int i = 0; i < 4 * EDDA_KEYS_REMEMBERED; i++) {
         int size = snprintf(name, sizeof name, "key-%d", i);
         struct edda_text key = {name, (size_t)size};
-        known += edda_keys_find(keys, key, 1, &tag, project) == 0;
+        known += edda_keys_find(keys, key, 1, &tag, &grant) == 0;
     }
     assert_true(known > EDDA_KEYS_REMEMBERED / 2 && known <= EDDA_KEYS_REMEMBERED);
     edda_keys_destroy(&keys);

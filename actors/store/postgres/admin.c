@@ -23,6 +23,8 @@ static int read_key(const edda_pg_result_t *result, size_t number, struct edda_s
         .prefix = edda_pg_text(&row, 3),
         .created_wall_ms = edda_pg_bigint(&row, 4),
         .revoked = edda_pg_bigint(&row, 5) != 0,
+        .rate = (uint32_t)edda_pg_bigint(&row, 6),
+        .concurrency = (uint32_t)edda_pg_bigint(&row, 7),
     };
     return row.error;
 }
@@ -38,7 +40,8 @@ static int create_key(struct edda_pg_call *call, edda_pg_result_t *result) {
     (void)result;
     edda_pg_call_say(call, EDDA_PGSQL_KEY_INSERT,
                      VALUES(UUID(&uuid), TEXT(key->project), TEXT(edda_text_or_empty(key->name)),
-                            BYTEA(key->hash), TEXT(edda_text_or_empty(key->prefix))),
+                            BYTEA(key->hash), TEXT(edda_text_or_empty(key->prefix)), BIGINT(key->rate),
+                            BIGINT(key->concurrency)),
                      NULL);
     edda_pg_call_say(call, EDDA_PGSQL_KEY_FIND, VALUES(BYTEA(key->hash)), on_created_key);
     edda_pg_call_commit(call);

@@ -15,7 +15,9 @@
 static int read_key(sqlite3_stmt *row, struct edda_arena *arena, struct edda_store_key *key) {
     *key = (struct edda_store_key){.uuid = edda_column_uuid(row, 0),
                                    .created_wall_ms = sqlite3_column_int64(row, 4),
-                                   .revoked = sqlite3_column_int64(row, 5) != 0};
+                                   .revoked = sqlite3_column_int64(row, 5) != 0,
+                                   .rate = (uint32_t)sqlite3_column_int64(row, 6),
+                                   .concurrency = (uint32_t)sqlite3_column_int64(row, 7)};
     int error = edda_column_copy(row, 1, arena, &key->project);
     error = error ? error : edda_column_copy(row, 2, arena, &key->name);
     return error ? error : edda_column_copy(row, 3, arena, &key->prefix);
@@ -31,7 +33,8 @@ int edda_key_create_write(struct edda_turn *turn, struct edda_sqlite_call *call)
     int error = edda_query_run(
         turn->database, EDDA_SQL_KEY_INSERT,
         VALUES(UUID(&uuid), TEXT(key->project), TEXT(edda_text_or_empty(key->name)),
-               BLOB(key->hash), TEXT(edda_text_or_empty(key->prefix)), INTEGER(turn->wall_ms)),
+               BLOB(key->hash), TEXT(edda_text_or_empty(key->prefix)), INTEGER(turn->wall_ms),
+               INTEGER(key->rate), INTEGER(key->concurrency)),
         NULL);
     if (error) {
         return error;

@@ -272,7 +272,9 @@ static void a_key_is_stored_found_listed_and_revoked(void **state) {
     struct edda_store_key key = {.project = EDDA_TEXT("p"),
                                  .name = EDDA_TEXT("mine"),
                                  .hash = hash,
-                                 .prefix = EDDA_TEXT("sk_proj_abcd")};
+                                 .prefix = EDDA_TEXT("sk_proj_abcd"),
+                                 .rate = 600,
+                                 .concurrency = 7};
     struct edda_store_key found;
     struct edda_store_keys keys;
     struct edda_store_count count;
@@ -287,9 +289,12 @@ static void a_key_is_stored_found_listed_and_revoked(void **state) {
                      0);
     assert_true(edda_text_is(found.project, "p"));
     assert_int_equal(found.hash.size, 0);
+    assert_int_equal(found.rate, 600);
+    assert_int_equal(found.concurrency, 7);
     struct edda_store_key all = {0};
     assert_int_equal(ask(f, EDDA_BACKEND_KEY_LIST, 0, &all, NULL, EDDA_BODY_STORE_KEYS, &keys), 0);
     assert_int_equal(keys.keys.count, 1);
+    assert_int_equal(keys.keys.items[0].rate, 600);
     all.project = EDDA_TEXT("q");
     assert_int_equal(ask(f, EDDA_BACKEND_KEY_LIST, 0, &all, NULL, EDDA_BODY_STORE_KEYS, &keys), 0);
     assert_int_equal(keys.keys.count, 0);
