@@ -1,9 +1,10 @@
 /* broker/budget.h: how many retries a service may cost beside its requests: a token bucket.
  *
- * Every step that is asked of the service earns a tenth of a token and every retry costs one, so retries are
- * at most a tenth of what is asked: a service that fails everything is asked 1.1 times as much, not
- * three times. A floor lets a quiet service be retried all the same: below EDDA_BUDGET_FLOOR tokens
- * one comes back every second. What was not spent is kept up to EDDA_BUDGET_TOKENS.
+ * Every step that is asked of the service earns a tenth of a token and every retry costs one, so
+ * retries are at most a tenth of what is asked: a service that fails everything is asked 1.1 times
+ * as much, not three times. A floor lets a quiet service be retried all the same: below
+ * EDDA_BUDGET_FLOOR tokens one comes back every second. What was not spent is kept up to
+ * EDDA_BUDGET_TOKENS.
  *
  * At any time: retries <= EDDA_BUDGET_FLOOR + steps / EDDA_BUDGET_SHARE + seconds.
  *

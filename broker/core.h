@@ -134,8 +134,9 @@ struct edda_counters {
     uint64_t late;     /* results whose attempt was over */
     uint64_t dropped;  /* CANCEL, CREDIT or PROGRESS for nothing; repeated PARTs */
     uint64_t skipped;  /* steps that failed and were passed over */
-    uint64_t unretried; /* steps that failed and had a retry left, but their service's budget none */
-    uint64_t full;     /* times the transport took no more */
+    uint64_t
+        unretried; /* steps that failed and had a retry left, but their service's budget none */
+    uint64_t full; /* times the transport took no more */
 };
 
 struct edda_core_options {

@@ -138,7 +138,8 @@ static int check_room(const struct edda_core *core, const struct edda_envelope *
                       struct plan *plan) {
     bool full = core->queued + core->running >= EDDA_MAX_PENDING ||
                 core->pending_bytes + plan->bytes > EDDA_MAX_PENDING_BYTES;
-    if (plan->first && (full || !edda_queue_has_room(&plan->first->queue, band_of(envelope), plan->bytes))) {
+    if (plan->first &&
+        (full || !edda_queue_has_room(&plan->first->queue, band_of(envelope), plan->bytes))) {
         plan->retry_after_ms = between_busy(edda_service_wait_ms(plan->first));
         return EDDA_E_BUSY;
     }

@@ -141,8 +141,8 @@ static int start(edda_gateway_t *gateway) {
     gateway->serving = edda_serving_new();
     gateway->pool = edda_pool_new(gateway->loop, "json", 1, POOL_QUEUE);
     gateway->client = edda_client_new(&client);
-    if (!gateway->keys || !gateway->limiter || !gateway->status || !gateway->serving || !gateway->pool ||
-        !gateway->client) {
+    if (!gateway->keys || !gateway->limiter || !gateway->status || !gateway->serving ||
+        !gateway->pool || !gateway->client) {
         return EDDA_E_MEMORY;
     }
     int error = start_http(gateway);

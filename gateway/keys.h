@@ -48,8 +48,7 @@ int edda_keys_parse(struct edda_text header, struct edda_text *ret_key) EDDA_MUS
 /* 0: *ret_grant is filled. EDDA_E_DENIED: known to be none. EDDA_E_AGAIN: ask the
  * store, then edda_keys_learn with *ret_tag. */
 int edda_keys_find(edda_keys_t *self, struct edda_text key, int64_t now_ms,
-                   struct edda_key_tag *ret_tag,
-                   struct edda_key_grant *ret_grant) EDDA_MUST_CHECK;
+                   struct edda_key_tag *ret_tag, struct edda_key_grant *ret_grant) EDDA_MUST_CHECK;
 
 /* The store's answer: NULL when there is no such key. */
 void edda_keys_learn(edda_keys_t *self, const struct edda_key_tag *tag,

@@ -131,8 +131,7 @@ struct edda_limiter_answer edda_limiter_enter(edda_limiter_t *self, const struct
         answer.ticket = (uint32_t)(entry - self->entries);
     }
     answer.rate_left = (uint32_t)(entry->tokens / REQUEST);
-    answer.open_left =
-        limits->concurrency > entry->open ? limits->concurrency - entry->open : 0;
+    answer.open_left = limits->concurrency > entry->open ? limits->concurrency - entry->open : 0;
     answer.next_s = next_s(entry);
     return answer;
 }

@@ -27,8 +27,8 @@ int edda_key_create(edda_session_t *session, const struct edda_new_key *wanted,
     struct edda_store_key made;
     struct edda_arena arena;
     edda_arena_init(&arena, ARENA_BYTES);
-    int error = edda_session_call(session, edda_op_find(EDDA_TEXT("store.key_create")), wanted->project,
-                                  &key, &arena, &made, message);
+    int error = edda_session_call(session, edda_op_find(EDDA_TEXT("store.key_create")),
+                                  wanted->project, &key, &arena, &made, message);
     edda_arena_done(&arena);
     if (error != 0)
         sodium_memzero(ret_key, EDDA_KEY_TEXT);

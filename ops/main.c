@@ -39,9 +39,9 @@ static const int role_settings[] = {EDDA_CONFIG_CONNECT,
                                     EDDA_CONFIG_DRAIN_MS,
                                     EDDA_CONFIG_LOG_LEVEL,
                                     -1};
-static const int key_settings[] = {EDDA_CONFIG_PROJECT,   EDDA_CONFIG_RATE,       EDDA_CONFIG_CONCURRENCY,
-                                   EDDA_CONFIG_CONNECT,   EDDA_CONFIG_DATA,
-                                   EDDA_CONFIG_CURVE_KEY, EDDA_CONFIG_BROKER_KEY, -1};
+static const int key_settings[] = {
+    EDDA_CONFIG_PROJECT, EDDA_CONFIG_RATE,      EDDA_CONFIG_CONCURRENCY, EDDA_CONFIG_CONNECT,
+    EDDA_CONFIG_DATA,    EDDA_CONFIG_CURVE_KEY, EDDA_CONFIG_BROKER_KEY,  -1};
 static const int no_settings[] = {-1};
 static const int http_settings[] = {EDDA_CONFIG_URL, EDDA_CONFIG_KEY, -1};
 static const int local_settings[] = {EDDA_CONFIG_CONNECT, EDDA_CONFIG_DATA, EDDA_CONFIG_CURVE_KEY,
@@ -80,11 +80,15 @@ static const struct edda_command commands[] = {
     ROLE("reranker", "reorder what the store found"),
     ROLE("llm", "answer questions from what was found"),
     ROLE("store", "keep memos, chunks, keys and jobs in the data directory"),
-    {"key", "create|list|revoke [KEY] [--project NAME] [--rate N] [--concurrency N]", "make, list and revoke API keys",
-     "create prints the new key once, on standard output; only its hash is kept. With --rate it may\n"
-     "make so many requests a minute, with --concurrency have so many open at once, at each gateway,\n"
+    {"key", "create|list|revoke [KEY] [--project NAME] [--rate N] [--concurrency N]",
+     "make, list and revoke API keys",
+     "create prints the new key once, on standard output; only its hash is kept. With --rate it "
+     "may\n"
+     "make so many requests a minute, with --concurrency have so many open at once, at each "
+     "gateway,\n"
      "whatever the gateway allows other keys. list shows each\n"
-     "key's first characters, uuid, project, age and limits. revoke takes a whole key, its uuid or the\n"
+     "key's first characters, uuid, project, age and limits. revoke takes a whole key, its uuid or "
+     "the\n"
      "prefix that list shows. Works with a running service and without one.\n",
      edda_command_key, NULL, key_settings, 1, 2},
     {"keygen", "FILE [--role ROLE[,ROLE]...] [--name NAME] [--overwrite]",

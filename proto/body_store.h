@@ -208,8 +208,9 @@ struct edda_store_stored {
     bool complete; /* this was the version's last part: readers see it now */
 };
 
-/* key_create: project, name, hash, prefix, rate, concurrency. key_check: hash. key_revoke: uuid, prefix or hash.
- * key_list: project or absent for all (the envelope's project does not restrict keys). */
+/* key_create: project, name, hash, prefix, rate, concurrency. key_check: hash. key_revoke: uuid,
+ * prefix or hash. key_list: project or absent for all (the envelope's project does not restrict
+ * keys). */
 struct edda_store_key {
     struct edda_uuid uuid;
     struct edda_text project;
@@ -309,9 +310,9 @@ struct edda_store_reembedded {
 /* store.chat_save: idempotent by `question`. A chat is made by its first turn. EDDA_E_NOT_FOUND:
  * `chat` is another project's. */
 struct edda_store_turn {
-    struct edda_uuid chat;      /* UUIDv7, made by the gateway for a new chat */
-    struct edda_uuid question;  /* UUIDv7 of the user's message */
-    struct edda_uuid answer;    /* and of the model's */
+    struct edda_uuid chat;     /* UUIDv7, made by the gateway for a new chat */
+    struct edda_uuid question; /* UUIDv7 of the user's message */
+    struct edda_uuid answer;   /* and of the model's */
     struct edda_text query;
     struct edda_text system_prompt; /* or absent */
     int64_t asked_wall_ms;
@@ -323,7 +324,7 @@ struct edda_store_turn {
 struct edda_store_chat_select {
     struct edda_text id; /* uuid text */
     uint32_t from;       /* first message wanted, from 0 */
-    bool latest;         /* instead: the last messages, as many as fit history_bytes; at least one */
+    bool latest; /* instead: the last messages, as many as fit history_bytes; at least one */
     uint32_t history_bytes;
 };
 

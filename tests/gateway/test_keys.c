@@ -45,8 +45,8 @@ static void what_the_store_said_is_remembered_for_a_while(void **state) {
     assert_string_equal(grant.project, "default");
     assert_int_equal(edda_keys_find(keys, EDDA_TEXT("k"), 100, &tag, &grant), EDDA_E_AGAIN);
     edda_keys_learn(keys, &tag, &mine, 100);
-    assert_int_equal(
-        edda_keys_find(keys, EDDA_TEXT("k"), 100 + EDDA_KEY_GOOD_MS - 1, &tag, &grant), 0);
+    assert_int_equal(edda_keys_find(keys, EDDA_TEXT("k"), 100 + EDDA_KEY_GOOD_MS - 1, &tag, &grant),
+                     0);
     assert_string_equal(grant.project, "mine");
     assert_int_equal(grant.limits.rate, 600);
     assert_int_equal(grant.limits.concurrency, 7);

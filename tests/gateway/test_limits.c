@@ -11,12 +11,11 @@ static void expect_header(const struct http_answer *answer, const char *line) {
     }
 }
 
-static void ask(struct live_gateway *live, int fd, const char *key, int status,
-                          const char *line) {
+static void ask(struct live_gateway *live, int fd, const char *key, int status, const char *line) {
     char request[512];
-    int size = snprintf(request, sizeof request,
-                        "GET /api/v1/memo/x HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n",
-                        key);
+    int size =
+        snprintf(request, sizeof request,
+                 "GET /api/v1/memo/x HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n", key);
     send_more(fd, request, (size_t)size);
     struct http_answer *answer = expect_http(live, fd, status);
     expect_header(answer, line);
@@ -116,8 +115,9 @@ static void a_large_body_over_the_rate_is_refused_before_it_comes(void **state) 
     (void)state;
     int fd = open_http(live);
     ask(live, fd, LIVE_KEY, 404, "RateLimit: ");
-    static const char request[] = "POST /api/v1/memo HTTP/1.1\r\nHost: x\r\n" LIVE_AUTHORIZATION
-                                  "Content-Type: application/json\r\nContent-Length: 900000\r\n\r\n";
+    static const char request[] =
+        "POST /api/v1/memo HTTP/1.1\r\nHost: x\r\n" LIVE_AUTHORIZATION
+        "Content-Type: application/json\r\nContent-Length: 900000\r\n\r\n";
     send_more(fd, request, sizeof request - 1);
     struct http_answer *answer = expect_http(live, fd, 429);
     assert_string_equal(answer->body, "{\"error\":\"Too many requests\"}");

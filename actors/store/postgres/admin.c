@@ -40,8 +40,8 @@ static int create_key(struct edda_pg_call *call, edda_pg_result_t *result) {
     (void)result;
     edda_pg_call_say(call, EDDA_PGSQL_KEY_INSERT,
                      VALUES(UUID(&uuid), TEXT(key->project), TEXT(edda_text_or_empty(key->name)),
-                            BYTEA(key->hash), TEXT(edda_text_or_empty(key->prefix)), BIGINT(key->rate),
-                            BIGINT(key->concurrency)),
+                            BYTEA(key->hash), TEXT(edda_text_or_empty(key->prefix)),
+                            BIGINT(key->rate), BIGINT(key->concurrency)),
                      NULL);
     edda_pg_call_say(call, EDDA_PGSQL_KEY_FIND, VALUES(BYTEA(key->hash)), on_created_key);
     edda_pg_call_commit(call);

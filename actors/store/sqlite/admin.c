@@ -30,12 +30,12 @@ int edda_key_create_write(struct edda_turn *turn, struct edda_sqlite_call *call)
     if (key->hash.size == 0 || key->project.size == 0) {
         return edda_sqlite_call_fail(call, EDDA_E_INVALID, "a key needs a hash and a project");
     }
-    int error = edda_query_run(
-        turn->database, EDDA_SQL_KEY_INSERT,
-        VALUES(UUID(&uuid), TEXT(key->project), TEXT(edda_text_or_empty(key->name)),
-               BLOB(key->hash), TEXT(edda_text_or_empty(key->prefix)), INTEGER(turn->wall_ms),
-               INTEGER(key->rate), INTEGER(key->concurrency)),
-        NULL);
+    int error = edda_query_run(turn->database, EDDA_SQL_KEY_INSERT,
+                               VALUES(UUID(&uuid), TEXT(key->project),
+                                      TEXT(edda_text_or_empty(key->name)), BLOB(key->hash),
+                                      TEXT(edda_text_or_empty(key->prefix)), INTEGER(turn->wall_ms),
+                                      INTEGER(key->rate), INTEGER(key->concurrency)),
+                               NULL);
     if (error) {
         return error;
     }
