@@ -71,7 +71,7 @@ static int serve(edda_launch_t *launch, void *context, const edda_config_t *conf
         error = make_first_key(context, config);
     if (error == 0) {
         printf("edda serves on %s\n", edda_launch_detail(launch, "gateway"));
-        printf("     data in %s; Ctrl-C ends\n", edda_config_text(config, EDDA_CONFIG_DATA));
+        printf("     data: %s; Ctrl-C ends\n", edda_launch_detail(launch, "store"));
         fflush(stdout);
         error = edda_launch_wait(launch, &ended);
         if (error != 0)

@@ -24,24 +24,27 @@ static const char *const chat_switches[] = {"--json", "--no-sources",
 static const char *const eval_switches[] = {"--collection=", "--queries=", "--typo",     "--json",
                                             "--keep",        "--compare=", "--without=", NULL};
 
-static const int up_settings[] = {
-    EDDA_CONFIG_DATA,     EDDA_CONFIG_HTTP,      EDDA_CONFIG_PROCESSES,  EDDA_CONFIG_WORKERS,
-    EDDA_CONFIG_LISTEN,   EDDA_CONFIG_API_KEY,   EDDA_CONFIG_CURVE_KEY,  EDDA_CONFIG_AUTHORIZED,
-    EDDA_CONFIG_DRAIN_MS, EDDA_CONFIG_LOG_LEVEL, EDDA_CONFIG_LOG_FORMAT, -1};
-static const int role_settings[] = {EDDA_CONFIG_CONNECT,
-                                    EDDA_CONFIG_LISTEN,
-                                    EDDA_CONFIG_DATA,
-                                    EDDA_CONFIG_HTTP,
-                                    EDDA_CONFIG_CURVE_KEY,
-                                    EDDA_CONFIG_BROKER_KEY,
-                                    EDDA_CONFIG_AUTHORIZED,
-                                    EDDA_CONFIG_INSECURE_TCP,
-                                    EDDA_CONFIG_DRAIN_MS,
-                                    EDDA_CONFIG_LOG_LEVEL,
-                                    -1};
+static const int up_settings[] = {EDDA_CONFIG_DATA,
+                                  EDDA_CONFIG_HTTP,
+                                  EDDA_CONFIG_PROCESSES,
+                                  EDDA_CONFIG_WORKERS,
+                                  EDDA_CONFIG_LISTEN,
+                                  EDDA_CONFIG_API_KEY,
+                                  EDDA_CONFIG_CURVE_KEY,
+                                  EDDA_CONFIG_AUTHORIZED,
+                                  EDDA_CONFIG_DATABASE,
+                                  EDDA_CONFIG_DRAIN_MS,
+                                  EDDA_CONFIG_LOG_LEVEL,
+                                  EDDA_CONFIG_LOG_FORMAT,
+                                  -1};
+static const int role_settings[] = {
+    EDDA_CONFIG_CONNECT,      EDDA_CONFIG_LISTEN,    EDDA_CONFIG_DATA,       EDDA_CONFIG_DATABASE,
+    EDDA_CONFIG_HTTP,         EDDA_CONFIG_CURVE_KEY, EDDA_CONFIG_BROKER_KEY, EDDA_CONFIG_AUTHORIZED,
+    EDDA_CONFIG_INSECURE_TCP, EDDA_CONFIG_DRAIN_MS,  EDDA_CONFIG_LOG_LEVEL,  -1};
 static const int key_settings[] = {
-    EDDA_CONFIG_PROJECT, EDDA_CONFIG_RATE,      EDDA_CONFIG_CONCURRENCY, EDDA_CONFIG_CONNECT,
-    EDDA_CONFIG_DATA,    EDDA_CONFIG_CURVE_KEY, EDDA_CONFIG_BROKER_KEY,  -1};
+    EDDA_CONFIG_PROJECT,   EDDA_CONFIG_RATE,       EDDA_CONFIG_CONCURRENCY,
+    EDDA_CONFIG_CONNECT,   EDDA_CONFIG_DATA,       EDDA_CONFIG_DATABASE,
+    EDDA_CONFIG_CURVE_KEY, EDDA_CONFIG_BROKER_KEY, -1};
 static const int no_settings[] = {-1};
 static const int http_settings[] = {EDDA_CONFIG_URL, EDDA_CONFIG_KEY, -1};
 static const int local_settings[] = {EDDA_CONFIG_CONNECT, EDDA_CONFIG_DATA, EDDA_CONFIG_CURVE_KEY,
@@ -66,7 +69,7 @@ static const int doctor_settings[] = {EDDA_CONFIG_DATA, EDDA_CONFIG_HTTP, EDDA_C
     }
 
 static const struct edda_command commands[] = {
-    {"up", "[--data DIR] [--http ADDR:PORT] [--processes] [--workers STAGE=N]...",
+    {"up", "[--data DIR] [--database URL] [--http ADDR:PORT] [--processes] [--workers STAGE=N]...",
      "run everything on one machine",
      "Starts broker, store, chunker, embedder, reranker, llm and gateway, as threads of one\n"
      "process or, with --processes, as supervised child processes. Prints the address. A first\n"

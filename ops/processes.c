@@ -177,6 +177,14 @@ static void come_up(struct processes *self) {
         edda_log(EDDA_LOG_ERROR, "fork_failed", "part=key errno=%d", errno);
 }
 
+static const char *detail_of(const struct processes *self, const char *name) {
+    for (size_t i = 0; i < self->supervisor.count; i++) {
+        if (strcmp(self->items[i].kind->name, name) == 0)
+            return self->items[i].detail;
+    }
+    return "";
+}
+
 /* What `edda up` prints once everything serves. */
 static void announce(struct processes *self) {
     for (size_t i = 0; i < self->supervisor.count; i++) {
@@ -185,8 +193,7 @@ static void announce(struct processes *self) {
             continue;
         snprintf(self->http, sizeof self->http, "%s", process->detail + 7);
         printf("edda serves on %s\n", process->detail);
-        printf("     data in %s, a process a part; Ctrl-C ends\n",
-               edda_config_text(self->options->config, EDDA_CONFIG_DATA));
+        printf("     data: %s, a process a part; Ctrl-C ends\n", detail_of(self, "store"));
     }
     fflush(stdout);
 }

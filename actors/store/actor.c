@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "actors/runtime/log.h"
+#include "actors/store/postgres/backend.h"
 #include "actors/store/pump.h"
 #include "actors/store/service.h"
 #include "actors/store/sqlite/sqlite.h"
@@ -16,6 +17,7 @@ struct store {
     edda_store_service_t *service;
     edda_actor_t *actor;
     edda_pump_t *pump;
+    char place[210]; /* of the data, for people */
 };
 
 /* The backend exists before the pump that its events go to. */
@@ -26,9 +28,8 @@ static void on_ready(void *context) {
     }
 }
 
-static int open_backend(struct store *store) {
+static int open_sqlite(struct store *store, char *message, size_t size) {
     const edda_config_t *config = store->role->config;
-    char message[512];
     struct edda_sqlite_options options = {
         .loop = store->loop,
         .directory = edda_config_text(config, EDDA_CONFIG_DATA),
@@ -36,12 +37,37 @@ static int open_backend(struct store *store) {
         .lease_ms = edda_config_number(config, EDDA_CONFIG_LEASE_MS),
         .events = {on_ready, store},
     };
-    int error = EDDA_E_INVALID;
-    if (edda_config_text(config, EDDA_CONFIG_DATABASE)[0]) {
-        snprintf(message, sizeof(message), "this program can keep its store in --data only");
-    } else {
-        error = edda_sqlite_open(&options, message, sizeof(message), &store->backend);
+    snprintf(store->place, sizeof store->place, "in %.200s", options.directory);
+    return edda_sqlite_open(&options, message, size, &store->backend);
+}
+
+static int open_postgres(struct store *store, const char *url, char *message, size_t size) {
+    const edda_config_t *config = store->role->config;
+    struct edda_postgres_options options = {
+        .loop = store->loop,
+        .url = url,
+        .connections = (unsigned)edda_config_number(config, EDDA_CONFIG_DATABASE_POOL),
+        .prepare = edda_config_switch(config, EDDA_CONFIG_DATABASE_PREPARE),
+        .statement_ms = edda_config_number(config, EDDA_CONFIG_DATABASE_STATEMENT_MS),
+        .connect_ms = edda_config_number(config, EDDA_CONFIG_DATABASE_CONNECT_MS),
+        .threads = (unsigned)edda_config_number(config, EDDA_CONFIG_STORE_THREADS),
+        .lease_ms = edda_config_number(config, EDDA_CONFIG_LEASE_MS),
+        .exact_chunks = (uint64_t)edda_config_number(config, EDDA_CONFIG_VECTOR_EXACT_CHUNKS),
+        .events = {on_ready, store},
+    };
+    int error = edda_postgres_open(&options, message, size, &store->backend);
+    if (!error) {
+        snprintf(store->place, sizeof store->place, "at %.200s",
+                 edda_postgres_place(store->backend));
     }
+    return error;
+}
+
+static int open_backend(struct store *store) {
+    const char *url = edda_config_text(store->role->config, EDDA_CONFIG_DATABASE);
+    char message[512] = "";
+    int error = url[0] ? open_postgres(store, url, message, sizeof message)
+                       : open_sqlite(store, message, sizeof message);
     if (error) {
         edda_log(EDDA_LOG_ERROR, "store_not_opened", "error=%s reason=\"%s\"",
                  edda_error_name(error), message);
@@ -95,8 +121,7 @@ int edda_store_main(edda_loop_t *loop, const struct edda_role *role) {
     int error = start(&store);
     if (!error) {
         char detail[300];
-        snprintf(detail, sizeof(detail), "%s in %.200s", store.backend->interface->name,
-                 edda_config_text(role->config, EDDA_CONFIG_DATA));
+        snprintf(detail, sizeof(detail), "%s %s", store.backend->interface->name, store.place);
         role->ready(role->context, role->name, detail);
         error = edda_loop_run(loop);
     }

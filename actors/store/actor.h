@@ -4,9 +4,9 @@
 
 #include "actors/runtime/role.h"
 
-/* Opens the store in the directory of setting DATA, offers service "store" and pumps its jobs.
- * EDDA_E_CONFLICT: another process holds the directory; EDDA_E_VERSION, EDDA_E_IO, EDDA_E_MEMORY.
- */
+/* Opens the store in the database of setting DATABASE, or without one in the directory of setting
+ * DATA, offers service "store" and pumps its jobs. EDDA_E_CONFLICT: another process holds the
+ * directory; EDDA_E_VERSION, EDDA_E_IO, EDDA_E_MEMORY; those of edda_postgres_open. */
 int edda_store_main(edda_loop_t *loop, const struct edda_role *role);
 
 #endif

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""The HTTP contract against a built binary: run.py --edda PATH [--only NAME] [-v].
+"""The HTTP contract against a built binary: run.py --edda PATH [--database URL] [--only NAME] [-v].
 
 Each test file starts services of its own on free loopback ports and private temporary directories,
-and stops them. NAME is a file without test_ and .py, or unittest's module.Class.test."""
+and stops them. With --database each keeps its store in a database of its own on that PostgreSQL server
+(ops/postgres start DIR prints such a URL). NAME is a file without test_ and .py, or unittest's module.Class.test."""
 
 import argparse
 import os
@@ -15,12 +16,15 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--edda", required=True, help="the binary")
+    parser.add_argument("--database", help="URL of a PostgreSQL server")
     parser.add_argument("--only", action="append", help="one file, class or test")
     parser.add_argument("--fake-provider", help="its path, when it is not in edda's build tree")
     parser.add_argument("-v", "--verbose", action="store_true")
     arguments = parser.parse_args()
     sys.path.insert(0, HERE)
     import service
+    import live
+    live.server = arguments.database
     service.binary = os.path.abspath(arguments.edda)
     service.fake_provider = arguments.fake_provider
     loader = unittest.TestLoader()

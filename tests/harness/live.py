@@ -48,6 +48,14 @@ def children(pid):
     return found
 
 
+server = None  # URL of a PostgreSQL server: then every service has a database of its own there
+
+
+def tell_server(sql):
+    subprocess.run(["psql", "-q", "-d", server, "-c", sql], check=True, stdout=subprocess.DEVNULL,
+                   stderr=subprocess.PIPE)
+
+
 class Edda:
     """`edda up` with flags and settings. Use as a context; stops the service and removes its data."""
 
@@ -62,6 +70,7 @@ class Edda:
         if not key:
             self.environment.pop("EDDA_API_KEY")
         self.process = None
+        self.database = None
 
     def __enter__(self):
         return self.start()
@@ -71,8 +80,17 @@ class Edda:
         if kind:
             print(self.log()[-6000:])
         shutil.rmtree(self.directory, ignore_errors=True)
+        if self.database:
+            tell_server(f"DROP DATABASE {self.database} WITH (FORCE)")
+
+    def make_database(self):
+        self.database = os.path.basename(self.directory).lower().replace("-", "_")
+        tell_server(f"CREATE DATABASE {self.database}")
+        self.environment["EDDA_DATABASE_URL"] = server.rpartition("/")[0] + "/" + self.database
 
     def start(self, seconds=60):
+        if server and not self.database:
+            self.make_database()
         self.output = open(os.path.join(self.directory, "log"), "ab")
         self.process = subprocess.Popen(
             [self.binary, "up", "--data", self.data, "--http", f"127.0.0.1:{self.port}", *self.flags],

@@ -170,3 +170,7 @@ int edda_postgres_open(const struct edda_postgres_options *options, char *messag
     *ret_backend = &self->backend;
     return 0;
 }
+
+const char *edda_postgres_place(const edda_backend_t *backend) {
+    return edda_pg_url_shown(((const struct edda_postgres *)backend)->url);
+}

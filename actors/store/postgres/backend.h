@@ -29,4 +29,7 @@ struct edda_postgres_options {
 int edda_postgres_open(const struct edda_postgres_options *options, char *message,
                        size_t message_size, edda_backend_t **ret_backend) EDDA_MUST_CHECK;
 
+/* "edda@db.example:5432/edda": for people and logs. Lives as long as the backend. */
+const char *edda_postgres_place(const edda_backend_t *backend);
+
 #endif
