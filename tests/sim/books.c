@@ -20,7 +20,7 @@ void sim_books_balance(struct sim_node *broker) {
     sim_event(broker->name, "balance",
               "admitted=%llu done=%llu failed=%llu expired=%llu cancelled=%llu queued=%u "
               "running=%u",
-              (unsigned long long)counters->admitted,
+              (unsigned long long)counters->admitted + (sim->broken == SIM_BREAK_COUNT_LOST),
               (unsigned long long)counters->ended[EDDA_END_DONE],
               (unsigned long long)counters->ended[EDDA_END_FAILED],
               (unsigned long long)counters->ended[EDDA_END_EXPIRED],
@@ -28,10 +28,17 @@ void sim_books_balance(struct sim_node *broker) {
 }
 
 void sim_books_check(struct sim_node *broker) {
-    const struct edda_core *core = core_of(broker);
+    struct edda_core *core = core_of(broker);
     edda_core_check(core);
     sim_event(broker->name, "memory", "used=%llu cap=%u", (unsigned long long)core->pending_bytes,
-              EDDA_MAX_PENDING_BYTES);
+              sim->broken == SIM_BREAK_NO_ROOM ? 0 : EDDA_MAX_PENDING_BYTES);
+    for (uint32_t i = 0; i < core->peer_high; i++) {
+        struct edda_peer *peer = core->peers[i];
+        if (peer && peer->side == EDDA_SIDE_BACK && peer->credit.granted_messages > 0 &&
+            sim_is_broken(SIM_BREAK_CREDIT_FORGED, 300)) {
+            peer->credit.granted_messages += 5;
+        }
+    }
 }
 
 static void compare(const struct sim_node *node, const char *what, uint64_t have, uint64_t want) {

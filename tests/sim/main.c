@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/sim/breaks.h"
 #include "tests/sim/run.h"
 
 #define SEEDS         400
@@ -27,6 +28,8 @@ struct options {
     bool all; /* does not stop at the first that fails */
     const char *program;
     struct sim_less less;
+    enum sim_break broken;
+    bool breaks; /* each break is to be found */
 };
 
 /* What the child tells its parent, also when it aborts. */
@@ -68,8 +71,10 @@ static void go_again(const struct sim_options *run, struct sim_result *result) {
 }
 
 static bool run_one(const struct options *options, uint64_t seed) {
-    const struct sim_options run = {
-        .seed = seed, .less = options->less, .trace = options->trace ? stdout : NULL};
+    const struct sim_options run = {.seed = seed,
+                                    .less = options->less,
+                                    .broken = options->broken,
+                                    .trace = options->trace ? stdout : NULL};
     shared->seed = seed;
     shared->offence[0] = '\0';
     struct sim_result result = sim_run(&run);
@@ -260,6 +265,7 @@ static int usage(void) {
     fprintf(
         stderr,
         "sim [--seeds N | --seconds N | --forever] [--first N] [--all] [--no-shrink]\n"
+        "sim --breaks | --broken BREAK\n"
         "sim --seed N [--trace] [--without FAULT]... [--memos N] [--questions N] [--brokers N]\n"
         "    [--workers N] [--ms N]\n");
     return 2;
@@ -281,6 +287,8 @@ static bool take_flag(struct options *options, const char *name) {
         options->first = (uint64_t)time(NULL) * 1000;
     } else if (strcmp(name, "--trace") == 0) {
         options->trace = true;
+    } else if (strcmp(name, "--breaks") == 0) {
+        options->breaks = true;
     } else if (strcmp(name, "--all") == 0) {
         options->all = true;
     } else if (strcmp(name, "--no-shrink") == 0) {
@@ -294,7 +302,10 @@ static bool take_flag(struct options *options, const char *name) {
 static bool take_value(struct options *options, const char *name, const char *value) {
     uint64_t number = strtoull(value, NULL, 10);
     struct sim_less *less = &options->less;
-    if (strcmp(name, "--without") == 0) {
+    if (strcmp(name, "--broken") == 0) {
+        options->broken = sim_break_named(value);
+        return options->broken != SIM_BREAK_NONE;
+    } else if (strcmp(name, "--without") == 0) {
         return take_fault(options, value);
     } else if (strcmp(name, "--seed") == 0) {
         options->first = number;
@@ -332,5 +343,7 @@ int main(int argc, char **argv) {
     }
     shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     EDDA_ASSERT(shared != MAP_FAILED);
-    return run_seeds(&options) ? 0 : 1;
+    bool good =
+        options.breaks ? sim_breaks_are_found(options.first, options.seeds) : run_seeds(&options);
+    return good ? 0 : 1;
 }

@@ -236,6 +236,10 @@ void sim_network_send(struct sim_connection *connection, int from, zmq_msg_t *fr
     }
     sim->counts.sent++;
     bool lost = sim_tap_sent(connection, from, packet);
+    if (sim_is_broken(SIM_BREAK_MESSAGE_SWALLOWED, 2)) {
+        sim_packet_free(packet);
+        return;
+    }
     if (lost || connection->broken || !connection->ends[1 - from]) {
         sim->counts.lost++;
         sim_packet_free(packet);

@@ -2,6 +2,8 @@
  * what hides a bug in others (swarm testing). */
 #include "tests/sim/plan.h"
 
+#include "tests/sim/breaks.h"
+
 #define GENTLE_SHARE 150 /* of seeds: nothing may fail */
 #define CALM_SHARE   50  /* no fault at all: and nothing may be slow */
 #define FAULT_SHARE  300 /* of faults, in any other seed */
@@ -70,6 +72,12 @@ static void be_gentle(struct sim_plan *plan) {
     plan->misbehave = plan->misbehave < 50 ? plan->misbehave : 50;
 }
 
+static void be_calm(struct sim_plan *plan) {
+    be_gentle(plan);
+    plan->faults = 0;
+    plan->calm = true;
+}
+
 static size_t at_most(size_t value, size_t most) {
     return most && most < value ? most : value;
 }
@@ -97,9 +105,12 @@ void sim_plan_make(const struct sim_less *less) {
     if (sim_chance(SIM_DICE_PLAN, GENTLE_SHARE)) {
         be_gentle(plan);
     } else if (sim_chance(SIM_DICE_PLAN, CALM_SHARE)) {
-        be_gentle(plan);
-        plan->faults = 0;
-        plan->calm = true;
+        be_calm(plan);
+    }
+    if (sim_break_needs(sim->broken) == SIM_CALM) {
+        be_calm(plan);
+    } else {
+        plan->faults |= sim_break_needs(sim->broken);
     }
     make_less(plan, less);
 }

@@ -143,7 +143,7 @@ static void on_reply(void *context, const struct edda_reply *reply) {
     struct sim_asker *asker = ask->asker;
     uint32_t parts = ask->parts;
     bool muted = ask->node->muted;
-    if (!muted) {
+    if (!muted && !sim_is_broken(SIM_BREAK_ANSWER_LOST, 100)) {
         note(ask, "answered", " result=", edda_error_name(reply->error));
     }
     free_ask(ask);

@@ -32,6 +32,7 @@ struct task {
 };
 
 static void wait(struct task *task, int64_t for_us) {
+    for_us += sim->broken == SIM_BREAK_STEPS_SLOW ? 2 * SIM_SECOND : 0;
     edda_loop_t *loop = task->node->loop;
     edda_loop_timer_set(loop, &task->timer, edda_loop_now(loop) + for_us / 1000);
 }

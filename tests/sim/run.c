@@ -42,6 +42,7 @@ static void make_world(const struct sim_options *options) {
     EDDA_ASSERT(sim);
     sim->seed = options->seed;
     sim->trace = options->trace;
+    sim->broken = options->broken;
     struct random seeds = {options->seed};
     for (size_t i = 0; i < SIM_DICE_COUNT; i++) {
         sim->dice[i].state = random_next(&seeds);

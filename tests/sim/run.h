@@ -7,7 +7,8 @@
 struct sim_options {
     uint64_t seed;
     struct sim_less less;
-    FILE *trace; /* or NULL */
+    enum sim_break broken; /* SIM_BREAK_NONE */
+    FILE *trace;           /* or NULL */
 };
 
 struct sim_result {

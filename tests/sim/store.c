@@ -79,6 +79,10 @@ static int accept_memo(struct turn *turn, struct edda_store_accepted *accepted) 
             return 0;
         }
     }
+    if (sim_is_broken(SIM_BREAK_MEMO_LOST, 300)) {
+        *accepted = (struct edda_store_accepted){accept->memo, 1, false};
+        return 0;
+    }
     truth->memos = grow(truth->memos, truth->memo_count, sizeof(*truth->memos));
     struct sim_memo *memo = &truth->memos[truth->memo_count];
     *memo = (struct sim_memo){.uuid = accept->memo,
@@ -198,8 +202,8 @@ static int claim(struct turn *turn, struct edda_claims *claims) {
     const struct edda_claim *asked = turn->request->arguments;
     claims->items = edda_arena_take(turn->arena, asked->limit * sizeof(*claims->items));
     EDDA_ASSERT(claims->items && asked->limit >= 1 && asked->limit <= EDDA_CLAIM_MOST);
-    uint32_t limit = asked->limits[EDDA_JOB_CHUNK] < asked->limit ? asked->limits[EDDA_JOB_CHUNK]
-                                                                 : asked->limit;
+    uint32_t limit =
+        asked->limits[EDDA_JOB_CHUNK] < asked->limit ? asked->limits[EDDA_JOB_CHUNK] : asked->limit;
     for (int round = 0; round < 2; round++) {
         for (size_t i = 0; i < truth->job_count && claims->count < limit; i++) {
             if (is_over(&truth->jobs[i], turn->now_ms) == (round == 0)) {
@@ -244,7 +248,8 @@ static const char *how_of(enum edda_job_event event) {
 static int fail_job(struct turn *turn, struct edda_failed *failed) {
     const struct edda_failure *failure = turn->request->arguments;
     struct sim_job *job = find_job(turn->truth, failure->lease.job);
-    struct edda_job_input input = {.event = failure->event,
+    bool blamed = failure->event == EDDA_JOB_OUTSIDE && sim_is_broken(SIM_BREAK_BLAMED, 1000);
+    struct edda_job_input input = {.event = blamed ? EDDA_JOB_DIED : failure->event,
                                    .token = failure->lease.token,
                                    .now_ms = turn->now_ms,
                                    .retry_after_ms = failure->retry_after_ms,
@@ -256,8 +261,7 @@ static int fail_job(struct turn *turn, struct edda_failed *failed) {
     failed->dead = job->row.state == EDDA_JOB_DEAD;
     sim_event(turn->node, "reported", "job=%llu token=%llu how=%s dead=%d reason=\"%.*s\"",
               id_of(turn->truth, job), (unsigned long long)failure->lease.token,
-              how_of(failure->event), failed->dead, (int)failure->reason.size,
-              failure->reason.data);
+              how_of(input.event), failed->dead, (int)failure->reason.size, failure->reason.data);
     if (failed->dead) {
         struct sim_memo *memo = &turn->truth->memos[job->memo];
         memo->dead = true;
@@ -311,6 +315,9 @@ static int put_chunks(struct turn *turn, struct edda_store_stored *stored) {
     struct edda_job_input input = {
         .event = EDDA_JOB_COMMIT, .token = turn->request->fence, .now_ms = turn->now_ms};
     unsigned long long token = (unsigned long long)turn->request->fence;
+    if (job && job->row.state != EDDA_JOB_DONE && sim_is_broken(SIM_BREAK_FENCE_OPEN, 1000)) {
+        input.token = job->row.token;
+    }
     if (!job || !apply_event(turn, job, &input)) {
         stored->stale = true;
         sim_event(turn->node, "stale", "job=%llu token=%llu", (unsigned long long)put->job, token);
@@ -320,7 +327,8 @@ static int put_chunks(struct turn *turn, struct edda_store_stored *stored) {
     sim_event(turn->node, "committed", "job=%llu token=%llu", (unsigned long long)put->job, token);
     sim_event(turn->node, "books", "what=\"work of another job\" have=%d want=0",
               !is_of_job(job, chunks) || !edda_uuid_equal(&memo->uuid, &put->memo));
-    for (uint32_t i = 0; i < chunks->chunks.count; i++) {
+    bool twice = sim_is_broken(SIM_BREAK_CHUNK_TWICE, 300);
+    for (uint32_t i = 0; i < chunks->chunks.count; i += twice ? 0 : 1, twice = false) {
         truth->rows = grow(truth->rows, truth->row_count, sizeof(*truth->rows));
         truth->rows[truth->row_count++] =
             (struct sim_row){job->memo, job->part, i, chunks->dimension};

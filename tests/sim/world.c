@@ -80,6 +80,10 @@ static const char *const fault_names[] = {
 #undef SIM_FAULT
 };
 
+bool sim_is_broken(enum sim_break broken, uint32_t per_mille) {
+    return sim->broken == broken && sim_chance(SIM_DICE_RARE, per_mille);
+}
+
 const char *sim_fault_name(enum sim_fault fault) {
     return fault_names[fault];
 }

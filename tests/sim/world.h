@@ -32,6 +32,15 @@ enum sim_fault {
 };
 #undef SIM_FAULT
 
+#define SIM_BREAK(name, text, promise, needs, what) SIM_BREAK_##name,
+#define SIM_CALM                                    UINT32_MAX /* of what a break needs: that nothing else is wrong */
+enum sim_break {
+    SIM_BREAK_NONE,
+#include "tests/sim/break.def"
+    SIM_BREAK_COUNT
+};
+#undef SIM_BREAK
+
 enum sim_dice {
     SIM_DICE_PLAN,
     SIM_DICE_NETWORK,
@@ -126,7 +135,8 @@ struct sim_counts {
 struct sim_world {
     uint64_t seed;
     int64_t now_us;
-    bool faulty;  /* faults happen */
+    bool faulty; /* faults happen */
+    enum sim_break broken;
     bool healing; /* no new work, everything is to end */
     struct random dice[SIM_DICE_COUNT];
     struct sim_plan plan;
@@ -173,6 +183,7 @@ bool sim_chance(enum sim_dice dice, uint32_t per_mille);
 int64_t sim_around(enum sim_dice dice, int64_t mean_us);
 
 bool sim_has(enum sim_fault fault); /* the seed has it, and faults happen now */
+bool sim_is_broken(enum sim_break broken, uint32_t per_mille); /* this time, by chance */
 const char *sim_fault_name(enum sim_fault fault);
 
 /* ---- nodes ---- */
