@@ -78,6 +78,13 @@ static void break_connection(struct sim_node *node) {
     }
 }
 
+static void silence(struct sim_node *node) {
+    struct sim_connection *connection = pick_connection(node);
+    if (connection && !connection->silent) {
+        sim_network_silence(connection);
+    }
+}
+
 static void delay(struct sim_node *node) {
     int64_t for_us = pick_time(200, 5000);
     node->slow_until_us = sim->now_us + for_us;
@@ -147,6 +154,7 @@ static const struct {
     {SIM_FAULT_PAUSE, pause_node},
     {SIM_FAULT_PARTITION, partition},
     {SIM_FAULT_BREAK, break_connection},
+    {SIM_FAULT_SILENCE, silence},
     {SIM_FAULT_DELAY, delay},
     {SIM_FAULT_FULL, fill},
     {SIM_FAULT_DRAIN, drain},

@@ -240,7 +240,7 @@ void sim_network_send(struct sim_connection *connection, int from, zmq_msg_t *fr
         sim_packet_free(packet);
         return;
     }
-    if (lost || connection->broken || !connection->ends[1 - from]) {
+    if (lost || connection->broken || connection->silent || !connection->ends[1 - from]) {
         sim->counts.lost++;
         sim_packet_free(packet);
         return;
@@ -331,6 +331,16 @@ void sim_network_break(struct sim_connection *connection) {
     }
 }
 
+void sim_network_silence(struct sim_connection *connection) {
+    sim_trace("-", "connection %u of %s and %s falls silent", connection->number,
+              connection->nodes[0]->name, connection->nodes[1]->name);
+    connection->silent = true;
+    for (int end = 0; end < 2; end++) {
+        lose_rest(&connection->streams[end].wire);
+        sim_event(connection->nodes[end]->name, "harmed", "kind=silence");
+    }
+}
+
 static void leave_connection(struct sim_connection *connection, int end, int linger_ms) {
     struct sim_stream *away = &connection->streams[1 - end];
     connection->ends[end] = NULL;
@@ -341,6 +351,10 @@ static void leave_connection(struct sim_connection *connection, int end, int lin
     lose(&connection->streams[end].arrived);
     if (linger_ms == 0) {
         lose_rest(&away->wire);
+    }
+    if (connection->silent) {
+        tell_end(connection, 1 - end, SILENT_US);
+        return;
     }
     int64_t last_us = away->wire.last ? away->wire.last->arrives_us - sim->now_us : 0;
     tell_end(connection, 1 - end,

@@ -55,6 +55,7 @@ struct sim_connection {
     struct sim_node *nodes[2];
     bool up[2];  /* that end believes in it */
     bool broken; /* nothing that is sent now arrives */
+    bool silent; /* and nobody will be told: whoever listens must find out */
     struct sim_stream streams[2];
     struct edda_timer notices[2]; /* when that end learns of the break */
     int64_t full_until_us[2];     /* that end takes nothing from its owner */
@@ -106,6 +107,7 @@ void sim_packet_free(struct sim_packet *packet);
 void sim_network_abandon(struct sim_node *node);
 
 void sim_network_break(struct sim_connection *connection);
+void sim_network_silence(struct sim_connection *connection);
 
 /* Paths were mended: what waited goes on, or is found to be broken. */
 void sim_network_mend(void);

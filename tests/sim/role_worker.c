@@ -11,6 +11,7 @@
 
 #define MAX_CHUNKS 8
 #define MAX_PARTS  12
+#define MOST_PARTS 80 /* of those who like to talk */
 
 enum fate { FATE_DONE, FATE_FAIL, FATE_RETURN, FATE_HANG, FATE_DIE };
 
@@ -225,7 +226,8 @@ static void handle(void *stage, edda_job_t *job) {
         worker->tasks->previous = task;
     }
     worker->tasks = task;
-    task->parts = (uint32_t)sim_below(SIM_DICE_WORK, MAX_PARTS);
+    bool talks = !sim->plan.calm && sim_chance(SIM_DICE_WORK, 300);
+    task->parts = (uint32_t)sim_below(SIM_DICE_WORK, talks ? MOST_PARTS : MAX_PARTS);
     task->fate = choose_fate(task);
     edda_job_on_cancel(job, on_cancel, task);
     edda_job_on_credit(job, say_more, task);
