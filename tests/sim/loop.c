@@ -193,7 +193,7 @@ static void run_posted(struct edda_loop *self) {
 }
 
 static void run_timers(struct edda_loop *self) {
-    bool looks = self->now_ms % 4000 < 1000 || self->node->name[0] != 'g';
+    bool looks = self->now_ms % 15000 < 1000 || self->node->name[0] != 'g';
     if (!looks && sim->broken == SIM_BREAK_TIMERS_LATE) {
         return;
     }
