@@ -30,6 +30,7 @@ void edda_link_init(struct edda_link *link, edda_loop_t *loop, void *zmq_context
 }
 
 static void close_socket(struct edda_link *link, int linger_ms) {
+    edda_monitor_close(&link->monitor);
     size_t dropped = edda_outbox_close(&link->outbox, linger_ms > 0);
     if (dropped > 0) {
         edda_metric_add(EDDA_METRIC_DROPPED, "unsent", dropped);
@@ -109,6 +110,12 @@ static void open_socket(struct edda_link *link) {
         return;
     }
     link->number++;
+    /* Only to say why: what it misses comes again with the next handshake. */
+    if (link->curve && edda_url_is_tcp(link->url) &&
+        edda_monitor_open(&link->monitor, link->zmq_context, link->socket,
+                          EDDA_MONITOR_REFUSED | EDDA_MONITOR_MISMATCHED | EDDA_MONITOR_BROKEN)) {
+        edda_log(EDDA_LOG_WARNING, "no_monitor", "role=%s broker=%s", link->role, link->url);
+    }
     if (edda_socket_writable(link->socket)) {
         step_link(link, EDDA_SESSION_WRITABLE);
     }
@@ -133,6 +140,7 @@ static void obey_actions(struct edda_link *link, unsigned actions, bool was_join
         tell_ping(link, EDDA_PING, (uint64_t)edda_loop_now(link->loop));
     }
     if (actions & EDDA_SESSION_READY) {
+        edda_monitor_close(&link->monitor);
         edda_log(EDDA_LOG_INFO, "session_live", "role=%s broker=%s", link->role, link->url);
         link->handler->ready(link->owner, link);
     }
@@ -149,9 +157,34 @@ static void step_link(struct edda_link *link, enum edda_session_event event) {
     }
 }
 
+static const char *explain_handshake(unsigned kind) {
+    return kind == EDDA_MONITOR_REFUSED ? "this key is not in the broker's authorized file"
+           : kind == EDDA_MONITOR_MISMATCHED
+               ? "the broker does not encrypt there"
+               : "the connection broke: is --broker-key the key of this broker?";
+}
+
+/* A session that is refused backs off, where the socket would knock ten times a second. */
+static void look_at_handshake(struct edda_link *link) {
+    unsigned kind = edda_monitor_next(&link->monitor);
+    if (kind == 0) {
+        return;
+    }
+    int64_t now_ms = edda_loop_now(link->loop);
+    if (link->refused_ms == 0 || now_ms - link->refused_ms >= EDDA_LINK_LOG_MS) {
+        edda_log(EDDA_LOG_WARNING, "handshake_failed", "role=%s broker=%s text=\"%s\"", link->role,
+                 link->url, explain_handshake(kind));
+        link->refused_ms = now_ms;
+    }
+    step_link(link, EDDA_SESSION_RESET_BY_BROKER);
+}
+
 void edda_link_tick(struct edda_link *link) {
     if (link->left) {
         return;
+    }
+    if (link->session.state == EDDA_SESSION_CONNECTING) {
+        look_at_handshake(link);
     }
     if (link->session.state == EDDA_SESSION_CONNECTING && link->socket &&
         edda_socket_writable(link->socket)) {

@@ -20,6 +20,7 @@
 #define EDDA_LINK_TICK_MS   50
 #define EDDA_LINK_REST_MS   250 /* between the ticks of a peer that has nothing to do */
 #define EDDA_LINK_LINGER_MS 2000
+#define EDDA_LINK_LOG_MS    60000 /* between lines about a key that is refused again and again */
 
 struct edda_link;
 
@@ -47,7 +48,9 @@ struct edda_link {
     void *owner;
     struct edda_wire *incoming; /* the owner's: where the next message is read */
     struct edda_session session;
-    void *socket; /* NULL while DOWN */
+    void *socket;                /* NULL while DOWN */
+    struct edda_monitor monitor; /* of an encrypted one, until the session is LIVE */
+    int64_t refused_ms;          /* when a failed handshake was logged; 0: never */
     edda_watch_t *watch;
     struct edda_outbox outbox; /* of the socket; what is sent leaves at the end of the turn */
     uint64_t number;           /* of the socket, from 1: tells sessions apart */

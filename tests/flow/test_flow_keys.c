@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "actors/runtime/client.h"
 #include "actors/runtime/clock.h"
 #include "actors/runtime/metric.h"
 #include "broker/broker.h"
@@ -203,6 +204,71 @@ static void a_file_that_is_wrong_leaves_the_keys_as_they_were(void **state) {
     edda_curve_destroy(&curve);
 }
 
+struct watcher {
+    edda_loop_t *loop;
+    edda_client_t *client;
+    struct edda_timer timer;
+    size_t live; /* brokers wanted */
+    int64_t until_ms;
+    int64_t mismatched; /* or handshakes that failed so */
+};
+
+static void look(void *context) {
+    struct watcher *watcher = context;
+    bool reached = edda_client_brokers_live(watcher->client) == watcher->live &&
+                   handshakes("mismatched") >= watcher->mismatched;
+    if (reached || edda_clock_ms() > watcher->until_ms) {
+        edda_loop_stop(watcher->loop);
+        return;
+    }
+    edda_loop_timer_set(watcher->loop, &watcher->timer, edda_loop_now(watcher->loop) + 10);
+}
+
+/* How many of two brokers a client has joined when as many are live and mismatched as wanted. */
+static size_t join_both(const edda_scenario_t *first, const edda_scenario_t *second,
+                        const edda_curve_t *curve, size_t live, int64_t mismatched) {
+    const char *urls[] = {scenario_url(first), scenario_url(second)};
+    struct watcher watcher = {.loop = edda_loop_new("test"),
+                              .live = live,
+                              .until_ms = edda_clock_ms() + WAIT_MS,
+                              .mismatched = mismatched};
+    watcher.client = edda_client_new(&(struct edda_client_options){
+        .loop = watcher.loop,
+        .zmq_context = scenario_context(first),
+        .brokers = urls,
+        .broker_count = 2,
+        .curve = curve,
+        .role = "cli",
+        .name = "test",
+    });
+    watcher.timer = (struct edda_timer){.fire = look, .context = &watcher, .name = "test"};
+    edda_loop_timer_set(watcher.loop, &watcher.timer, edda_clock_ms());
+    (void)edda_loop_run(watcher.loop);
+    size_t joined = edda_client_brokers_live(watcher.client);
+    edda_client_destroy(&watcher.client);
+    edda_loop_destroy(&watcher.loop);
+    assert_true(handshakes("mismatched") >= mismatched);
+    return joined;
+}
+
+static void each_broker_is_known_by_the_key_at_its_place(void **state) {
+    (void)state;
+    edda_scenario_t *first = scenario_start("curve");
+    edda_scenario_t *second = scenario_start("curve");
+    edda_curve_t *curve = make_pair(first);
+    char message[256];
+    assert_int_equal(edda_curve_trust(curve, scenario_broker_key(second), message, sizeof(message)),
+                     0);
+    authorize(first, curve, "cli");
+    authorize(second, curve, "cli");
+    assert_int_equal(join_both(first, second, curve, 2, 0), 2);
+    int64_t before = handshakes("mismatched");
+    assert_int_equal(join_both(second, first, curve, 0, before + 2), 0);
+    scenario_stop(&first);
+    scenario_stop(&second);
+    edda_curve_destroy(&curve);
+}
+
 static edda_broker_t *broker_at(edda_loop_t *loop, void *context, const edda_curve_t *curve,
                                 const char *authorized, int wanted) {
     const char *urls[] = {"inproc://local", "tcp://127.0.0.1:38411"};
@@ -252,6 +318,7 @@ int main(void) {
         cmocka_unit_test(a_worker_gets_only_the_services_of_its_key),
         cmocka_unit_test(a_client_asks_only_for_what_its_key_may),
         cmocka_unit_test(a_file_that_is_wrong_leaves_the_keys_as_they_were),
+        cmocka_unit_test(each_broker_is_known_by_the_key_at_its_place),
         cmocka_unit_test(a_broker_does_not_start_on_a_file_it_cannot_trust),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

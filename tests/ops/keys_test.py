@@ -233,6 +233,22 @@ class Serving(Keys):
             for secret in self.secrets:
                 self.assertNotIn(secret, self.log(name))
 
+    def test_whoever_is_not_let_in_says_why(self):
+        self.make_key("broker")
+        self.make_key("stranger", "worker:embed")
+        plain = f"tcp://127.0.0.1:{free_pair()}"
+        self.authorize()
+        self.start_broker()
+        self.start("plain", "broker", "--listen", plain, "--data", self.path("plain"))
+        own = ["--curve-key", "stranger.key", "--broker-key"]
+        self.start("refused", "embedder", "--connect", self.url, *own, "broker.key.pub")
+        self.start("wrong", "embedder", "--connect", self.url, *own, "stranger.key.pub")
+        self.start("open", "embedder", "--connect", plain, *own, "broker.key.pub")
+        self.await_log("refused", "this key is not in the broker's authorized file")
+        self.await_log("wrong", "is --broker-key the key of this broker?")
+        self.await_log("open", "the broker does not encrypt there")
+        self.end("refused", "wrong", "open", "broker", "plain")
+
     def test_a_supervisor_gives_the_key_to_the_broker_alone(self):
         self.make_key("broker")
         line = self.make_key("person", "cli")
