@@ -17,6 +17,7 @@ static const char *const jobs_switches[] = {"--dead", "--all", NULL};
 static const char *const import_switches[] = {"--no-wait", NULL};
 static const char *const reembed_switches[] = {"--look", "--no-wait", NULL};
 static const char *const keygen_switches[] = {"--role=", "--name=", "--overwrite", NULL};
+static const char *const index_switches[] = {"--model=", NULL};
 static const char *const search_switches[] = {"--json", NULL};
 static const char *const chat_switches[] = {"--json", "--no-sources",
                                             "--provider=", "--chat=", NULL};
@@ -45,6 +46,9 @@ static const int key_settings[] = {
     EDDA_CONFIG_PROJECT,   EDDA_CONFIG_RATE,       EDDA_CONFIG_CONCURRENCY,
     EDDA_CONFIG_CONNECT,   EDDA_CONFIG_DATA,       EDDA_CONFIG_DATABASE,
     EDDA_CONFIG_CURVE_KEY, EDDA_CONFIG_BROKER_KEY, -1};
+static const int database_settings[] = {EDDA_CONFIG_DATABASE, EDDA_CONFIG_DATA,
+                                        EDDA_CONFIG_VECTOR_EXACT_CHUNKS,
+                                        EDDA_CONFIG_DATABASE_CONNECT_MS, -1};
 static const int no_settings[] = {-1};
 static const int http_settings[] = {EDDA_CONFIG_URL, EDDA_CONFIG_KEY, -1};
 static const int local_settings[] = {EDDA_CONFIG_CONNECT, EDDA_CONFIG_DATA, EDDA_CONFIG_CURVE_KEY,
@@ -141,6 +145,22 @@ static const struct edda_command commands[] = {
      "can still speak the old model; then its searches use the new ones. Run again after an\n"
      "interruption it goes on where it was. --look only counts.\n",
      edda_command_reembed, reembed_switches, send_settings, 0, 0},
+    {"migrate", "[--database URL] [--data DIR]", "bring the store's tables to this version",
+     "A store does so by itself when it starts; this is for who lets nobody but himself change\n"
+     "tables. Several may run at once. Never back: a program that is older than the tables says "
+     "so.\n",
+     edda_command_migrate, NULL, database_settings, 0, 0},
+    {"index", "[list|build|drop] [--model NAME] [--database URL]",
+     "PostgreSQL's indexes over vectors",
+     "A search looks at all vectors of a project of up to --vector-exact-chunks chunks, which is "
+     "exact\n"
+     "and fast; larger ones want an index (HNSW). build makes those that are missing, beside all "
+     "that\n"
+     "goes on, and shows how far it is: load first, index after, for an index makes writing "
+     "slower. "
+     "drop\n"
+     "takes them away, before much is loaded; list (or nothing) shows what there is.\n",
+     edda_command_index, index_switches, database_settings, 0, 1},
     {"eval",
      "--collection DIR [--queries N] [--typo] [--json] [--compare FILE] [--without PART]...\n"
      "                 [--keep] [--url URL --key KEY]",

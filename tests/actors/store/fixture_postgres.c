@@ -33,7 +33,7 @@ static const char *database_name(void) {
     return name;
 }
 
-static const char *database_url(void) {
+const char *fixture_postgres_url(void) {
     static char url[400];
     server_url(url, sizeof url - sizeof "test_");
     char *slash = strrchr(url, '/');
@@ -77,7 +77,7 @@ static PGconn *beside(void) {
     snprintf(sql, sizeof sql, "ALTER DATABASE %s SET synchronous_commit = off", database_name());
     tell(server, sql);
     PQfinish(server);
-    connection = PQconnectdb(database_url());
+    connection = PQconnectdb(fixture_postgres_url());
     tell(connection, "SET client_min_messages = error");
     return connection;
 }
@@ -102,7 +102,7 @@ static void remove_place(struct fixture *f) {
 static int open_store(struct fixture *f, char *message, size_t size) {
     struct edda_postgres_options options = {
         .loop = f->loop,
-        .url = database_url(),
+        .url = fixture_postgres_url(),
         .connections = 4,
         .prepare = true,
         .statement_ms = 30000,

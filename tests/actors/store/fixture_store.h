@@ -18,6 +18,9 @@ struct fixture_store {
 extern const struct fixture_store fixture_sqlite;
 extern const struct fixture_store fixture_postgres;
 
+/* Of the program's database. */
+const char *fixture_postgres_url(void);
+
 /* For edda_backend_events. */
 void fixture_on_ready(void *context);
 

@@ -7,7 +7,8 @@
 #include "actors/runtime/clock.h"
 #include "actors/runtime/metric.h"
 #include "actors/store/postgres/shelf.h"
-#include "tests/actors/store/fixture.h"
+#include "actors/store/postgres/vector_index.h"
+#include "tests/actors/store/fixture_store.h"
 
 /* A second store process's place: the same database, another index. */
 struct second {
@@ -207,16 +208,92 @@ static int64_t fallbacks(void) {
     return edda_cell_value(edda_metric_cell(EDDA_METRIC_STORE_EXACT_AFTER_ALL, NULL));
 }
 
-static void make_vector_index(struct fixture *f) {
-    sql_run(f, "DO $$ BEGIN EXECUTE format('CREATE INDEX chunk_vector_hnsw_%s ON chunk_vector USING"
-               " hnsw ((vector::halfvec(4)) halfvec_ip_ops) WHERE model = %s',"
-               " (SELECT id FROM model), (SELECT id FROM model)); END $$");
+struct indexing {
+    edda_pg_url_t *url;
+    struct edda_pg_plain database;
+    struct edda_pg_plain watch;
+    char message[256];
+    struct edda_pg_vector_index index; /* of the only model */
+};
+
+static void look(struct indexing *self) {
+    size_t count = 0;
+    assert_int_equal(edda_pg_vector_indexes(&self->database, &self->index, 1, &count), 0);
+    assert_int_equal(count, 1);
 }
 
-static void drop_vector_index(struct fixture *f) {
-    sql_run(f,
-            "DO $$ BEGIN EXECUTE format('DROP INDEX chunk_vector_hnsw_%s', (SELECT id FROM model));"
-            " END $$");
+static void open_indexing(struct indexing *self) {
+    *self = (struct indexing){0};
+    assert_int_equal(
+        edda_pg_url_parse(fixture_postgres_url(), self->message, sizeof self->message, &self->url),
+        0);
+    self->database = self->watch = (struct edda_pg_plain){
+        .url = self->url, .message = self->message, .message_size = sizeof self->message};
+    assert_int_equal(edda_pg_plain_open(&self->database, 10000), 0);
+    assert_int_equal(edda_pg_plain_open(&self->watch, 10000), 0);
+    look(self);
+}
+
+static void close_indexing(struct indexing *self) {
+    edda_pg_plain_close(&self->database);
+    edda_pg_plain_close(&self->watch);
+    edda_pg_url_free(&self->url);
+}
+
+static void ignore_progress(void *context, const char *phase, int64_t done, int64_t total) {
+    (void)context;
+    (void)phase;
+    (void)done;
+    (void)total;
+}
+
+static int build_index(struct indexing *self) {
+    return edda_pg_vector_index_build(&self->database, &self->watch, &self->index, ignore_progress,
+                                      NULL);
+}
+
+static void make_vector_index(void) {
+    struct indexing indexing;
+    open_indexing(&indexing);
+    assert_int_equal(build_index(&indexing), 0);
+    close_indexing(&indexing);
+}
+
+static void drop_vector_index(void) {
+    struct indexing indexing;
+    open_indexing(&indexing);
+    assert_int_equal(edda_pg_vector_index_drop(&indexing.database, &indexing.index), 0);
+    close_indexing(&indexing);
+}
+
+static void an_index_of_vectors_is_made_seen_and_dropped(void **state) {
+    struct fixture *f = *state;
+    struct indexing indexing;
+    fill(f);
+    open_indexing(&indexing);
+    assert_int_equal(indexing.index.state, EDDA_PG_INDEX_NONE);
+    assert_int_equal(indexing.index.dimension, DIMENSION);
+    assert_int_equal(indexing.index.vectors, 120);
+    assert_int_equal(indexing.index.largest, 120);
+    /* One that was interrupted is no index; it is made anew. */
+    sql_run(
+        f, "DO $$ BEGIN EXECUTE format('CREATE INDEX chunk_vector_hnsw_%s ON chunk_vector (chunk)',"
+           " (SELECT id FROM model)); END $$;"
+           "UPDATE pg_index SET indisvalid = false WHERE indexrelid ="
+           " to_regclass('chunk_vector_hnsw_' || (SELECT id FROM model))");
+    look(&indexing);
+    assert_int_equal(indexing.index.state, EDDA_PG_INDEX_BROKEN);
+    assert_int_equal(build_index(&indexing), 0);
+    look(&indexing);
+    assert_int_equal(indexing.index.state, EDDA_PG_INDEX_READY);
+    assert_true(indexing.index.bytes > 0);
+    assert_int_equal(edda_pg_vector_index_drop(&indexing.database, &indexing.index), 0);
+    look(&indexing);
+    assert_int_equal(indexing.index.state, EDDA_PG_INDEX_NONE);
+    indexing.index.dimension = EDDA_PG_INDEX_DIMENSION + 1;
+    assert_int_equal(build_index(&indexing), EDDA_E_LIMIT);
+    assert_non_null(strstr(indexing.message, "4000"));
+    close_indexing(&indexing);
 }
 
 static void a_large_project_is_searched_by_the_index_of_its_vectors(void **state) {
@@ -227,7 +304,7 @@ static void a_large_project_is_searched_by_the_index_of_its_vectors(void **state
     f->exact_chunks = 20;
     fixture_open(f);
     assert_int_equal(search(f, "harbour lantern").hits.count, exact.hits.count); /* there is none */
-    make_vector_index(f);
+    make_vector_index();
     int64_t before = fallbacks();
     struct edda_hits by_index = search(f, "harbour lantern");
     assert_int_equal(fallbacks(), before);
@@ -235,7 +312,7 @@ static void a_large_project_is_searched_by_the_index_of_its_vectors(void **state
     for (size_t i = 0; i < exact.hits.count; i++) {
         assert_true(fabs(by_index.hits.items[i].score - exact.hits.items[i].score) < 0.001);
     }
-    drop_vector_index(f);
+    drop_vector_index();
 }
 
 static void an_index_that_gives_too_few_is_not_believed(void **state) {
@@ -245,7 +322,7 @@ static void an_index_that_gives_too_few_is_not_believed(void **state) {
     fixture_close(f);
     f->exact_chunks = 20;
     fixture_open(f);
-    make_vector_index(f);
+    make_vector_index();
     sql_run(f, "ALTER FUNCTION nearest_chunks RENAME TO nearest_chunks_kept;"
                "CREATE FUNCTION nearest_chunks(a bigint, b bigint, c bigint, d halfvec, e bigint)"
                " RETURNS TABLE (chunk bigint, similarity double precision) LANGUAGE sql AS"
@@ -260,7 +337,7 @@ static void an_index_that_gives_too_few_is_not_believed(void **state) {
     }
     sql_run(f, "DROP FUNCTION nearest_chunks;"
                "ALTER FUNCTION nearest_chunks_kept RENAME TO nearest_chunks");
-    drop_vector_index(f);
+    drop_vector_index();
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
@@ -272,6 +349,7 @@ int main(void) {
         TEST(a_project_of_more_than_a_slice_is_loaded_whole),
         TEST(an_index_that_missed_what_is_forgotten_is_loaded_anew),
         TEST(scores_equal_those_of_sqlite),
+        TEST(an_index_of_vectors_is_made_seen_and_dropped),
         TEST(a_large_project_is_searched_by_the_index_of_its_vectors),
         TEST(an_index_that_gives_too_few_is_not_believed),
     };

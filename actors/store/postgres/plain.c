@@ -1,0 +1,115 @@
+/* actors/store/postgres/plain.c: libpq without a loop. */
+#include "actors/store/postgres/plain.h"
+
+#include <errno.h>
+#include <libpq-fe.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "actors/runtime/clock.h"
+#include "actors/store/postgres/sqlstate.h"
+
+void edda_pg_plain_say(struct edda_pg_plain *self, const char *doing, const char *why) {
+    char words[EDDA_PG_WORDS];
+    edda_pg_words(self->url, why, words);
+    snprintf(self->message, self->message_size, "%s: %s", doing, words);
+}
+
+/* ---- the connection ---- */
+
+/* Names may be looked up by libpq here: nobody else is on this thread. */
+static int start(struct edda_pg_plain *self) {
+    struct edda_pg_address addresses[EDDA_PG_HOSTS];
+    struct edda_pg_conninfo conninfo;
+    size_t count = edda_pg_url_hosts(self->url);
+    for (size_t i = 0; i < count; i++) {
+        const struct edda_pg_host *host = edda_pg_url_host(self->url, i);
+        addresses[i].host = i;
+        snprintf(addresses[i].text, sizeof addresses[i].text, "%s",
+                 host->address ? host->address : "");
+    }
+    int error = edda_pg_conninfo_make(&conninfo, self->url, addresses, count, NULL);
+    if (error) {
+        snprintf(self->message, self->message_size, "%s", edda_error_text(error));
+        return error;
+    }
+    self->handle = PQconnectStartParams(conninfo.keywords, conninfo.values, 0);
+    edda_pg_conninfo_done(&conninfo);
+    return self->handle ? 0 : EDDA_E_MEMORY;
+}
+
+static int wait_for_socket(struct edda_pg_plain *self, short events, int64_t until_ms) {
+    struct pollfd look = {.fd = PQsocket(self->handle), .events = events};
+    for (;;) {
+        int64_t left_ms = until_ms - edda_clock_ms();
+        int ready = poll(&look, 1, left_ms > 0 ? (int)left_ms : 0);
+        if (ready > 0) {
+            return 0;
+        }
+        if (ready == 0 || errno != EINTR) {
+            return EDDA_E_TIMEOUT;
+        }
+    }
+}
+
+static void ignore_notice(void *context, const PGresult *result) {
+    (void)context;
+    (void)result;
+}
+
+int edda_pg_plain_open(struct edda_pg_plain *self, int64_t connect_ms) {
+    int64_t until_ms = edda_clock_ms() + connect_ms;
+    PostgresPollingStatusType polling = PGRES_POLLING_WRITING;
+    int error = start(self);
+    while (!error && PQstatus(self->handle) != CONNECTION_BAD && polling != PGRES_POLLING_OK &&
+           polling != PGRES_POLLING_FAILED) {
+        error =
+            wait_for_socket(self, polling == PGRES_POLLING_READING ? POLLIN : POLLOUT, until_ms);
+        if (error) {
+            edda_pg_plain_say(self, "the database", "no connection in time");
+        } else {
+            polling = PQconnectPoll(self->handle);
+        }
+    }
+    if (!error && PQstatus(self->handle) != CONNECTION_OK) {
+        edda_pg_plain_say(self, "the database", PQerrorMessage(self->handle));
+        error = EDDA_E_UNAVAILABLE;
+    }
+    if (!error) {
+        (void)PQsetNoticeReceiver(self->handle, ignore_notice, NULL);
+    }
+    return error;
+}
+
+void edda_pg_plain_close(struct edda_pg_plain *self) {
+    PQfinish(self->handle);
+    self->handle = NULL;
+}
+
+/* ---- statements ---- */
+
+int edda_pg_plain_run(struct edda_pg_plain *self, const char *sql, const char *doing,
+                      char *ret_value, size_t value_size) {
+    PGresult *result = PQexec(self->handle, sql);
+    ExecStatusType status = PQresultStatus(result);
+    int error = 0;
+    if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
+        const struct edda_sqlstate *state =
+            edda_sqlstate_find(PQresultErrorField(result, PG_DIAG_SQLSTATE));
+        edda_pg_plain_say(self, doing, PQerrorMessage(self->handle));
+        error = state->flags & EDDA_SQLSTATE_LOST ? EDDA_E_UNAVAILABLE : EDDA_E_IO;
+    } else if (ret_value) {
+        bool some = PQntuples(result) > 0 && PQnfields(result) > 0;
+        snprintf(ret_value, value_size, "%s", some ? PQgetvalue(result, 0, 0) : "");
+    }
+    PQclear(result);
+    return error;
+}
+
+int edda_pg_plain_number(struct edda_pg_plain *self, const char *sql, int64_t *ret_number) {
+    char value[32];
+    int error = edda_pg_plain_run(self, sql, "cannot read the database", value, sizeof value);
+    *ret_number = error ? 0 : strtoll(value, NULL, 10);
+    return error;
+}
