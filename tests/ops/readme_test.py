@@ -55,6 +55,7 @@ class Readme(unittest.TestCase):
         self.directory = tempfile.mkdtemp(prefix="edda-readme-")
         self.address = f"127.0.0.1:{free_port()}"
         self.ports = {"127.0.0.1:7700": self.address, "127.0.0.1:7710": f"127.0.0.1:{free_port()}",
+                      "127.0.0.1:7720": f"127.0.0.1:{free_port()}",
                       "127.0.0.1:7701": f"127.0.0.1:{free_pair()}"}
         self.key = PLACEHOLDER
         self.variables = os.path.join(self.directory, "variables")
@@ -70,6 +71,9 @@ class Readme(unittest.TestCase):
             if service.poll() is None:
                 os.killpg(service.pid, signal.SIGTERM)
                 service.wait(60)
+        subprocess.run([os.path.join(ROOT, "ops", "postgres"), "stop",
+                        os.path.join(self.directory, "postgres")], stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL)
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def script(self, text):
