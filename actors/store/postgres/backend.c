@@ -63,12 +63,6 @@ static int submit(edda_backend_t *backend, const struct edda_backend_request *re
     return edda_pg_call_start(self, request);
 }
 
-void edda_postgres_ready(struct edda_postgres *store) {
-    if (!store->closing && store->events.on_ready) {
-        store->events.on_ready(store->events.context);
-    }
-}
-
 /* ---- life ---- */
 
 /* The loop has ended by itself, so what is open is finished here. */
@@ -84,6 +78,7 @@ static void finish_open(struct edda_postgres *self) {
 }
 
 static void free_all(struct edda_postgres *self) {
+    edda_pg_waker_done(&self->waker);
     edda_pg_destroy(&self->database);
     edda_pool_destroy(&self->pool);
     edda_pg_catalogue_stop(self->catalogue);
@@ -101,6 +96,7 @@ static void free_all(struct edda_postgres *self) {
 static void destroy(edda_backend_t *backend) {
     struct edda_postgres *self = (struct edda_postgres *)backend;
     self->closing = true;
+    self->waker.stopped = true;
     finish_open(self);
     free_all(self);
 }
@@ -136,7 +132,11 @@ static int open_parts(struct edda_postgres *self, const struct edda_postgres_opt
         .connections = options->connections,
         .statement_ms = options->statement_ms,
     });
-    return self->database ? 0 : EDDA_E_MEMORY;
+    if (!self->database) {
+        return EDDA_E_MEMORY;
+    }
+    return edda_pg_waker_init(&self->waker, options->loop, self->database, self->connector,
+                              options->prepare, self->life, &options->events);
 }
 
 int edda_postgres_open(const struct edda_postgres_options *options, char *message,

@@ -108,7 +108,7 @@ static void answer(struct edda_pg_call *call) {
     call->request.done(call->request.context, &given);
     free_call(call);
     if (jobs_ready) {
-        edda_postgres_ready(store);
+        edda_pg_waker_wake(&store->waker);
     }
 }
 

@@ -8,6 +8,8 @@
 #include "actors/store/postgres/store.h"
 #include "actors/store/rows.h"
 
+#define HELD_MS 20 /* what is due and was not given is another claim's, for a moment */
+
 /* ---- claim ---- */
 
 enum {
@@ -68,6 +70,9 @@ static int on_wait(struct edda_pg_call *call, edda_pg_result_t *result) {
     struct edda_claims *claims = call->record;
     struct edda_pg_row row = edda_pg_row(result, 0);
     claims->wait_ms = edda_pg_bigint_or(&row, 0, -1);
+    if (claims->wait_ms == 0 && claims->count == 0) {
+        claims->wait_ms = HELD_MS;
+    }
     return row.error;
 }
 

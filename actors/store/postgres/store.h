@@ -9,6 +9,7 @@
 #include "actors/store/postgres/backend.h"
 #include "actors/store/postgres/call.h"
 #include "actors/store/postgres/projects.h"
+#include "actors/store/postgres/waker.h"
 
 struct edda_postgres {
     struct edda_backend backend; /* first */
@@ -30,9 +31,7 @@ struct edda_postgres {
     struct edda_pg_catalogue *catalogue;
     uint64_t exact_chunks;   /* of so many a project's nearest are looked for exactly */
     edda_cell_t *exact_cell; /* how often an index gave too few */
+    struct edda_pg_waker waker;
 };
-
-/* Jobs became claimable by a commit of this process. */
-void edda_postgres_ready(struct edda_postgres *store);
 
 #endif
