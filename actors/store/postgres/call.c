@@ -199,6 +199,9 @@ int edda_pg_call_run(struct edda_pg_call *call, unsigned statement,
     call->query = (struct edda_pg_query){
         .deadline_ms = call->request.deadline_ms, .done = on_answer, .context = call};
     call->then = then;
+    if (!call->store->database) {
+        return EDDA_E_DRAINING;
+    }
     int error = edda_pg_run(call->store->database, &call->query, statement, values, count);
     call->asking = error == 0;
     return error;
@@ -239,6 +242,9 @@ static int begin(struct edda_pg_call *call, bool snapshot, edda_pg_step_fn on_be
     call->then = then;
     call->first_step = 0;
     call->step_count = 0;
+    if (!call->store->database) {
+        return EDDA_E_DRAINING;
+    }
     int error = edda_pg_begin(call->store->database, &call->conversation);
     call->talking = error == 0;
     return error;
@@ -286,6 +292,9 @@ int edda_pg_call_work(struct edda_pg_call *call, edda_pg_work_fn work, edda_pg_s
     EDDA_ASSERT(!call->asking && !call->talking && !call->working && !call->waiting);
     call->work = work;
     call->after_work = then;
+    if (!call->store->database) {
+        return EDDA_E_DRAINING;
+    }
     int error = edda_pool_run(call->store->pool, do_work, on_worked, call);
     call->working = error == 0;
     return error;

@@ -3,9 +3,10 @@
 #include "actors/store/postgres/store.h"
 #include "actors/store/postgres/versions.h"
 
-#define SLICE_MEMOS 50
-#define SLICE_ROWS  2000 /* of chunks and vectors */
-#define SLICE_TEXTS 500  /* and of other things */
+#define SLICE_MEMOS   50
+#define SLICE_ROWS    2000 /* of chunks and vectors */
+#define SLICE_TEXTS   500  /* and of other things */
+#define SLICE_SETTLED 1000
 
 /* ---- burying ---- */
 
@@ -93,7 +94,7 @@ static int on_sweep_old(struct edda_pg_call *call, edda_pg_result_t *none) {
                      VALUES(BIGINT(EDDA_KEEP_TOMBSTONE_MS), BIGINT(SLICE_TEXTS)), on_memos_dropped);
     edda_pg_call_say(call, EDDA_PGSQL_IDEMPOTENCY_DROP,
                      VALUES(BIGINT(EDDA_KEEP_IDEMPOTENCY_MS), BIGINT(SLICE_TEXTS)), on_old_dropped);
-    edda_pg_call_say(call, EDDA_PGSQL_SETTLE, VALUES(BIGINT(SLICE_ROWS)), on_settled);
+    edda_pg_call_say(call, EDDA_PGSQL_SETTLE, VALUES(BIGINT(SLICE_SETTLED)), on_settled);
     edda_pg_call_commit(call);
     return 0;
 }

@@ -1,6 +1,8 @@
 /* tests/actors/store/fixture.c: one ask after the other. */
 #include "tests/actors/store/fixture.h"
 
+#include <math.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -427,6 +429,22 @@ int64_t sql_integer(struct fixture *f, const char *sql) {
 
 void sql_run(struct fixture *f, const char *sql) {
     store_of(f)->run(f, sql);
+}
+
+void assert_kept(const struct fixture *f, const uint8_t *given, const float *put) {
+    float vector[DIMENSION];
+    double length = 0;
+    memcpy(vector, given, sizeof(vector));
+    for (size_t i = 0; i < DIMENSION; i++) {
+        length += (double)put[i] * (double)put[i];
+    }
+    if (!f->postgres) {
+        assert_memory_equal(vector, put, sizeof(vector));
+    }
+    for (size_t i = 0; i < DIMENSION && f->postgres; i++) {
+        double wanted = length > 0 ? (double)put[i] / sqrt(length) : 0;
+        assert_true(fabs((double)vector[i] - wanted) < 0.001);
+    }
 }
 
 const char *either(const struct fixture *f, const char *sqlite, const char *postgres) {

@@ -127,6 +127,10 @@ struct edda_hits search_filtered(struct fixture *f, const char *query,
 /* The vector that commit_job gives every chunk of text, and search its query. */
 void vector_of(struct edda_text text, float ret_vector[DIMENSION]);
 
+/* DIMENSION floats that a store gave are those that were put: to the last bit in SQLite; PostgreSQL
+ * keeps halves of a vector of the same direction and length 1. */
+void assert_kept(const struct fixture *f, const uint8_t *given, const float *put);
+
 /* ---- beside the store, through a connection of its own; SQL that both databases understand ----
  */
 

@@ -153,7 +153,7 @@ static void a_memo_that_expires_for_good_is_not_waited_for(void **state) {
     sql_run(f, "UPDATE memo SET expires_ms = 1 WHERE title = 'Two'");
     sweep_all(f);
     assert_served_by(f, NEW, 1);
-    assert_int_equal(sql_integer(f, "SELECT count(*) FROM vector_next"), 0);
+    assert_int_equal(vectors_waiting(f), 0);
 }
 
 /* ---- models ---- */
@@ -172,7 +172,7 @@ static void the_newer_of_two_models_wins(void **state) {
     assert_int_equal(counts.open, 2);
     assert_true(commit_job(f, &first.items[1], first.items[1].token).stale);
     sweep_all(f);
-    assert_int_equal(sql_integer(f, "SELECT count(*) FROM vector_next"), 0);
+    assert_int_equal(vectors_waiting(f), 0);
     struct edda_claims second = claim_jobs(f, 2);
     assert_int_equal(second.count, 2);
     assert_int_equal(second.items[1].token, first.items[1].token + 1);
@@ -212,7 +212,7 @@ static void asking_for_the_model_that_serves_gives_up_the_other(void **state) {
     assert_true(commit_job(f, &left, left.token).stale);
     assert_served_by(f, OLD, 2);
     sweep_all(f);
-    assert_int_equal(sql_integer(f, "SELECT count(*) FROM vector_next"), 0);
+    assert_int_equal(vectors_waiting(f), 0);
     assert_int_equal(process_all(f), 0);
     assert_served_by(f, OLD, 2);
 }
@@ -249,6 +249,7 @@ static void a_model_may_be_left_and_come_back_before_anything_is_settled(void **
         assert_int_equal(embed_some(f, 2), 2);
         assert_served_by(f, NEW, 2);
         f->model = OLD;
+        (void)(f->postgres && sweep_all(f)); /* or the old vectors would serve again at once */
         struct edda_store_reembedded counts = reembed(f, OLD);
         assert_int_equal(counts.missing, 2);
         assert_int_equal(counts.queued, 2);
@@ -276,9 +277,9 @@ static void a_project_may_hold_both_models_for_a_while(void **state) {
     f->model = NEW;
     accept_text(f, "Three", "alpha three");
     process_all(f);
-    /* Rows of the query's model are searched, and the one that serves is named. */
+    /* Rows of the query's model are searched (not in PostgreSQL); the one that serves is named. */
     struct edda_hits hits = search(f, "alpha");
-    assert_int_equal(hits.degraded.count, 0);
+    assert_int_equal(hits.degraded.count, f->postgres);
     assert_true(edda_text_is(hits.model, OLD));
     assert_int_equal(hits.hits.count, 3);
     assert_served_by(f, OLD, 2);
@@ -312,8 +313,8 @@ static void a_model_nothing_is_left_of_is_not_named(void **state) {
     fixture_close(f);
     fixture_open(f);
     struct edda_hits hits = search(f, "alpha");
-    assert_int_equal(hits.degraded.count, 0);
-    assert_int_equal(hits.model.size, 0);
+    assert_int_equal(hits.degraded.count, f->postgres);
+    assert_int_equal(hits.model.size, f->postgres ? strlen(OLD) : 0);
     struct edda_store_reembedded counts = reembed_in(f, PROJECT, NEW, true);
     assert_int_equal(counts.missing, 0);
     assert_int_equal(counts.projects, 1);
@@ -416,7 +417,7 @@ static void what_counts_already_is_moved_in_slices(void **state) {
     unsigned slices = 0;
     for (; swept.more; slices++) {
         assert_int_equal(ask(f, EDDA_BACKEND_SWEEP, 0, NULL, NULL, EDDA_BODY_NONE, &swept), 0);
-        int64_t now = sql_integer(f, "SELECT count(*) FROM vector_next");
+        int64_t now = vectors_waiting(f);
         assert_true(left - now <= 500 + 2 * CHUNKS);
         left = now;
         if (slices == 1) {
@@ -434,12 +435,13 @@ static void what_counts_already_is_moved_in_slices(void **state) {
     }
     assert_true(slices > MEMOS * CHUNKS / 500);
     /* Rows of a version that goes are dropped with it. */
-    assert_int_equal(left, CHUNKS);
-    assert_int_equal(sql_integer(f, "SELECT count(*) FROM project WHERE settled_memo IS NOT NULL"),
+    assert_int_equal(left, f->postgres ? 0 : CHUNKS);
+    assert_int_equal(sql_integer(f, either(f, "SELECT count(settled_memo) FROM project",
+                                           "SELECT count(settled_chunk) FROM project")),
                      0);
     sql_run(f, "UPDATE version SET changed_ms = 1 WHERE state = 3");
     sweep_all(f);
-    assert_int_equal(sql_integer(f, "SELECT count(*) FROM vector_next"), 0);
+    assert_int_equal(vectors_waiting(f), 0);
 }
 
 /* ---- reuse ---- */
@@ -467,7 +469,8 @@ static void reuse_gives_vectors_of_the_model_that_is_coming(void **state) {
         vector_of(items[0].text, expected);
         assert_true(edda_text_is(output.model, round == 0 ? OLD : NEW));
         assert_int_equal(output.vectors.size, sizeof(expected));
-        assert_memory_equal(output.vectors.data, expected, sizeof(expected));
+        assert_kept(f, output.vectors.data, expected);
+        assert_kept(f, output.vectors.data + sizeof(expected) / 2, expected + DIMENSION);
     }
 }
 

@@ -1,4 +1,5 @@
 /* tests/actors/store/test_reuse.c: which vectors new content gets from the content before it. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -45,14 +46,15 @@ static void assert_nothing(const struct edda_chunks *chunks) {
 }
 
 /* Row i is the vector of its text, or all zeros. */
-static void assert_row(const struct edda_chunks *chunks, size_t i, bool known) {
+static void assert_row(const struct fixture *f, const struct edda_chunks *chunks, size_t i,
+                       bool known) {
     float expected[DIMENSION] = {0};
     if (known) {
         vector_of(chunks->chunks.items[i].text, expected);
     }
     assert_int_equal(chunks->dimension, DIMENSION);
     assert_int_equal(chunks->vectors.size, chunks->chunks.count * sizeof(expected));
-    assert_memory_equal(chunks->vectors.data + i * sizeof(expected), expected, sizeof(expected));
+    assert_kept(f, chunks->vectors.data + i * sizeof(expected), expected);
 }
 
 /* A processed memo whose content changes: the job of the new one. */
@@ -72,11 +74,11 @@ static void chunks_that_are_as_they_were_get_their_vectors(void **state) {
         change(f, "alpha\n\nbeta\n\ngamma", "gamma\n\nbeta!\n\nalpha\n\nalpha\n\nomega");
     struct edda_chunks chunks = reuse(f, &job);
     assert_true(edda_text_is(chunks.model, "test-4"));
-    assert_row(&chunks, 0, true);
-    assert_row(&chunks, 1, false);
-    assert_row(&chunks, 2, true);
-    assert_row(&chunks, 3, true);
-    assert_row(&chunks, 4, false);
+    assert_row(f, &chunks, 0, true);
+    assert_row(f, &chunks, 1, false);
+    assert_row(f, &chunks, 2, true);
+    assert_row(f, &chunks, 3, true);
+    assert_row(f, &chunks, 4, false);
     assert_int_equal(sql_integer(f, "SELECT state FROM job ORDER BY id DESC"), EDDA_JOB_LEASED);
 }
 
@@ -93,8 +95,8 @@ static void a_chunk_under_another_heading_is_another_chunk(void **state) {
     struct edda_chunks chunks = bare_chunks_of(f, &job);
     chunks.chunks.items[0].heading = EDDA_TEXT("Guide");
     chunks = reuse_in(f, PROJECT, &job, &chunks);
-    assert_row(&chunks, 0, false);
-    assert_row(&chunks, 1, true);
+    assert_row(f, &chunks, 0, false);
+    assert_row(f, &chunks, 1, true);
 }
 
 static void vectors_made_with_another_title_are_not_reused(void **state) {
@@ -119,8 +121,8 @@ static void vectors_made_with_another_title_are_not_reused(void **state) {
     assert_int_equal(patch_text(f, &job.memo, "beta\n\nalpha"), 0);
     job = claim_jobs(f, 1).items[0];
     chunks = reuse(f, &job);
-    assert_row(&chunks, 0, false);
-    assert_row(&chunks, 1, true);
+    assert_row(f, &chunks, 0, false);
+    assert_row(f, &chunks, 1, true);
 }
 
 static void a_title_that_stays_the_same_marks_nothing(void **state) {
@@ -128,7 +130,7 @@ static void a_title_that_stays_the_same_marks_nothing(void **state) {
     struct edda_claimed job = change(f, "alpha\n\nbeta", "alpha");
     assert_int_equal(patch_title(f, &job.memo, "Title"), 0);
     struct edda_chunks chunks = reuse(f, &job);
-    assert_row(&chunks, 0, true);
+    assert_row(f, &chunks, 0, true);
 }
 
 static void another_project_s_memo_and_one_that_is_gone_give_nothing(void **state) {
@@ -157,8 +159,8 @@ static void chunks_without_a_vector_give_none(void **state) {
     assert_int_equal(patch_text(f, &memo, "alpha\n\nbeta\n\ngamma"), 0);
     job = claim_jobs(f, 1).items[0];
     chunks = reuse(f, &job);
-    assert_row(&chunks, 0, false);
-    assert_row(&chunks, 1, true);
+    assert_row(f, &chunks, 0, false);
+    assert_row(f, &chunks, 1, true);
 }
 
 static void of_several_models_the_most_frequent_is_given(void **state) {
@@ -175,10 +177,10 @@ static void of_several_models_the_most_frequent_is_given(void **state) {
     struct edda_claimed job = claim_jobs(f, 1).items[0];
     struct edda_chunks chunks = reuse(f, &job);
     assert_true(edda_text_is(chunks.model, "frequent"));
-    assert_row(&chunks, 0, false);
-    assert_row(&chunks, 1, true);
-    assert_row(&chunks, 2, true);
-    assert_row(&chunks, 3, false);
+    assert_row(f, &chunks, 0, false);
+    assert_row(f, &chunks, 1, true);
+    assert_row(f, &chunks, 2, true);
+    assert_row(f, &chunks, 3, false);
 }
 
 /* A memo of `count` chunks, a thousand a part, then with "extra" alone. */
@@ -210,8 +212,8 @@ static struct edda_chunks reuse_of_many(struct fixture *f, size_t count) {
 static void a_version_of_too_many_chunks_is_not_looked_at(void **state) {
     struct fixture *f = *state;
     struct edda_chunks chunks = reuse_of_many(f, 4096);
-    assert_row(&chunks, 0, true);
-    assert_row(&chunks, 1, true);
+    assert_row(f, &chunks, 0, true);
+    assert_row(f, &chunks, 1, true);
     chunks = reuse_of_many(f, 4097);
     assert_nothing(&chunks);
 }
@@ -246,6 +248,15 @@ static struct edda_claimed change_large(struct fixture *f, size_t count, uint32_
     return claim_jobs(f, 1).items[0];
 }
 
+static float length_of_row(size_t row, size_t dimension) {
+    double sum = 0;
+    for (size_t k = 0; k < dimension; k++) {
+        double value = (double)(row + k + 1) / 4096.0;
+        sum += value * value;
+    }
+    return (float)sqrt(sum);
+}
+
 static void rows_that_do_not_fit_a_frame_come_as_halves(void **state) {
     struct fixture *f = *state;
     struct edda_claimed job = change_large(f, 700, 1536, 1);
@@ -255,11 +266,12 @@ static void rows_that_do_not_fit_a_frame_come_as_halves(void **state) {
     assert_int_equal(chunks.dimension, 1536);
     assert_int_equal(chunks.halves.size, 701 * 1536 * 2);
     for (size_t i = 0; i < 700; i += 99) {
+        float scale = f->postgres ? 1 / length_of_row(i, 1536) : 1;
         for (size_t k = 0; k < 1536; k += 511) {
             const uint8_t *at = chunks.halves.data + (i * 1536 + k) * 2;
             float value = edda_half_to_float((uint16_t)(at[0] | at[1] << 8));
-            float expected = (float)(i + k + 1) / 4096.0f;
-            assert_true(value > expected * .999f && value < expected * 1.001f);
+            float expected = scale * (float)(i + k + 1) / 4096.0f;
+            assert_true(value > expected * .995f && value < expected * 1.005f);
         }
     }
     for (size_t k = 0; k < 1536 * 2; k++) {
@@ -278,8 +290,8 @@ static void values_that_a_half_cannot_hold_keep_their_direction(void **state) {
     const uint8_t *row = chunks.halves.data + 7 * 1536 * 2;
     float first = edda_half_to_float((uint16_t)(row[0] | row[1] << 8));
     float last = edda_half_to_float((uint16_t)(row[1535 * 2] | row[1535 * 2 + 1] << 8));
-    assert_true(last == 1);
-    assert_true(first > 8 / 1543.0f * .999f && first < 8 / 1543.0f * 1.001f);
+    assert_true(f->postgres ? last < 1 : last == 1);
+    assert_true(first > last * 8 / 1543.0f * .995f && first < last * 8 / 1543.0f * 1.005f);
 }
 
 static void rows_that_fit_in_no_form_are_left_out(void **state) {

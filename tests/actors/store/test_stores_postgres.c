@@ -1,0 +1,146 @@
+/* tests/actors/store/test_stores_postgres.c: several store processes on one PostgreSQL: whose
+ * leases are whose, who wakes whom. */
+#include <stdio.h>
+
+#include "actors/runtime/clock.h"
+#include "tests/actors/store/fixture.h"
+
+#define LISTENERS                                                                                  \
+    "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND classid > 0"   \
+    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+
+static edda_backend_t *open_another(struct fixture *f) {
+    edda_backend_t *first = f->backend;
+    f->backend = NULL;
+    fixture_open(f);
+    edda_backend_t *second = f->backend;
+    f->backend = first;
+    return second;
+}
+
+/* Runs the loop until the statement counts to this, for at most half a minute. */
+static void wait_for(struct fixture *f, const char *sql, int64_t wanted) {
+    int64_t until_ms = edda_clock_ms() + 30000;
+    while (sql_integer(f, sql) != wanted && edda_clock_ms() < until_ms) {
+        struct edda_timer tick = {.fire = (edda_task_fn)edda_loop_stop, .context = f->loop};
+        edda_loop_timer_set(f->loop, &tick, edda_clock_ms() + 10);
+        edda_loop_run(f->loop);
+        edda_loop_timer_cancel(f->loop, &tick);
+    }
+    assert_int_equal(sql_integer(f, sql), wanted);
+}
+
+static void wait_until_ready(struct fixture *f, unsigned before) {
+    int64_t until_ms = edda_clock_ms() + 30000;
+    while (f->ready == before && edda_clock_ms() < until_ms) {
+        struct edda_timer tick = {.fire = (edda_task_fn)edda_loop_stop, .context = f->loop};
+        edda_loop_timer_set(f->loop, &tick, edda_clock_ms() + 10);
+        edda_loop_run(f->loop);
+        edda_loop_timer_cancel(f->loop, &tick);
+    }
+    assert_true(f->ready > before);
+}
+
+/* The listeners of tests before this one are gone, and this store's stands. */
+static void begin_alone(struct fixture *f) {
+    fixture_close(f);
+    wait_for(f, LISTENERS, 0);
+    fixture_open(f);
+    wait_for(f, LISTENERS, 1);
+}
+
+static uint64_t release(struct fixture *f) {
+    struct edda_store_count count = {0};
+    assert_int_equal(ask(f, EDDA_BACKEND_RELEASE, 0, NULL, NULL, EDDA_BODY_STORE_COUNT, &count), 0);
+    return count.count;
+}
+
+static void a_store_that_starts_leaves_the_leases_of_stores_that_live(void **state) {
+    struct fixture *f = *state;
+    begin_alone(f);
+    edda_backend_t *first = f->backend;
+    accept_text(f, "Title", "Some text.");
+    struct edda_claims claims = claim_jobs(f, 1);
+    assert_int_equal(claims.count, 1);
+    f->backend = open_another(f);
+    assert_int_equal(release(f), 0);
+    assert_int_equal(claim_jobs(f, 1).count, 0);
+    assert_false(commit_job(f, &claims.items[0], claims.items[0].token).stale);
+    edda_backend_destroy(&f->backend);
+    f->backend = first;
+}
+
+static void leases_of_a_store_that_ended_are_given_back(void **state) {
+    struct fixture *f = *state;
+    begin_alone(f);
+    edda_backend_t *first = f->backend;
+    f->backend = open_another(f);
+    wait_for(f, LISTENERS, 2);
+    accept_text(f, "Title", "Some text.");
+    struct edda_claims claims = claim_jobs(f, 1);
+    assert_int_equal(claims.count, 1);
+    edda_backend_destroy(&f->backend);
+    f->backend = first;
+    assert_int_equal(release(f), 1);
+    assert_int_equal(sql_integer(f, "SELECT attempts FROM job"), 0);
+    /* The one that ended comes too late. */
+    struct edda_claims again = claim_jobs(f, 1);
+    assert_int_equal(again.count, 1);
+    assert_true(commit_job(f, &claims.items[0], claims.items[0].token).stale);
+    assert_false(commit_job(f, &again.items[0], again.items[0].token).stale);
+}
+
+static void leases_of_a_store_that_was_killed_are_given_back(void **state) {
+    struct fixture *f = *state;
+    begin_alone(f);
+    edda_backend_t *first = f->backend;
+    f->backend = open_another(f);
+    wait_for(f, LISTENERS, 2);
+    accept_text(f, "Title", "Some text.");
+    assert_int_equal(claim_jobs(f, 1).count, 1);
+    /* As the kernel would: its connections are gone without a word. The loop does not run. */
+    sql_run(f, "DO $$ BEGIN PERFORM pg_terminate_backend(l.pid, 5000) FROM pg_locks l, job j WHERE"
+               " l.locktype = 'advisory' AND l.classid::bigint << 32 | l.objid::bigint ="
+               " j.leased_by; END $$");
+    edda_backend_t *second = f->backend;
+    f->backend = first;
+    assert_int_equal(release(f), 1);
+    edda_backend_destroy(&second);
+    process_all(f);
+}
+
+static void a_commit_of_one_store_wakes_the_others(void **state) {
+    struct fixture *f = *state;
+    begin_alone(f);
+    edda_backend_t *first = f->backend;
+    f->backend = open_another(f);
+    wait_for(f, LISTENERS, 2);
+    accept_text(f, "Title", "Some text.");
+    unsigned before = f->ready; /* the store's own pump was told, here the same */
+    wait_until_ready(f, before);
+    edda_backend_destroy(&f->backend);
+    f->backend = first;
+}
+
+static void a_listener_that_is_lost_comes_back_and_looks(void **state) {
+    struct fixture *f = *state;
+    begin_alone(f);
+    unsigned before = f->ready;
+    sql_run(f, "DO $$ BEGIN PERFORM pg_terminate_backend(pid, 5000) FROM pg_locks WHERE"
+               " locktype = 'advisory' AND classid > 0; END $$");
+    wait_for(f, LISTENERS, 1);
+    wait_until_ready(f, before);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(a_store_that_starts_leaves_the_leases_of_stores_that_live),
+        TEST(leases_of_a_store_that_ended_are_given_back),
+        TEST(leases_of_a_store_that_was_killed_are_given_back),
+        TEST(a_commit_of_one_store_wakes_the_others),
+        TEST(a_listener_that_is_lost_comes_back_and_looks),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
