@@ -169,7 +169,9 @@ static bool affords(struct edda_core *core, const struct edda_pending *pending) 
 static void give_up(struct edda_core *core, struct edda_pending *pending,
                     const struct edda_wire_error *error) {
     if (pending->delivered) {
-        edda_flow_fail(core, pending, EDDA_E_STREAM_BROKEN, 0);
+        struct edda_wire_error broken = *error;
+        broken.code = EDDA_E_STREAM_BROKEN;
+        end_failed(core, pending, &broken);
     } else if (edda_flow_skippable(edda_pending_step(pending))) {
         skip_step(core, pending);
     } else {

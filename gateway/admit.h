@@ -9,9 +9,10 @@
 
 struct edda_refusal {
     int status;
-    struct edda_text text;  /* static, or detail's */
-    uint32_t retry_after_s; /* 1..30 with 503, 409 and 429 that time may heal; else 0 */
-    bool ours;              /* not the client's fault: to be logged */
+    struct edda_text text;   /* static, or detail's */
+    struct edda_text reason; /* what somebody further away said, detail's; absent: nothing more */
+    uint32_t retry_after_s;  /* 1..30 with 503, 409 and 429 that time may heal; else 0 */
+    bool ours;               /* not the client's fault: to be logged */
 };
 
 /* detail may be NULL. random: any number; spreads Retry-After by a fifth either way, so that those

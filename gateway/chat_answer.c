@@ -209,6 +209,7 @@ static struct edda_refusal refusal_of(int code, const struct edda_wire_error *de
     } else if (by_llm && refusal.ours) {
         refusal = edda_admit_refuse(EDDA_E_UNAVAILABLE, detail, random);
         refusal.text = EDDA_TEXT(UNAVAILABLE);
+        refusal.reason = detail ? detail->text : (struct edda_text){0};
     }
     return refusal;
 }
@@ -218,8 +219,9 @@ static struct edda_refusal refusal_of(int code, const struct edda_wire_error *de
 static void break_stream(struct edda_visit *visit, const struct edda_refusal *refusal, int code) {
     struct edda_chatting *chatting = visit->work;
     struct edda_buffer *tail = edda_events_tail(&chatting->events);
-    /* The table's words: what a provider said is for the log. */
-    struct edda_text reason = refusal->ours ? edda_text_of(edda_error_text(code)) : refusal->text;
+    struct edda_text reason = refusal->reason.size > 0 ? refusal->reason
+                              : refusal->ours          ? edda_text_of(edda_error_text(code))
+                                                       : refusal->text;
     edda_event_open(tail, "error");
     EDDA_WRITE(tail, ",\"content\":\"An error occurred\",\"reason\":");
     edda_write_text(tail, reason);

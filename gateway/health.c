@@ -57,8 +57,9 @@ static void write_ready(struct edda_visit *visit) {
     ready &= write_check(&checks, "store", view->store_answers);
     ready &= write_check(&checks, "embed", edda_status_service(view, EDDA_TEXT("embed")).workers);
     ready &= write_check(&checks, "rerank", edda_status_service(view, EDDA_TEXT("rerank")).workers);
-    /* Documents wait durably without a chunker; searches do not need one. */
+    /* Documents wait durably without a chunker; searches need neither it nor an llm. */
     (void)write_check(&checks, "chunk", edda_status_service(view, EDDA_TEXT("chunk")).workers);
+    (void)write_check(&checks, "llm", edda_status_service(view, EDDA_TEXT("llm")).workers);
 
     struct edda_buffer *out = edda_visit_out(visit);
     (void)edda_buffer_printf(out, "{\"status\":\"%s\",\"checks\":{\"draining\":%s",

@@ -1,6 +1,7 @@
 /* gateway/retrieval.c: the route is made anew for every try, from what is known to be there. */
 #include "gateway/retrieval.h"
 
+#include "actors/runtime/log.h"
 #include "gateway/serving.h"
 #include "gateway/status.h"
 #include "proto/body_stage.h"
@@ -143,9 +144,8 @@ static void add_search(struct edda_visit *visit, const struct edda_retrieval *re
 
 static void add_rerank(struct edda_visit *visit, const struct edda_retrieval *retrieval,
                        struct route *route, uint32_t budget_ms) {
-    const struct edda_rerank_arguments rerank = {.query = retrieval->query,
-                                                 .top_k = retrieval->top_k,
-                                                 .assemble = retrieval->assemble};
+    const struct edda_rerank_arguments rerank = {
+        .query = retrieval->query, .top_k = retrieval->top_k, .assemble = retrieval->assemble};
     struct edda_step step = {
         .op = "rerank",
         .type = EDDA_BODY_RERANK_ARGUMENTS,
@@ -212,11 +212,25 @@ void edda_retrieval_learn(struct edda_visit *visit, struct edda_text model, uint
     }
 }
 
+/* Said once for a project: as long as it is remembered. */
+static void note_other_model(const struct edda_visit *visit, struct edda_text model,
+                             uint32_t dimension) {
+    struct edda_text known;
+    uint32_t known_dimension;
+    if (!edda_serving_find(visit->gateway->serving, visit->project, &known, &known_dimension)) {
+        edda_log(EDDA_LOG_WARNING, "other_model",
+                 "project=%s model=%.*s dimension=%u text=\"its vectors are of another model than "
+                 "the embedder's; edda reembed makes new ones\"",
+                 visit->project, (int)model.size, model.data, dimension);
+    }
+}
+
 bool edda_retrieval_correct(struct edda_visit *visit, struct edda_retrieval *retrieval,
                             struct edda_text model, uint32_t dimension) {
     if (model.size == 0) {
         return false;
     }
+    note_other_model(visit, model, dimension);
     edda_retrieval_learn(visit, model, dimension);
     /* An embedder that was asked for this very model does not speak it. */
     bool asked = edda_text_is(model, retrieval->model) && dimension == retrieval->dimension;

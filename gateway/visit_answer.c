@@ -26,6 +26,10 @@ void edda_visit_refuse(struct edda_visit *visit, const struct edda_refusal *refu
     edda_buffer_reset(out);
     EDDA_WRITE(out, "{\"error\":");
     edda_write_text(out, refusal->text);
+    if (refusal->reason.size > 0) {
+        EDDA_WRITE(out, ",\"reason\":");
+        edda_write_text(out, refusal->reason);
+    }
     EDDA_WRITE(out, "}");
     edda_exchange_respond(visit->exchange, &response);
 }

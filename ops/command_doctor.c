@@ -1,7 +1,6 @@
 /* ops/command_doctor.c: `edda doctor`: what is wrong here, in words. */
 #include <errno.h>
 #include <netdb.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -12,6 +11,7 @@
 #include "actors/runtime/clock.h"
 #include "ops/command.h"
 #include "ops/endpoint.h"
+#include "ops/findings.h"
 #include "ops/session.h"
 #include "proto/body_peer.h"
 #include "proto/body_store.h"
@@ -21,72 +21,48 @@
 #define FILES_WANTED      8192
 #define PLAUSIBLE_WALL_MS 1700000000000ll /* November 2023 */
 
-struct findings {
-    unsigned bad;
-};
-
-static void good(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static void bad(struct findings *findings, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void good(const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    printf("  ok   ");
-    vprintf(format, arguments);
-    printf("\n");
-    va_end(arguments);
-}
-
-static void bad(struct findings *findings, const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    printf("  BAD  ");
-    vprintf(format, arguments);
-    printf("\n");
-    va_end(arguments);
-    findings->bad++;
-}
-
-static void look_at_machine(struct findings *findings) {
+static void look_at_machine(struct edda_findings *findings) {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max < FILES_WANTED)
-        bad(findings, "at most %llu open files are allowed; raise it (ulimit -Hn) to %d or more",
-            (unsigned long long)limit.rlim_max, FILES_WANTED);
+        edda_finding_bad(findings,
+                         "at most %llu open files are allowed; raise it (ulimit -Hn) to %d or more",
+                         (unsigned long long)limit.rlim_max, FILES_WANTED);
     else
-        good("open files: up to %llu", (unsigned long long)limit.rlim_max);
+        edda_finding_good("open files: up to %llu", (unsigned long long)limit.rlim_max);
     if (edda_clock_wall_ms() < PLAUSIBLE_WALL_MS)
-        bad(findings, "the clock is years behind; keys, expiry and certificates need it right");
+        edda_finding_bad(findings,
+                         "the clock is years behind; keys, expiry and certificates need it right");
     else
-        good("the clock is plausible");
+        edda_finding_good("the clock is plausible");
 }
 
-static void look_at_data(struct findings *findings, const char *data) {
+static void look_at_data(struct edda_findings *findings, const char *data) {
     if (access(data, F_OK) != 0) {
-        good("data directory %s is not there yet; the first `edda up` makes it", data);
+        edda_finding_good("data directory %s is not there yet; the first `edda up` makes it", data);
         return;
     }
     if (access(data, R_OK | W_OK | X_OK) != 0)
-        bad(findings, "data directory %s cannot be written: %s", data, strerror(errno));
+        edda_finding_bad(findings, "data directory %s cannot be written: %s", data,
+                         strerror(errno));
     else
-        good("data directory %s can be written", data);
+        edda_finding_good("data directory %s can be written", data);
     struct statvfs disk;
     if (statvfs(data, &disk) != 0) {
-        bad(findings, "the disk of %s does not answer: %s", data, strerror(errno));
+        edda_finding_bad(findings, "the disk of %s does not answer: %s", data, strerror(errno));
         return;
     }
     unsigned long long left = (unsigned long long)disk.f_bavail * disk.f_frsize;
     if (left < LITTLE_DISK_BYTES)
-        bad(findings, "only %llu MiB are free on the disk of %s", left >> 20, data);
+        edda_finding_bad(findings, "only %llu MiB are free on the disk of %s", left >> 20, data);
     else
-        good("%llu MiB are free on the disk", left >> 20);
+        edda_finding_good("%llu MiB are free on the disk", left >> 20);
 }
 
-static void look_at_port(struct findings *findings, const char *http, bool service_runs) {
+static void look_at_port(struct edda_findings *findings, const char *http, bool service_runs) {
     char host[256];
     const char *colon = strrchr(http, ':');
     if (!colon || (size_t)(colon - http) >= sizeof host) {
-        bad(findings, "--http %s is no ADDR:PORT", http);
+        edda_finding_bad(findings, "--http %s is no ADDR:PORT", http);
         return;
     }
     const char *begin = http;
@@ -100,7 +76,7 @@ static void look_at_port(struct findings *findings, const char *http, bool servi
     struct addrinfo *found = NULL;
     int problem = getaddrinfo(host[0] ? host : NULL, colon + 1, &hints, &found);
     if (problem != 0) {
-        bad(findings, "--http %s: %s", http, gai_strerror(problem));
+        edda_finding_bad(findings, "--http %s: %s", http, gai_strerror(problem));
         return;
     }
     int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -109,20 +85,22 @@ static void look_at_port(struct findings *findings, const char *http, bool servi
     bool is_free = fd >= 0 && bind(fd, found->ai_addr, found->ai_addrlen) == 0;
     int why = errno;
     if (is_free)
-        good("port %s is free%s", http, service_runs ? "; the running service uses another" : "");
+        edda_finding_good("port %s is free%s", http,
+                          service_runs ? "; the running service uses another" : "");
     else if (why == EADDRINUSE && service_runs)
-        good("port %s is in use, as it should be while a service runs", http);
+        edda_finding_good("port %s is in use, as it should be while a service runs", http);
     else
-        bad(findings, "%s cannot be listened on: %s; choose another with --http", http,
-            strerror(why));
+        edda_finding_bad(findings, "%s cannot be listened on: %s; choose another with --http", http,
+                         strerror(why));
     if (fd >= 0)
         close(fd);
     freeaddrinfo(found);
 }
 
 /* False when no broker answers. */
-static bool look_at_stages(struct findings *findings, edda_session_t *session, const char *where) {
-    static const char *const needed[] = {"store", "chunk", "embed", "rerank"};
+static bool look_at_stages(struct edda_findings *findings, edda_session_t *session,
+                           const char *where) {
+    static const char *const needed[] = {"store", "chunk", "embed", "rerank", "llm"};
     struct edda_broker_status status;
     struct edda_empty nothing = {0};
     struct edda_arena arena;
@@ -130,11 +108,11 @@ static bool look_at_stages(struct findings *findings, edda_session_t *session, c
     edda_arena_init(&arena, ARENA_BYTES);
     if (edda_session_call(session, edda_op_find(EDDA_TEXT("broker.status")), "default", &nothing,
                           &arena, &status, message) != 0) {
-        bad(findings, "%s", message);
+        edda_finding_bad(findings, "%s", message);
         edda_arena_done(&arena);
         return false;
     }
-    good("a service answers at %s", where);
+    edda_finding_good("a service answers at %s", where);
     for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++) {
         unsigned workers = 0;
         unsigned queued = 0;
@@ -146,16 +124,16 @@ static bool look_at_stages(struct findings *findings, edda_session_t *session, c
             }
         }
         if (workers == 0)
-            bad(findings, "no worker offers %s; start one", needed[i]);
+            edda_finding_bad(findings, "no worker offers %s; start one", needed[i]);
         else
-            good("%s: %u worker%s, %u waiting", needed[i], workers, workers == 1 ? "" : "s",
-                 queued);
+            edda_finding_good("%s: %u worker%s, %u waiting", needed[i], workers,
+                              workers == 1 ? "" : "s", queued);
     }
     edda_arena_done(&arena);
     return true;
 }
 
-static void look_at_store(struct findings *findings, edda_session_t *session) {
+static void look_at_store(struct edda_findings *findings, edda_session_t *session) {
     struct edda_store_statistics statistics;
     struct edda_empty nothing = {0};
     struct edda_arena arena;
@@ -163,13 +141,15 @@ static void look_at_store(struct findings *findings, edda_session_t *session) {
     edda_arena_init(&arena, ARENA_BYTES);
     if (edda_session_call(session, edda_op_find(EDDA_TEXT("store.statistics")), "default", &nothing,
                           &arena, &statistics, message) != 0) {
-        bad(findings, "the store does not answer: %s", message);
+        edda_finding_bad(findings, "the store does not answer: %s", message);
     } else {
-        good("the store opens and answers: %llu memos, %llu chunks, %llu jobs waiting",
-             (unsigned long long)statistics.memos, (unsigned long long)statistics.chunks,
-             (unsigned long long)statistics.jobs_ready);
+        edda_finding_good("the store opens and answers: %llu memos, %llu chunks, %llu jobs waiting",
+                          (unsigned long long)statistics.memos,
+                          (unsigned long long)statistics.chunks,
+                          (unsigned long long)statistics.jobs_ready);
         if (statistics.jobs_dead > 0)
-            bad(findings,
+            edda_finding_bad(
+                findings,
                 "%llu jobs are dead; `edda jobs --dead` says why, `edda jobs redrive --all` tries "
                 "again",
                 (unsigned long long)statistics.jobs_dead);
@@ -178,7 +158,7 @@ static void look_at_store(struct findings *findings, edda_session_t *session) {
 }
 
 /* True when a service runs on the data directory or at --connect. */
-static bool look_at_service(struct findings *findings, const edda_config_t *config) {
+static bool look_at_service(struct edda_findings *findings, const edda_config_t *config) {
     char message[EDDA_SESSION_MESSAGE];
     edda_session_t *session = NULL;
     const char *data = edda_config_text(config, EDDA_CONFIG_DATA);
@@ -186,26 +166,28 @@ static bool look_at_service(struct findings *findings, const edda_config_t *conf
     if (!named && access(data, F_OK) != 0)
         return false;
     if (edda_session_open(config, EDDA_SESSION_OPENS, &session, message) != 0) {
-        bad(findings, "%s", message);
+        edda_finding_bad(findings, "%s", message);
         return false;
     }
     bool runs = !edda_session_is_own(session);
     const char *where = edda_session_where(session);
     if (!runs)
-        good("no service runs; looking into %s", where);
+        edda_finding_good("no service runs; looking into %s", where);
     else
         runs = look_at_stages(findings, session, where);
     if (runs || edda_session_is_own(session))
         look_at_store(findings, session);
+    if (runs)
+        edda_findings_of_models(findings, session);
     edda_session_close(&session);
     return runs;
 }
 
 int edda_command_doctor(const struct edda_command *command, const struct edda_options *options) {
-    struct findings findings = {0};
+    struct edda_findings findings = {0};
     (void)command;
     printf("edda %s\n", EDDA_VERSION);
-    good("built with %s", EDDA_BUILT_WITH);
+    edda_finding_good("built with %s", EDDA_BUILT_WITH);
     look_at_machine(&findings);
     look_at_data(&findings, edda_config_text(options->config, EDDA_CONFIG_DATA));
     bool runs = look_at_service(&findings, options->config);

@@ -168,6 +168,7 @@ static const struct edda_field edda_llm_provider_fields[] = {
     FIELD_UP_TO(1, edda_llm_provider, provider, EDDA_MAX_NAME),
     FIELD_UP_TO(2, edda_llm_provider, label, EDDA_MAX_NAME),
     FIELD_UP_TO(3, edda_llm_provider, model, MAX_MODEL_BYTES),
+    FIELD_UP_TO(4, edda_llm_provider, failing, EDDA_MAX_ERROR_TEXT),
 };
 RECORD_SCHEMA(edda_llm_provider);
 

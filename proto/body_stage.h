@@ -183,6 +183,7 @@ struct edda_llm_provider {
     struct edda_text provider; /* "local" */
     struct edda_text label;    /* "Local" */
     struct edda_text model;
+    struct edda_text failing; /* how its last call went wrong; absent: it did not */
 };
 
 struct edda_llm_provider_list {

@@ -55,6 +55,10 @@ static void handle_providers(void *context, edda_job_t *job) {
         items[i] = (struct edda_llm_provider){.provider = edda_text_of(model->name),
                                               .label = edda_text_of(model->label),
                                               .model = edda_text_of(model->model)};
+        const char *failing = model->provider ? edda_provider_failing(model->provider) : NULL;
+        if (failing) {
+            items[i].failing = edda_text_of(failing);
+        }
     }
     struct edda_llm_providers providers = {.providers = {items, count}};
     edda_job_finish(&job, EDDA_BODY_LLM_PROVIDERS, &providers);

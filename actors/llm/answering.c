@@ -25,7 +25,8 @@ struct answering {
     size_t next_piece;
     edda_generation_t *generation;
     char finish[24];
-    bool ended; /* no more text will come */
+    bool ended;                        /* no more text will come */
+    struct edda_generation_end broken; /* error not 0: to be told when the text before has gone */
     int64_t began_us;
     int error; /* of the pool's work */
 };
@@ -171,7 +172,10 @@ static void answer_by_quotes(struct answering *answering) {
 
 static void take_room(void *context) {
     struct answering *answering = context;
-    if (answering->ended) {
+    const struct edda_generation_end *broken = &answering->broken;
+    if (broken->error) {
+        fail(answering, broken->error, broken->blame, broken->retry_after_ms, broken->text);
+    } else if (answering->ended) {
         finish(answering);
     } else {
         edda_generation_pause(answering->generation, false);
@@ -200,8 +204,13 @@ static void take_text(void *context, struct edda_text text) {
 
 static void take_end(void *context, const struct edda_generation_end *end) {
     struct answering *answering = context;
-    if (end->error) {
+    if (end->error && answering->delivery.waiting) {
+        answering->broken = *end;
+        edda_generation_cancel(&answering->generation);
+    } else if (end->error) {
         fail(answering, end->error, end->blame, end->retry_after_ms, end->text);
+    }
+    if (end->error) {
         return;
     }
     answering->answer.input_tokens = end->input_tokens;

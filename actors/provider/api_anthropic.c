@@ -42,7 +42,8 @@ static void build_chat(const struct edda_account *account, const struct edda_cha
     }
     EDDA_WRITE(out, ",\"messages\":[");
     write_messages(out, &prompt->messages);
-    EDDA_WRITE(out, "],\"temperature\":0,\"stream\":true}");
+    /* No temperature: models since 2026 refuse any but their own. */
+    EDDA_WRITE(out, "],\"stream\":true}");
 }
 
 static void take_finish(struct edda_chat_stream *stream, const char *reason) {

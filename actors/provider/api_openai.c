@@ -47,6 +47,14 @@ static void write_message(struct edda_buffer *out, bool first, const char *role,
     EDDA_WRITE(out, "}");
 }
 
+/* OpenAI's reasoning models refuse any temperature but their own. */
+static bool takes_temperature(const struct edda_account *account) {
+    const char *model = account->model;
+    bool reasons =
+        (model[0] == 'o' && model[1] >= '0' && model[1] <= '9') || strncmp(model, "gpt-5", 5) == 0;
+    return account->kind != EDDA_PROVIDER_OPENAI || !reasons;
+}
+
 static void build_chat(const struct edda_account *account, const struct edda_chat_prompt *prompt,
                        struct edda_api_request *request) {
     struct edda_buffer *out = &request->body;
@@ -66,7 +74,10 @@ static void build_chat(const struct edda_account *account, const struct edda_cha
         write_message(out, first, user ? "user" : "assistant", message->content);
         first = false;
     }
-    EDDA_WRITE(out, "],\"stream\":true,\"temperature\":0");
+    EDDA_WRITE(out, "],\"stream\":true");
+    if (takes_temperature(account)) {
+        EDDA_WRITE(out, ",\"temperature\":0");
+    }
     /* What others built to the older API know only by its older name. */
     edda_api_number(out,
                     account->kind == EDDA_PROVIDER_OPENAI ? "max_completion_tokens" : "max_tokens",

@@ -63,6 +63,10 @@ uint32_t edda_provider_window(const edda_provider_t *self, int64_t *ret_wait_ms)
     return edda_limit_window(&self->limit, get_now(self));
 }
 
+const char *edda_provider_failing(const edda_provider_t *self) {
+    return self->failing ? self->reason : NULL;
+}
+
 const char *edda_provider_reason(const edda_provider_t *self) {
     return self->reason;
 }
@@ -157,6 +161,7 @@ static void end_badly(struct edda_provider_call *call, struct edda_provider_repl
     edda_provider_t *self = call->provider;
     if (verdict->outcome != EDDA_OUTCOME_GOOD && verdict->outcome != EDDA_OUTCOME_DROPPED) {
         memcpy(self->reason, reply->text, sizeof self->reason);
+        self->failing = true;
     }
     end_turn(self, call->turn, verdict->outcome, retry_after_ms, reply);
     if (verdict->again && try_again(call, retry_after_ms)) {
@@ -183,6 +188,7 @@ static void end_well(struct edda_provider_call *call, struct edda_provider_reply
     self->blamed = false;
     end_call(call, reply);
     note_blame(self, reply);
+    self->failing = self->blamed;
     end_turn(self, turn, self->blamed ? EDDA_OUTCOME_FAILED : EDDA_OUTCOME_GOOD, 0, reply);
     self->blamed = false;
 }

@@ -109,6 +109,10 @@ void edda_provider_blame(edda_provider_t *self);
  * long. */
 uint32_t edda_provider_window(const edda_provider_t *self, int64_t *ret_wait_ms);
 
+/* Whether it is well as far as is known: NULL, or what went wrong with the last call that says
+ * something of the provider; borrowed until the next. */
+const char *edda_provider_failing(const edda_provider_t *self);
+
 /* Why calls are refused now: the last failure's text; borrowed until the next. */
 const char *edda_provider_reason(const edda_provider_t *self);
 

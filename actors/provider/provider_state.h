@@ -50,6 +50,7 @@ struct edda_provider {
     char reason[EDDA_MAX_ERROR_TEXT + 1]; /* of the last failure of the provider's */
     uint32_t told;                        /* the window on_change was last called for */
     bool down;                            /* the breaker is not closed: as logged */
+    bool failing;                         /* as the last call that says something of it ended */
     bool blamed;
     bool busy; /* pump is above us on the stack */
     edda_cell_t *seconds;

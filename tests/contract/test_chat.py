@@ -320,7 +320,8 @@ class WithModel(ServiceTest):
                 self.assertIn(b'"type":"error"', answer.body)
                 self.assertIn(b'"type":"done"', answer.body.splitlines()[-2])
             else:
-                self.expect_error(answer, 503, "Chat agent unavailable")
+                self.assertEqual((answer.status, answer.json), (503, {
+                    "error": "Chat agent unavailable", "reason": "local: 400 key *** is wrong"}))
                 self.assertTrue(answer.headers["Retry-After"])
             self.assertNotIn(b"secret", answer.body)
         self.assertLessEqual(self.client.get(PATH).json["count"], before + 1)

@@ -191,6 +191,22 @@ class Answers(FaultTest):
         status, _, answer = self.chat()
         return status == 200 and answer["response"] and "degraded" not in answer
 
+    def doctor(self):
+        return subprocess.run([service.binary, "doctor", "--data", self.edda.data, "--http", "127.0.0.1:0"],
+                              capture_output=True, text=True, timeout=120)
+
+    def test_a_doctor_says_who_refuses_and_why(self):
+        self.expect_healed(self.is_well)
+        self.assertIn("nothing is wrong", self.doctor().stdout)
+        with self.fault("all", chat={"status": 401}, embed={"status": 401}, rerank={"status": 401}):
+            self.chat()
+            done = self.doctor()
+            self.assertEqual(done.returncode, 1, done.stdout)
+            for words in ("does not embed: embed: openai: 401", "does not rerank: rerank.texts: cohere: 401",
+                          "asked of openai failed: openai: 401"):
+                self.assertIn(words, done.stdout)
+        self.expect_healed(self.is_well)
+
     def test_a_chat_says_that_it_failed(self):
         for name, (fault, begun) in STREAMS.items():
             with self.fault(name, chat=fault):
@@ -200,7 +216,7 @@ class Answers(FaultTest):
                 if begun:
                     self.assertEqual(status, 200, events)
                     self.assertIn("error", [event["type"] for event in events])
-                    self.assertIn("token", [event["type"] for event in events])
+                    self.assertIn("token", [event["type"] for event in events], events)
                 else:
                     self.assertTrue(status == 503 or "error" in [event["type"] for event in events], events)
                 self.fake.reset()

@@ -83,6 +83,20 @@ class Reembedding(unittest.TestCase):
         self.assertEqual(self.asked()["small"], before + 1, "the question was to be embedded by the new model")
         self.assertIn("0 of ", self.reembed("--look").stdout)
 
+    def test_a_doctor_and_the_log_ask_for_it(self):
+        self.fill(count=2)
+        self.with_model("first", 64)
+        self.search()
+        self.assertIn("edda reembed makes new ones", self.edda.log())
+        done = subprocess.run([service.binary, "doctor", "--data", self.edda.data, "--http", "127.0.0.1:0"],
+                              capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertRegex(done.stdout, r"of 2 chunks have no vector of openai:first; `edda reembed` makes them")
+        self.assertEqual(self.reembed().returncode, 0)
+        done = subprocess.run([service.binary, "doctor", "--data", self.edda.data, "--http", "127.0.0.1:0"],
+                              capture_output=True, text=True, timeout=60)
+        self.assertIn("nothing is wrong", done.stdout)
+
     def test_a_model_that_cannot_be_asked_any_more_leaves_words(self):
         self.with_model("small", 64)
         self.fill(count=3)

@@ -27,7 +27,7 @@ class Service(ServiceTest):
             self.assertEqual(answer.json["status"], "ready")
             checks = answer.json["checks"]
             self.assertEqual(checks, {"draining": False, "broker": True, "store": True,
-                                      "embed": True, "rerank": True, "chunk": True})
+                                      "embed": True, "rerank": True, "chunk": True, "llm": True})
 
     def test_metrics(self):
         answer = self.client.get("/metrics", key=None)

@@ -133,8 +133,8 @@ static void providers_are_the_llms_and_remembered(void **state) {
     struct live_gateway *live = *state;
     struct edda_empty nothing;
     struct edda_llm_provider items[2] = {
-        {EDDA_TEXT("local"), EDDA_TEXT("Local"), EDDA_TEXT("llama")},
-        {EDDA_TEXT("builtin"), EDDA_TEXT("Built in"), EDDA_TEXT("extractive-1")},
+        {EDDA_TEXT("local"), EDDA_TEXT("Local"), EDDA_TEXT("llama"), {0}},
+        {EDDA_TEXT("builtin"), EDDA_TEXT("Built in"), EDDA_TEXT("extractive-1"), {0}},
     };
     struct edda_llm_providers providers = {.providers = {items, 2}};
     /* Nobody there: none, and asked again the next time. */

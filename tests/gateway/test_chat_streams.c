@@ -102,7 +102,8 @@ static void a_failure_before_the_first_sign_is_a_plain_answer(void **state) {
     } cases[] = {
         {1, EDDA_E_IO, 503, "{\"error\":\"the disk or database failed\"}"},
         {0, EDDA_E_EXPIRED, 504, "{\"error\":\"deadline exceeded\"}"},
-        {3, EDDA_E_UNAVAILABLE, 503, "{\"error\":\"Chat agent unavailable\"}"},
+        {3, EDDA_E_UNAVAILABLE, 503,
+         "{\"error\":\"Chat agent unavailable\",\"reason\":\"no such provider\"}"},
         {3, EDDA_E_INVALID, 400, "{\"error\":\"no such provider\"}"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -120,13 +121,13 @@ static void a_first_sign_of_the_model_begins_the_stream(void **state) {
     struct live_stream *stream = open_stream(live, QUESTION);
     struct edda_uuid id = expect_route(live, ROUTE);
     send_progress(live, &id, 3);
-    fail_step(live, &id, 3, EDDA_E_UNAVAILABLE, "key sk-secret is wrong");
+    fail_step(live, &id, 3, EDDA_E_UNAVAILABLE, "openai: 401 no such key");
     expect_stream_head(stream);
     expect_event(stream, ": ping");
-    expect_event(stream, ERROR("something this stage depends on is unavailable"));
+    expect_event(stream, ERROR("openai: 401 no such key"));
     struct edda_store_turn turn = expect_saved(live);
     assert_true(edda_text_is(turn.text, ""));
-    assert_true(edda_text_is(turn.error, "something this stage depends on is unavailable"));
+    assert_true(edda_text_is(turn.error, "openai: 401 no such key"));
     expect_done(stream, &turn.chat, "");
     close_stream(&stream);
 }
@@ -160,10 +161,10 @@ static void a_broken_stream_says_so_and_is_saved_as_far_as_it_came(void **state)
     fail_step(live, &id, 3, EDDA_E_STREAM_BROKEN, "worker died");
     expect_event(stream, ": ping");
     expect_token(stream, "half an ");
-    expect_event(stream, ERROR("the stream broke"));
+    expect_event(stream, ERROR("worker died"));
     id = expect_call(live, "store.chat_save", EDDA_BODY_STORE_TURN, &turn);
     assert_true(edda_text_is(turn.text, "half an "));
-    assert_true(edda_text_is(turn.error, "the stream broke"));
+    assert_true(edda_text_is(turn.error, "worker died"));
     struct edda_uuid chat = turn.chat;
     /* Done waits for the store. */
     expect_silence(stream);
@@ -184,7 +185,7 @@ static void done_comes_when_the_store_is_silent(void **state) {
     struct edda_uuid chat = turn.chat;
     expect_event(stream, ": ping");
     expect_token(stream, "half");
-    expect_event(stream, ERROR("the stream broke"));
+    expect_event(stream, ERROR("worker died"));
     expect_done(stream, &chat, ",\"degraded\":[\"save\"]");
     close_stream(&stream);
 }

@@ -226,9 +226,10 @@ static void a_failed_model_is_unavailable_and_not_tried_again(void **state) {
     for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
         int fd = send_json(live, "POST", CHAT_PATH, "{\"query\":\"q\"}");
         struct edda_uuid id = expect_route(live, ROUTE);
-        fail_step(live, &id, 3, codes[i], "key sk-secret is wrong");
+        fail_step(live, &id, 3, codes[i], "openai: 401 no such key");
         struct http_answer *answer = expect_http(live, fd, 503);
-        assert_string_equal(answer->body, "{\"error\":\"Chat agent unavailable\"}");
+        assert_string_equal(answer->body, "{\"error\":\"Chat agent unavailable\","
+                            "\"reason\":\"openai: 401 no such key\"}");
         assert_non_null(strstr(answer->head, "Retry-After: "));
         free_answer(&answer);
         (void)close(fd);
@@ -283,12 +284,13 @@ static void without_a_model_there_is_no_chat(void **state) {
     for (uint8_t step = 0; step < 4; step += 3) {
         int fd = send_json(live, "POST", CHAT_PATH, "{\"query\":\"q\"}");
         struct edda_uuid id = expect_route(live, ROUTE);
-        fail_step(live, &id, step, EDDA_E_NO_SERVICE, "nobody");
+        fail_step(live, &id, step, EDDA_E_NO_SERVICE, "no worker offers this stage");
         if (step == 0) {
             answer_look(live, names, 3);
         }
         struct http_answer *answer = expect_http(live, fd, 503);
-        assert_string_equal(answer->body, "{\"error\":\"Chat agent unavailable\"}");
+        assert_string_equal(answer->body, "{\"error\":\"Chat agent unavailable\","
+                                          "\"reason\":\"no worker offers this stage\"}");
         free_answer(&answer);
         (void)close(fd);
     }
@@ -372,7 +374,8 @@ static void more_chats_than_the_limit_are_refused(void **state) {
     expect_http_json(live, search, 504, "{\"error\":\"deadline exceeded\"}");
     for (int i = 0; i < LIMIT; i++) {
         fail_step(live, &ids[i], 3, EDDA_E_FAILED, "no");
-        expect_http_json(live, fds[i], 503, "{\"error\":\"Chat agent unavailable\"}");
+        expect_http_json(live, fds[i], 503,
+                         "{\"error\":\"Chat agent unavailable\",\"reason\":\"no\"}");
     }
     (void)close(fd);
     /* And again for a chat. */

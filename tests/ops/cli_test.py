@@ -350,7 +350,7 @@ class Serving(Directory):
         with Edda(OPTIONS.edda) as edda:
             status, out, _ = run("doctor", "--data", edda.data, "--http", f"127.0.0.1:{edda.port}")
             self.assertEqual(status, 0, out)
-            for stage in ("store", "chunk", "embed", "rerank"):
+            for stage in ("store", "chunk", "embed", "rerank", "llm"):
                 self.assertRegex(out, rf"{stage}: \d+ worker")
 
     def test_a_key_made_and_revoked_beside_the_service_counts_at_once(self):

@@ -92,6 +92,21 @@ static void each_credit_is_one_part(void **state) {
     with_provider_stop(with);
 }
 
+static void what_came_before_an_error_is_given_before_it(void **state) {
+    struct with_provider *with = *state;
+    with_provider_start(with, NULL);
+    provider_process_set(with->fake, "{\"chat\":{\"answer\":\"one two three four five six\","
+                                     "\"error_event\":3}}");
+    with_provider_ask(with, 1, LIVE_STREAMING);
+    with_provider_wait(with, "requests", 1);
+    live_llm_expect_silence(&with->llm, 300);
+    live_llm_credit(&with->llm, 1, 100);
+    (void)with_provider_break(with, EDDA_E_UNAVAILABLE, EDDA_BLAME_OUTSIDE);
+    assert_true(with->text[0] != '\0' &&
+                strncmp("one two three four five six", with->text, strlen(with->text)) == 0);
+    with_provider_stop(with);
+}
+
 /* An answer of 100,000 characters is, with the events around them, ten megabytes on the way. */
 static void no_credit_stops_the_provider(void **state) {
     struct with_provider *with = *state;
@@ -239,6 +254,7 @@ int main(void) {
         WITH_PROVIDER_TEST(the_provider_is_given_the_prompt),
         WITH_PROVIDER_TEST(who_does_not_stream_gets_the_whole_alone),
         WITH_PROVIDER_TEST(each_credit_is_one_part),
+        WITH_PROVIDER_TEST(what_came_before_an_error_is_given_before_it),
         WITH_PROVIDER_TEST(no_credit_stops_the_provider),
         WITH_PROVIDER_TEST(an_answer_that_is_too_long_is_cut),
         WITH_PROVIDER_TEST(why_an_answer_ended_is_passed_on),

@@ -43,7 +43,7 @@ static void each_provider_is_asked_in_its_own_words(void **state) {
         build(EDDA_PROVIDER_ANTHROPIC, &request),
         "{\"model\":\"m1\",\"max_tokens\":99,\"system\":\"be brief\",\"messages\":[{\"role\":"
         "\"user\",\"content\":\"hi\"},{\"role\":\"assistant\",\"content\":\"hello \\\"you\\\"\"},"
-        "{\"role\":\"user\",\"content\":\"more\\n\\nplease\"}],\"temperature\":0,\"stream\":true}");
+        "{\"role\":\"user\",\"content\":\"more\\n\\nplease\"}],\"stream\":true}");
     assert_string_equal(request.url, "http://host/base/v1/messages");
     assert_true(has_header(&request, "x-api-key: k1"));
     assert_true(has_header(&request, "anthropic-version: 2023-06-01"));
