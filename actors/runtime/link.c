@@ -158,10 +158,10 @@ static void step_link(struct edda_link *link, enum edda_session_event event) {
 }
 
 static const char *explain_handshake(unsigned kind) {
-    return kind == EDDA_MONITOR_REFUSED ? "this key is not in the broker's authorized file"
-           : kind == EDDA_MONITOR_MISMATCHED
-               ? "the broker does not encrypt there"
-               : "the connection broke: is --broker-key the key of this broker?";
+    return kind == EDDA_MONITOR_REFUSED      ? "this key is not in the broker's authorized file"
+           : kind == EDDA_MONITOR_MISMATCHED ? "the broker does not encrypt there"
+                                             : "the connection broke: is --broker-key the key of "
+                                               "this broker, and tcp encrypted there?";
 }
 
 /* A session that is refused backs off, where the socket would knock ten times a second. */
@@ -171,9 +171,10 @@ static void look_at_handshake(struct edda_link *link) {
         return;
     }
     int64_t now_ms = edda_loop_now(link->loop);
-    if (link->refused_ms == 0 || now_ms - link->refused_ms >= EDDA_LINK_LOG_MS) {
+    if (link->refused_kind != kind || now_ms - link->refused_ms >= EDDA_LINK_LOG_MS) {
         edda_log(EDDA_LOG_WARNING, "handshake_failed", "role=%s broker=%s text=\"%s\"", link->role,
                  link->url, explain_handshake(kind));
+        link->refused_kind = kind;
         link->refused_ms = now_ms;
     }
     step_link(link, EDDA_SESSION_RESET_BY_BROKER);

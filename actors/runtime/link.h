@@ -50,7 +50,8 @@ struct edda_link {
     struct edda_session session;
     void *socket;                /* NULL while DOWN */
     struct edda_monitor monitor; /* of an encrypted one, until the session is LIVE */
-    int64_t refused_ms;          /* when a failed handshake was logged; 0: never */
+    unsigned refused_kind;       /* of the failed handshake that was logged last; 0: none was */
+    int64_t refused_ms;          /* when */
     edda_watch_t *watch;
     struct edda_outbox outbox; /* of the socket; what is sent leaves at the end of the turn */
     uint64_t number;           /* of the socket, from 1: tells sessions apart */
