@@ -85,6 +85,8 @@ struct checker_job {
     struct checker_memo *memo;
     struct checker_node *holder;
     struct checker_request *request; /* of the last token */
+    int64_t attempts;                /* claims that were not given back */
+    int64_t deaths;
 };
 
 struct checker_peer {

@@ -77,6 +77,7 @@ void checker_on_claimed(struct checker *self, const struct checker_line *line) {
                        (unsigned long long)token, (unsigned long long)job->token);
     }
     job->state = JOB_LEASED;
+    job->attempts++;
     job->token = token;
     job->memo = memo_of(self, line);
     job->holder = checker_entry(&self->nodes, line->node);
@@ -111,6 +112,7 @@ void checker_on_released(struct checker *self, const struct checker_line *line) 
         checker_offend(self, "G8: job %s was released and not leased", job->entry.name);
     }
     job->state = JOB_READY;
+    job->attempts--;
 }
 
 void checker_on_removed(struct checker *self, const struct checker_line *line) {
@@ -161,6 +163,24 @@ static void check_report(struct checker *self, const struct checker_job *job,
     }
 }
 
+static void count_report(struct checker_job *job, struct edda_text how) {
+    bool back = edda_text_is(how, "returned") || edda_text_is(how, "outside");
+    job->attempts -= back;
+    job->deaths += edda_text_is(how, "died");
+}
+
+/* What was given back or taken back has cost nothing. */
+static void check_count(struct checker *self, const struct checker_job *job,
+                        const struct checker_line *line) {
+    bool died = edda_text_is(checker_text(line, "how"), "died");
+    int64_t have = died ? job->deaths : job->attempts;
+    int64_t after = checker_number(line, "after", 0);
+    if (checker_number(line, "dead", 0) != 0 && have < after) {
+        checker_offend(self, "G0: job %s is dead after %lld %s of %lld", job->entry.name,
+                       (long long)have, died ? "deaths" : "attempts", (long long)after);
+    }
+}
+
 void checker_on_reported(struct checker *self, const struct checker_line *line) {
     struct checker_job *job = job_of(self, line);
     bool dead = checker_number(line, "dead", 0) != 0;
@@ -169,7 +189,9 @@ void checker_on_reported(struct checker *self, const struct checker_line *line) 
                        job->entry.name, (unsigned long long)token_of(line),
                        (unsigned long long)job->token);
     }
+    count_report(job, checker_text(line, "how"));
     check_report(self, job, checker_text(line, "how"));
+    check_count(self, job, line);
     job->state = dead ? JOB_DEAD : JOB_READY;
 }
 

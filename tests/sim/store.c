@@ -259,9 +259,11 @@ static int fail_job(struct turn *turn, struct edda_failed *failed) {
         return 0;
     }
     failed->dead = job->row.state == EDDA_JOB_DEAD;
-    sim_event(turn->node, "reported", "job=%llu token=%llu how=%s dead=%d reason=\"%.*s\"",
+    sim_event(turn->node, "reported", "job=%llu token=%llu how=%s dead=%d after=%d reason=\"%.*s\"",
               id_of(turn->truth, job), (unsigned long long)failure->lease.token,
-              how_of(input.event), failed->dead, (int)failure->reason.size, failure->reason.data);
+              how_of(input.event), failed->dead,
+              input.event == EDDA_JOB_DIED ? EDDA_JOB_DEATHS : EDDA_JOB_ATTEMPTS,
+              (int)failure->reason.size, failure->reason.data);
     if (failed->dead) {
         struct sim_memo *memo = &turn->truth->memos[job->memo];
         memo->dead = true;

@@ -174,6 +174,12 @@ static const struct log logs[] = {
     /* G0: blame, ends, lines */
     {"G0_a_death_that_nothing_explains", CLAIMED REQUESTED SENT DIED,
      "G0: job 1 is said to have died, and nothing befell its workers"},
+    {"G0_dead_before_its_last_attempt",
+     CLAIMED REQUESTED SENT "2 w refused request=r\n2 store reported job=1 token=1 how=returned\n"
+                            "3 store claimed job=1 token=2 memo=a\n"
+                            "3 store requested request=r job=1 token=2\n"
+                            "4 store reported job=1 token=2 how=failed dead=1 after=2\n",
+     "G0: job 1 is dead after 1 attempts of 2"},
     {"G0_a_death_long_after_the_harm",
      "1 w crashed\n" CLAIMED REQUESTED "30000000 b granted peer=7 messages=9 bytes=99\n"
      "30000000 b dispatched request=r worker=w peer=7 bytes=9\n"
