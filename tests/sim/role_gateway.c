@@ -138,13 +138,19 @@ static void add_steps(struct ask *ask) {
 
 /* ---- what comes back ---- */
 
+/* Who withdrew its deleting and asks again finds it done. */
+static const char *result_of(const struct sim_asker *asker, int error) {
+    bool done = asker->want == SIM_WANT_DELETE && error == EDDA_E_NOT_FOUND;
+    return edda_error_name(done ? 0 : error);
+}
+
 static void on_reply(void *context, const struct edda_reply *reply) {
     struct ask *ask = context;
     struct sim_asker *asker = ask->asker;
     uint32_t parts = ask->parts;
     bool muted = ask->node->muted;
     if (!muted && !sim_is_broken(SIM_BREAK_ANSWER_LOST, 100)) {
-        note(ask, "answered", " result=", edda_error_name(reply->error));
+        note(ask, "answered", " result=", result_of(asker, reply->error));
     }
     free_ask(ask);
     sim_office_told(asker, muted ? NULL : reply, parts);
