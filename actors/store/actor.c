@@ -35,6 +35,8 @@ static int open_sqlite(struct store *store, char *message, size_t size) {
         .directory = edda_config_text(config, EDDA_CONFIG_DATA),
         .threads = (unsigned)edda_config_number(config, EDDA_CONFIG_STORE_THREADS),
         .lease_ms = edda_config_number(config, EDDA_CONFIG_LEASE_MS),
+        .backlog = edda_config_number(config, EDDA_CONFIG_BACKLOG),
+        .project_backlog = edda_config_number(config, EDDA_CONFIG_BACKLOG_PROJECT),
         .events = {on_ready, store},
     };
     snprintf(store->place, sizeof store->place, "in %.200s", options.directory);

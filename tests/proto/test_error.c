@@ -7,12 +7,12 @@ static void a_code_is_the_negative_of_its_number(void **state) {
     assert_int_equal(EDDA_E_MALFORMED, -1);
     assert_int_equal(EDDA_E_AGAIN, -29);
     assert_int_equal(edda_error_from_wire(5), EDDA_E_NOT_FOUND);
-    assert_int_equal(edda_error_from_wire(29), EDDA_E_AGAIN);
+    assert_int_equal(edda_error_from_wire(30), EDDA_E_QUOTA);
 }
 
 static void a_number_this_build_does_not_know_is_internal(void **state) {
     (void)state;
-    assert_int_equal(edda_error_from_wire(30), EDDA_E_INTERNAL);
+    assert_int_equal(edda_error_from_wire(31), EDDA_E_INTERNAL);
     assert_int_equal(edda_error_from_wire(4294967295u), EDDA_E_INTERNAL);
     assert_int_equal(edda_error_from_wire(0), EDDA_OK);
 }
@@ -22,7 +22,7 @@ static void names_are_in_lower_case(void **state) {
     assert_string_equal(edda_error_name(EDDA_E_NOT_FOUND), "not_found");
     assert_string_equal(edda_error_name(EDDA_E_UNKNOWN_SESSION), "unknown_session");
     assert_string_equal(edda_error_name(0), "ok");
-    assert_string_equal(edda_error_name(-30), "unknown");
+    assert_string_equal(edda_error_name(-31), "unknown");
     assert_string_equal(edda_error_name(1), "unknown");
     assert_string_equal(edda_error_name(INT32_MIN), "unknown");
 }

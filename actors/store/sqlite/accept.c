@@ -142,6 +142,10 @@ int edda_accept_write(struct edda_turn *turn, struct edda_sqlite_call *call) {
     if (accept->staged_parts > 0 && !content->staged) {
         return edda_sqlite_call_fail(call, EDDA_E_NOT_FOUND, "no parts are staged for this memo");
     }
+    error = edda_backlog_check(turn, call, project);
+    if (error) {
+        return error;
+    }
     *accepted = (struct edda_store_accepted){accept->memo, 1, false};
     return insert_all(turn, call, project);
 }

@@ -195,8 +195,8 @@ static int write_content(struct edda_turn *turn, struct edda_sqlite_call *call,
         return 0;
     }
     int64_t version = 0;
-    int error = 0;
-    if (head->latest != head->current) {
+    int error = edda_backlog_check(turn, call, head->project);
+    if (!error && head->latest != head->current) {
         error = edda_version_supersede(turn, head->latest);
     }
     if (!error) {

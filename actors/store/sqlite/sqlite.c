@@ -432,6 +432,8 @@ int edda_sqlite_open(const struct edda_sqlite_options *options, char *message, s
     self->events = options->events;
     self->threads = options->threads;
     self->lease_ms = options->lease_ms > 0 ? options->lease_ms : EDDA_LEASE_MS;
+    self->backlog = options->backlog;
+    self->project_backlog = options->project_backlog;
     self->wall_at_start_ms = edda_clock_wall_ms();
     self->clock_at_start_ms = edda_clock_ms();
     self->lock_file = -1;

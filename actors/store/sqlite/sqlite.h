@@ -10,10 +10,12 @@
 
 struct edda_sqlite_options {
     edda_loop_t *loop;
-    const char *directory; /* made (mode 0700) when it is not there */
-    unsigned threads;      /* that read and search: 1..64 */
-    int64_t lease_ms;      /* of a claimed job; 0: EDDA_LEASE_MS */
-    size_t index_bytes;    /* memory of search indexes before the least used is dropped; 0: 1 GiB */
+    const char *directory;   /* made (mode 0700) when it is not there */
+    unsigned threads;        /* that read and search: 1..64 */
+    int64_t lease_ms;        /* of a claimed job; 0: EDDA_LEASE_MS */
+    int64_t backlog;         /* parts that may wait before new content is refused; 0: no limit */
+    int64_t project_backlog; /* the same of one project */
+    size_t index_bytes; /* memory of search indexes before the least used is dropped; 0: 1 GiB */
     struct edda_backend_events events;
 };
 

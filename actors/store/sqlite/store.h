@@ -19,6 +19,8 @@ struct edda_sqlite {
     int lock_file;
     uint64_t life; /* of this process: who holds the leases it gives */
     int64_t lease_ms;
+    int64_t backlog;          /* parts; 0: no limit */
+    int64_t project_backlog;  /* the same of one project */
     int64_t wall_at_start_ms; /* the steady clock is this plus what passed since */
     int64_t clock_at_start_ms;
     unsigned threads;

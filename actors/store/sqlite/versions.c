@@ -3,6 +3,7 @@
 
 #include "actors/store/rows.h"
 #include "actors/store/sqlite/reembed.h"
+#include "actors/store/sqlite/store.h"
 #include "proto/uuid.h"
 
 /* ---- measuring ---- */
@@ -124,6 +125,29 @@ int edda_version_make(struct edda_turn *turn, int64_t project, int64_t memo, int
         turn->jobs_ready = true;
     }
     return error;
+}
+
+int edda_backlog_check(struct edda_turn *turn, struct edda_sqlite_call *call, int64_t project) {
+    const struct edda_sqlite *store = call->store;
+    sqlite3_stmt *row = NULL;
+    if (store->backlog == 0 && store->project_backlog == 0) {
+        return 0;
+    }
+    int found = edda_query_one(turn->database, EDDA_SQL_BACKLOG, VALUES(INTEGER(project)), &row);
+    if (found != 1) {
+        return found < 0 ? found : EDDA_E_INTERNAL;
+    }
+    int64_t mine = sqlite3_column_int64(row, 0);
+    int64_t all = sqlite3_column_int64(row, 1);
+    edda_query_end(row);
+    if (store->project_backlog > 0 && mine >= store->project_backlog) {
+        return edda_sqlite_call_fail(call, EDDA_E_QUOTA,
+                                     "too much of this project is still being processed");
+    }
+    if (store->backlog > 0 && all >= store->backlog) {
+        return edda_sqlite_call_fail(call, EDDA_E_BUSY, "too much is still being processed");
+    }
+    return 0;
 }
 
 /* Numbers the chunks across the parts. */

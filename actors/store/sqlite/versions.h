@@ -21,6 +21,11 @@ int edda_part_write(struct edda_turn *turn, int64_t row, uint64_t first_byte,
 int edda_version_make(struct edda_turn *turn, int64_t project, int64_t memo, int64_t number,
                       const struct edda_content *content, int64_t *ret_version) EDDA_MUST_CHECK;
 
+/* Whether new content of the project may be accepted now: what was accepted before waits within its
+ * limits. One document may go over them. EDDA_E_QUOTA: the project's; EDDA_E_BUSY: everybody's. */
+int edda_backlog_check(struct edda_turn *turn, struct edda_sqlite_call *call,
+                       int64_t project) EDDA_MUST_CHECK;
+
 /* All its jobs are done: readers see it now, and no longer the one before. */
 int edda_version_complete(struct edda_turn *turn, struct edda_sqlite_call *call, int64_t project,
                           int64_t memo, int64_t version) EDDA_MUST_CHECK;

@@ -34,6 +34,10 @@ void check_tables_sqlite(struct fixture *f) {
         "SELECT count(*) FROM version v WHERE v.state IN (0, 1, 2) AND v.open_jobs <>"
         " (SELECT count(*) FROM job j WHERE j.id >> 12 = v.id AND j.state <> 2)",
         "SELECT count(*) FROM version v WHERE v.state = 1 AND v.open_jobs <> 0",
+        "SELECT count(*) FROM project p WHERE p.waiting <> (SELECT count(*) FROM job j"
+        " WHERE j.project = p.id AND j.kind = 0 AND j.state < 2)",
+        "SELECT count(*) FROM backlog b WHERE b.waiting <> (SELECT sum(waiting) FROM project)"
+        " AND b.waiting + (SELECT count(*) FROM project) > 0",
         /* G2: chunks exactly once, each with its vector and terms. */
         "SELECT count(*) FROM version v WHERE v.state IN (0, 1, 2) AND v.chunks <>"
         " (SELECT count(*) FROM chunk c WHERE c.id >> 22 = v.id)",

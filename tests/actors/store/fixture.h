@@ -37,6 +37,8 @@ struct fixture {
     struct edda_arena arena;
     int64_t lease_ms;
     size_t index_bytes;
+    int64_t backlog; /* and project_backlog: from the next fixture_open on; SQLite's */
+    int64_t project_backlog;
     uint64_t exact_chunks;  /* PostgreSQL's; 0: its default */
     const char *model;      /* the embedder's, of DIMENSION floats: "test-4" at first */
     unsigned ready;         /* how often the store said that jobs are ready */

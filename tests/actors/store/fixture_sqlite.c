@@ -29,6 +29,8 @@ static int open_store(struct fixture *f, char *message, size_t size) {
         .threads = 2,
         .lease_ms = f->lease_ms,
         .index_bytes = f->index_bytes,
+        .backlog = f->backlog,
+        .project_backlog = f->project_backlog,
         .events = {fixture_on_ready, f},
     };
     return edda_sqlite_open(&options, message, size, &f->backend);
