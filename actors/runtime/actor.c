@@ -12,52 +12,9 @@
 /* Before the drain is cut: time for RETURN and BYE. */
 #define DRAIN_MARGIN_MS 200
 
-/* A wide window is granted in pieces; what is left over is told by the tick. */
-static uint64_t measure_step(const struct edda_actor *self) {
-    return self->wanted >= 16 ? self->wanted / 4 : 1;
-}
-
-static bool may_grant(const struct edda_actor *self) {
-    return !self->draining;
-}
-
-static uint64_t measure_room(const struct edda_actor_link *link) {
-    uint32_t window = link->actor->wanted;
-    return link->orphans < window ? window - link->orphans : 0;
-}
-
-static void raise_grant(struct edda_actor_link *link) {
-    uint64_t room = measure_room(link);
-    uint64_t messages = link->finished + room;
-    uint64_t bytes = link->finished_bytes + room * EDDA_MAX_MESSAGE_BYTES;
-    link->granted = messages > link->granted ? messages : link->granted;
-    link->granted_bytes = bytes > link->granted_bytes ? bytes : link->granted_bytes;
-}
-
-/* least: how many more there must be for a message to be worth it. */
-static void tell_credit(struct edda_actor_link *link, uint64_t least) {
-    uint64_t before = link->granted;
-    /* A broker that drains is granted too: it has admitted requests whose steps are still to run.
-     */
-    if (!link->owed || !edda_link_joined(&link->link) || !may_grant(link->actor) ||
-        link->finished + measure_room(link) < before + least) {
-        return;
-    }
-    raise_grant(link);
-    link->owed = false;
-    struct edda_credit_grant grant = {.messages = link->granted, .bytes = link->granted_bytes};
-    edda_link_tell(&link->link, EDDA_CREDIT, NULL, EDDA_BODY_CREDIT, &grant);
-}
-
-static void tell_all(struct edda_actor *self, uint64_t least) {
-    for (size_t i = 0; i < self->link_count; i++) {
-        tell_credit(&self->links[i], least);
-    }
-}
-
 static void on_grant(void *context) {
     struct edda_actor *self = context;
-    tell_all(self, measure_step(self));
+    edda_actor_tell_credit(self, false);
 }
 
 static void finish_leaving(struct edda_actor *self) {
@@ -74,6 +31,13 @@ static void finish_leaving(struct edda_actor *self) {
     edda_loop_release(self->loop);
 }
 
+/* Many jobs may begin or end in one turn: one CREDIT for them all. */
+static void plan_grant(struct edda_actor *actor) {
+    if (!actor->left && !actor->draining && !actor->grant.index && !EDDA_BUGGIFY("credit_late")) {
+        edda_loop_timer_set(actor->loop, &actor->grant, edda_loop_now(actor->loop));
+    }
+}
+
 void edda_actor_job_left(struct edda_actor *actor, struct edda_actor_link *link, bool orphan,
                          uint64_t bytes) {
     EDDA_ASSERT(actor->running > 0);
@@ -83,16 +47,15 @@ void edda_actor_job_left(struct edda_actor *actor, struct edda_actor_link *link,
         EDDA_ASSERT(link->orphans > 0);
         link->orphans--;
     } else {
+        EDDA_ASSERT(link->open > 0);
+        link->open--;
         link->finished++;
         link->finished_bytes += bytes;
     }
     if (actor->running == 0) {
         finish_leaving(actor);
     }
-    /* Many jobs may end in one turn: one CREDIT for them all. */
-    if (!actor->left && may_grant(actor) && !actor->grant.index && !EDDA_BUGGIFY("credit_late")) {
-        edda_loop_timer_set(actor->loop, &actor->grant, edda_loop_now(actor->loop));
-    }
+    plan_grant(actor);
 }
 
 static size_t find_operation(const struct edda_actor *self, struct edda_text op) {
@@ -151,6 +114,9 @@ static void take_work(struct edda_actor *self, struct edda_actor_link *link, str
         edda_job_tell_failure(job, link, EDDA_E_EXPIRED, EDDA_BLAME_JOB, 0, NULL);
     } else {
         edda_job_begin(job, link, operation);
+        if (self->link_count > 1) {
+            plan_grant(self); /* who uses what it has gets more */
+        }
         self->operations[operation].handle(self->stage, job);
         return;
     }
@@ -224,7 +190,7 @@ static void on_ready(void *owner, struct edda_link *base) {
     if (link->actor->draining) {
         edda_link_tell(&link->link, EDDA_DRAIN, NULL, 0, NULL);
     }
-    tell_credit(link, 1);
+    edda_actor_tell_credit(link->actor, true);
 }
 
 /* Abandoning a job calls its handler, which may finish that job or another: begin again each time.
@@ -247,10 +213,12 @@ static void on_lost(void *owner, struct edda_link *base) {
             job->orphan = true;
             job->silent = true;
             link->orphans++;
+            link->open--;
         }
     }
     while (abandon_one(link)) {
     }
+    plan_grant(link->actor); /* others may have what it had */
 }
 
 static void on_ended(void *owner, struct edda_link *base) {
@@ -307,7 +275,7 @@ static void on_tick(void *context) {
             edda_job_abandon(job);
         }
     }
-    tell_all(self, 1);
+    edda_actor_tell_credit(self, true);
     edda_actor_arm(self);
 }
 
@@ -447,7 +415,7 @@ void edda_actor_set_window(edda_actor_t *self, uint32_t window) {
     for (size_t i = 0; i < self->link_count; i++) {
         self->links[i].owed = true;
     }
-    tell_all(self, 1);
+    edda_actor_tell_credit(self, true);
 }
 
 size_t edda_actor_running(const edda_actor_t *self) {

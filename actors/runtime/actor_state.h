@@ -5,7 +5,8 @@
  * job has had its last word, one of a lost session has nobody to speak to.
  *
  * Credit of a session: granted = finished + window - orphans, where orphans are jobs of lost
- * sessions that still hold a handler. */
+ * sessions that still hold a handler; with several brokers granted = finished + open + unused, and
+ * share.h says how many more. */
 #ifndef EDDA_RUNTIME_ACTOR_STATE_H
 #define EDDA_RUNTIME_ACTOR_STATE_H
 
@@ -53,7 +54,8 @@ struct edda_actor_link {
     struct edda_actor *actor;
     struct edda_link link;
     struct edda_job *jobs;
-    uint32_t orphans;
+    uint32_t open;     /* jobs of this session */
+    uint32_t orphans;  /* jobs of its lost ones */
     uint64_t finished; /* in this session */
     uint64_t finished_bytes;
     uint64_t granted; /* totals last told */
@@ -77,7 +79,7 @@ struct edda_actor {
     struct edda_timer tick;
     struct edda_timer grant; /* fires once at the end of a turn in which jobs finished */
     struct edda_timer limit; /* just before the drain is cut */
-    uint32_t wanted; /* the window as it is set now, at most window */
+    uint32_t wanted;         /* the window as it is set now, at most window */
     bool draining;
     bool left;
     size_t running;
@@ -108,6 +110,12 @@ void edda_job_tell_return(struct edda_job *job, struct edda_actor_link *link);
 
 /* Counts the result by name. */
 void edda_job_count(int code);
+
+/* actor_credit.c */
+
+/* Tells every broker what it may send by now; unless all is wanted, only what is worth a message.
+ */
+void edda_actor_tell_credit(struct edda_actor *actor, bool all);
 
 /* actor.c */
 

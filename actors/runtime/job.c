@@ -39,6 +39,7 @@ void edda_job_free(struct edda_job *job) {
 
 void edda_job_begin(struct edda_job *job, struct edda_actor_link *link, size_t operation) {
     const struct edda_envelope *envelope = &job->wire.message.envelope;
+    link->open++;
     job->magic = EDDA_JOB_MAGIC;
     job->link = link;
     job->orphan = false;
