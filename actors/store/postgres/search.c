@@ -1,13 +1,15 @@
 /* actors/store/postgres/search.c: words from the index in memory, vectors from the database, fused
  * and ordered as with any other.
  *
- *   project ─► shelf, followed to the project's revision ─┬───────────────────────────► find ─►
- * texts └─► admitted ─► nearest ─────► (pool)  │ (pool, when filtered)              ▼ hits ◄─ order
- * (pool)
+ *   project -> shelf, followed to the project's revision -+-> find -> texts -> order -> hits
+ *                                                         |    ^
+ *                                with vectors: admitted --+    |
+ *                                (when filtered) -> nearest ---+
  *
  * The nearest are looked for exactly among the chunks that may be found, as long as these are not
- * more than EXACT_CHUNKS; of more the index of the vectors is asked, when there is one. When it
- * gives fewer than there are, all are looked at after all. */
+ * more than exact_chunks; of more the index of the vectors is asked, when there is one and the
+ * project is not too small a part of it (SEARCH_PROJECT). When it gives fewer than there are, all
+ * are looked at after all. */
 #include <math.h>
 
 #include "actors/runtime/clock.h"
@@ -18,8 +20,9 @@
 #include "actors/store/rows.h"
 
 #define DEFAULT_LIMIT 10
-#define NEAR_SOME     200 /* of a project's index: those that searches do not see are left out later \
-                           */
+#define NEAR_SOME                                                                                  \
+    200 /* of a project's index: those that searches do not see are left out later                 \
+         */
 
 struct search {
     int64_t project;

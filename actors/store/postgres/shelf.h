@@ -6,9 +6,10 @@
  * version or title their chunks' term vectors, in slices; the texts of words that are new; then
  * each memo is published in one step. Loading a project is a round that begins at nothing.
  *
- *   memos ─► plan ─┬─► terms ─► add ─► words ─► put ─┐─► publish ─► next memos, or the end ─► tidy
- *          (pool)  │    ▲      (pool)         (pool) │   (pool)                              (pool)
- *                  │    └────── until all are there ─┘
+ *   memos -> plan -+-> terms -> add -> words -> put -+-> publish -> next memos, or the end -> tidy
+ *                  |     ^                           |
+ *                  |     +--- until all are there ---+
+ *                  +--- nothing to fetch ------------+
  *
  * A memo whose chunks are gone meanwhile has a newer row already: it is left for the next look.
  *
