@@ -108,6 +108,7 @@ struct checker {
     bool ended;
     bool all;
     bool gentle;
+    char but[32];              /* the one error that is no wonder; may be empty */
     int64_t ready_bound_us;    /* 0: none */
     int64_t answered_bound_us; /* 0: none */
     struct checker_table nodes;

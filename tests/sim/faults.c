@@ -23,7 +23,21 @@ static struct sim_node *pick_node(void) {
 
 /* ---- one of each ---- */
 
+/* In a gentle run another of its kind must be there. */
+static bool is_spared(const struct sim_node *node) {
+    size_t others = 0;
+    for (size_t i = 0; i < sim->node_count; i++) {
+        const struct sim_node *other = &sim->nodes[i];
+        others += other != node && other->role == node->role && other->up && !other->draining &&
+                  sim->now_us - other->started_us > 2 * SIM_SECOND;
+    }
+    return sim->plan.gentle && others == 0;
+}
+
 static void crash(struct sim_node *node) {
+    if (sim->plan.failover && (node->role != &sim_role_broker || is_spared(node))) {
+        return;
+    }
     sim_node_crash(node, false, pick_time(0, 3000));
 }
 
@@ -102,19 +116,8 @@ static void fill(struct sim_node *node) {
     }
 }
 
-/* In a gentle run another of its kind must be there. */
-static bool may_drain(const struct sim_node *node) {
-    size_t others = 0;
-    for (size_t i = 0; i < sim->node_count; i++) {
-        const struct sim_node *other = &sim->nodes[i];
-        others += other != node && other->role == node->role && other->up && !other->draining &&
-                  sim->now_us - other->started_us > 2 * SIM_SECOND;
-    }
-    return !sim->plan.gentle || others > 0;
-}
-
 static void drain(struct sim_node *node) {
-    if (may_drain(node)) {
+    if (!is_spared(node)) {
         int64_t limit_us = sim->plan.gentle ? 40 * SIM_SECOND : pick_time(100, 10000);
         sim_node_drain(node, limit_us, pick_time(0, 3000));
     }

@@ -4,9 +4,10 @@
 
 #include "tests/sim/breaks.h"
 
-#define GENTLE_SHARE 150 /* of seeds: nothing may fail */
-#define CALM_SHARE   50  /* no fault at all: and nothing may be slow */
-#define FAULT_SHARE  300 /* of faults, in any other seed */
+#define GENTLE_SHARE   150 /* of seeds: nothing may fail */
+#define CALM_SHARE     50  /* no fault at all: and nothing may be slow */
+#define FAILOVER_SHARE 80  /* brokers are killed and nobody may notice */
+#define FAULT_SHARE    300 /* of faults, in any other seed */
 
 /* What must not fail a request or cost an attempt, where every stage has two of its kind. */
 static const enum sim_fault gentle_faults[] = {SIM_FAULT_DRAIN,  SIM_FAULT_DRIFT,
@@ -78,6 +79,15 @@ static void be_calm(struct sim_plan *plan) {
     plan->calm = true;
 }
 
+static void fail_over(struct sim_plan *plan) {
+    be_gentle(plan);
+    plan->faults &= ~(1u << SIM_FAULT_DRAIN | 1u << SIM_FAULT_CANCEL | 1u << SIM_FAULT_RETURN);
+    plan->faults |= 1u << SIM_FAULT_CRASH;
+    plan->between_us = plan->between_us < SIM_SECOND ? SIM_SECOND : plan->between_us;
+    plan->faulty_us = plan->faulty_us < 6 * SIM_SECOND ? 6 * SIM_SECOND : plan->faulty_us;
+    plan->failover = true;
+}
+
 static size_t at_most(size_t value, size_t most) {
     return most && most < value ? most : value;
 }
@@ -106,6 +116,8 @@ void sim_plan_make(const struct sim_less *less) {
         be_gentle(plan);
     } else if (sim_chance(SIM_DICE_PLAN, CALM_SHARE)) {
         be_calm(plan);
+    } else if (sim_chance(SIM_DICE_PLAN, FAILOVER_SHARE)) {
+        fail_over(plan);
     }
     if (sim_break_needs(sim->broken) == SIM_CALM) {
         be_calm(plan);
@@ -122,7 +134,11 @@ void sim_plan_print(FILE *file) {
             "%zu llms, %zu memos, %zu questions, %lld ms%s\n#",
             (unsigned long long)sim->seed, plan->brokers, plan->gateways, plan->chunkers,
             plan->embedders, plan->rerankers, plan->llms, plan->memos, plan->questions,
-            (long long)(plan->faulty_us / SIM_MS), plan->gentle ? ", gentle" : "");
+            (long long)(plan->faulty_us / SIM_MS),
+            plan->failover ? ", failover"
+            : plan->calm   ? ", calm"
+            : plan->gentle ? ", gentle"
+                           : "");
     fprintf(file, " lease %lld ms, ping %u ms, latency %lld us, step %lld ms, faults:",
             (long long)plan->lease_ms, plan->ping_ms, (long long)plan->latency_us,
             (long long)(plan->step_us / SIM_MS));

@@ -226,7 +226,7 @@ static void handle(void *stage, edda_job_t *job) {
         worker->tasks->previous = task;
     }
     worker->tasks = task;
-    bool talks = !sim->plan.calm && sim_chance(SIM_DICE_WORK, 300);
+    bool talks = !sim->plan.calm && !sim->plan.failover && sim_chance(SIM_DICE_WORK, 300);
     task->parts = (uint32_t)sim_below(SIM_DICE_WORK, talks ? MOST_PARTS : MAX_PARTS);
     task->fate = choose_fate(task);
     edda_job_on_cancel(job, on_cancel, task);

@@ -18,6 +18,7 @@
 #define CHECK_STEPS 256
 #define CALM_READY  2500
 #define CALM_ANSWER 1500
+#define OVER_ANSWER 3000 /* with a broker that is killed meanwhile */
 
 static void add_nodes(const struct sim_role *role, size_t count) {
     for (size_t i = 0; i < count; i++) {
@@ -149,11 +150,14 @@ static bool is_quiet(void) {
 
 static void expect(void) {
     if (sim->plan.gentle) {
-        sim_event("-", "gentle", " ");
+        sim_event("-", "gentle", "%s", sim->plan.failover ? "but=stream_broken" : " ");
     }
     if (sim->plan.calm) {
         sim_event("-", "bound", "what=ready ms=%d", CALM_READY);
         sim_event("-", "bound", "what=answered ms=%d", CALM_ANSWER);
+    }
+    if (sim->plan.failover) {
+        sim_event("-", "bound", "what=answered ms=%d", OVER_ANSWER);
     }
 }
 

@@ -75,8 +75,9 @@ struct sim_plan {
     uint32_t lose_credit;
     uint32_t misbehave; /* of a worker, for each step */
     uint32_t store_harm;
-    bool gentle; /* nothing that may fail a request: none must fail */
-    bool calm;   /* nothing at all: none must be slow */
+    bool gentle;   /* nothing that may fail a request: none must fail */
+    bool calm;     /* nothing at all: none must be slow */
+    bool failover; /* gentle, but brokers are killed where another is there: none must be slow */
 };
 
 struct sim_node;
