@@ -227,7 +227,8 @@ static void begin(void *context) {
     ask->id = edda_uuid_new();
     add_steps(ask);
     struct edda_request request = request_of(ask);
-    note_asked(ask, request.ttl_ms);
+    bool stretched = sim->broken == SIM_BREAK_TIME_STRETCHED;
+    note_asked(ask, request.ttl_ms / (stretched ? 20 : 1));
     int error = edda_client_call(gateway->client, &request, &ask->call);
     if (error == EDDA_E_DRAINING) {
         struct sim_asker *asker = ask->asker;
