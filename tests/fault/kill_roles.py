@@ -1,7 +1,8 @@
 """Nothing accepted is lost, doubled or stuck when any role is killed with -9 during ingest.
 
 The ledger is kept outside the system: every uuid a 201 named, with what the memo held. At the end it
-is compared with what the service serves and with the rows in the database.
+is compared with what the service serves and with the rows in the database; and a log of what was asked,
+answered, killed and stored is judged by the simulation's checker (tests/sim/check_log).
 """
 
 import argparse
@@ -11,6 +12,7 @@ import random
 import signal
 import sqlite3
 import sys
+import tempfile
 import threading
 import time
 import unittest
@@ -19,6 +21,7 @@ import uuid
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", "harness"), os.path.join(HERE, "..", "bench")]
 import corpus
+from events import EventLog
 from live import Edda
 
 ROLES = ["embedder", "store", "broker", "chunker", "gateway", "reranker", "llm"]
@@ -30,6 +33,17 @@ class Ledger:
         self.lock = threading.Lock()
         self.accepted = {}
         self.repeats = 0
+        self.log = None
+        self.asked = 0
+
+    def ask(self):
+        with self.lock:
+            self.asked += 1
+            return f"r{self.asked}"
+
+    def note(self, event, node="client", **keys):
+        if self.log:
+            self.log.write(node, event, **keys)
 
 
 def post_until_accepted(edda, number, ledger, until):
@@ -39,11 +53,16 @@ def post_until_accepted(edda, number, ledger, until):
     body = {"title": title, "content": content, "reference_id": f"memo-{number}"}
     headers = {"Idempotency-Key": f'"ledger-{number}"'}
     while time.monotonic() < until:
+        request = ledger.ask()
+        ledger.note("asked", request=request, within_ms=15000)
         try:
             status, _, answer = edda.request("POST", "/api/v1/memo", body, headers, timeout=15)
+            ledger.note("answered", request=request, result="ok" if status == 201 else status)
         except OSError:
             status = 0
+            ledger.note("withdrawn", request=request)
         if status == 201:
+            ledger.note("accepted", node="-", memo=answer["memo_uuid"], key=number)
             with ledger.lock:
                 ledger.accepted[number] = answer["memo_uuid"]
             return
@@ -60,6 +79,9 @@ class KillingEveryRole(unittest.TestCase):
         environment = {"EDDA_LEASE_MS": "3000", "EDDA_LOG_LEVEL": "warning"}
         with Edda(OPTIONS.edda, "--processes", environment=environment) as edda:
             ledger, errors, kills = Ledger(), [], {}
+            directory = tempfile.TemporaryDirectory()
+            self.addCleanup(directory.cleanup)
+            ledger.log = EventLog(os.path.join(directory.name, "events"))
             until = time.monotonic() + 240
             todo = queue.SimpleQueue()
 
@@ -81,6 +103,7 @@ class KillingEveryRole(unittest.TestCase):
                 time.sleep(OPTIONS.every * (0.1 + 0.4 * random.random()))
                 for pid in edda.role(role)[:1]:
                     os.kill(pid, signal.SIGKILL)
+                    ledger.note("crashed", node=role)
                     kills[role] = kills.get(role, 0) + 1
                 time.sleep(OPTIONS.every / 2)
             for _ in threads:
@@ -95,6 +118,7 @@ class KillingEveryRole(unittest.TestCase):
             self.compare_service(edda, ledger)
             self.assertEqual(edda.stop(), 0, "SIGTERM drains and ends with 0")
             self.compare_database(edda, ledger)
+            self.assertEqual(ledger.log.offences(OPTIONS.check_log), "", "promises kept")
             print(f"{OPTIONS.memos} memos, kills {kills}, {ledger.repeats} repeats by clients")
 
     def wait_processed(self, edda, ledger):
@@ -145,8 +169,15 @@ class KillingEveryRole(unittest.TestCase):
         versions = database.execute("select id, memo, chunks, open_jobs from version").fetchall()
         self.assertEqual(sorted(row[1] for row in versions), sorted(memos.values()),
                          "one version a memo")
+        names = {one: str(uuid.UUID(bytes=memo)) for memo, one in memos.items()}
+        names = {version: names[memo] for version, memo, _, _ in versions}
+        for version, _, chunks, open_jobs in versions:
+            ledger.note("stored", node="-", memo=names[version], chunks=chunks,
+                        state="processing" if open_jobs else "ready")
         rows = {}
-        for chunk, in database.execute("select id from chunk"):
+        for chunk, in database.execute("select id from chunk order by id"):
+            ledger.note("chunk", node="-", memo=names.get(chunk >> 22, "nobody's"),
+                        part=chunk >> 10 & 4095, number=chunk & 1023)
             rows.setdefault(chunk >> 22, []).append(chunk & (1 << 22) - 1)
         for version, _, chunks, open_jobs in versions:
             self.assertEqual(open_jobs, 0)
@@ -198,6 +229,11 @@ if __name__ == "__main__":
     parser.add_argument("--concurrency", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--every", type=float, default=0.5, help="seconds between kills")
+    parser.add_argument("--check-log", help="tests/sim/check_log of a build with tests; beside --edda")
     OPTIONS, rest = parser.parse_known_args()
     OPTIONS.edda = os.path.abspath(OPTIONS.edda)
+    OPTIONS.check_log = OPTIONS.check_log or os.path.join(os.path.dirname(OPTIONS.edda),
+                                                          "tests", "sim", "check_log")
+    if not os.path.exists(OPTIONS.check_log):
+        parser.error(f"there is no {OPTIONS.check_log}; say --check-log")
     unittest.main(argv=[sys.argv[0], "-v", *rest])
