@@ -81,7 +81,7 @@ static int refuse(char *message, int error, unsigned line, struct edda_text word
 
 static int refuse_role(char *message, unsigned line, struct edda_text word) {
     static const char *const known[] = {"gateway", "store", "cli", "worker:*"};
-    char copy[WORD_SHOWN + 1] = "";
+    char copy[64] = ""; /* as much as edda_nearest looks at */
     char what[128];
     memcpy(copy, word.data, word.size < WORD_SHOWN ? word.size : WORD_SHOWN);
     (void)snprintf(what, sizeof what,
