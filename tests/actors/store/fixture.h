@@ -39,7 +39,9 @@ struct fixture {
     size_t index_bytes;
     int64_t backlog; /* and project_backlog: from the next fixture_open on; SQLite's */
     int64_t project_backlog;
-    uint64_t exact_chunks;  /* PostgreSQL's; 0: its default */
+    uint64_t exact_chunks; /* PostgreSQL's; 0: its default; so are those below */
+    int64_t statement_ms;
+    const char *url;        /* NULL: of the program's database */
     const char *model;      /* the embedder's, of DIMENSION floats: "test-4" at first */
     unsigned ready;         /* how often the store said that jobs are ready */
     edda_task_fn pump_wake; /* told too, with pump, when there is one */

@@ -102,10 +102,10 @@ static void remove_place(struct fixture *f) {
 static int open_store(struct fixture *f, char *message, size_t size) {
     struct edda_postgres_options options = {
         .loop = f->loop,
-        .url = fixture_postgres_url(),
+        .url = f->url ? f->url : fixture_postgres_url(),
         .connections = 4,
         .prepare = true,
-        .statement_ms = 30000,
+        .statement_ms = f->statement_ms ? f->statement_ms : 30000,
         .connect_ms = 10000,
         .threads = 2,
         .lease_ms = f->lease_ms,
