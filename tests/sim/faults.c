@@ -34,15 +34,22 @@ static bool is_spared(const struct sim_node *node) {
     return sim->plan.gentle && others == 0;
 }
 
+/* A failover takes brokers alone. */
+static bool stays(const struct sim_node *node) {
+    return sim->plan.failover && (node->role != &sim_role_broker || is_spared(node));
+}
+
 static void crash(struct sim_node *node) {
-    if (sim->plan.failover && (node->role != &sim_role_broker || is_spared(node))) {
+    if (stays(node)) {
         return;
     }
     sim_node_crash(node, false, pick_time(0, 3000));
 }
 
 static void power_off(struct sim_node *node) {
-    sim_node_crash(node, true, pick_time(500, 5000));
+    if (!stays(node)) {
+        sim_node_crash(node, true, pick_time(500, 5000));
+    }
 }
 
 static void pause_node(struct sim_node *node) {

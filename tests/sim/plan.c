@@ -85,6 +85,10 @@ static void fail_over(struct sim_plan *plan) {
     plan->faults |= 1u << SIM_FAULT_CRASH;
     plan->between_us = plan->between_us < SIM_SECOND ? SIM_SECOND : plan->between_us;
     plan->faulty_us = plan->faulty_us < 6 * SIM_SECOND ? 6 * SIM_SECOND : plan->faulty_us;
+    if (sim_chance(SIM_DICE_PLAN, 500)) {
+        plan->faults |= 1u << SIM_FAULT_POWER;
+        plan->ping_ms = plan->ping_ms < 400 ? plan->ping_ms : 400; /* found out by silence */
+    }
     plan->failover = true;
 }
 
