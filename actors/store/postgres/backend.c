@@ -57,9 +57,6 @@ static int submit(edda_backend_t *backend, const struct edda_backend_request *re
     if (self->open >= EDDA_BACKEND_MAX_OPEN) {
         return EDDA_E_BUSY;
     }
-    if (!edda_pg_operations[request->operation]) {
-        return EDDA_E_NO_SERVICE;
-    }
     return edda_pg_call_start(self, request);
 }
 

@@ -1,6 +1,7 @@
 /* tests/actors/store/postgres/test_backend.c: the store's door over PostgreSQL: one answer each,
  * limits, deadlines, its end. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "actors/runtime/clock.h"
 #include "actors/store/postgres/backend.h"
@@ -141,6 +142,56 @@ static void a_store_whose_database_went_away_answers_and_comes_back(void **state
     assert_int_equal(answers.good, 2);
 }
 
+/* ---- the server is killed ---- */
+
+#define MEMOS 60
+
+static void submit_accepts(struct answers *answers, const struct edda_store_accept *accepts) {
+    for (size_t i = 0; i < MEMOS; i++) {
+        struct edda_backend_request request = {.operation = EDDA_BACKEND_ACCEPT,
+                                               .project = EDDA_TEXT("p"),
+                                               .arguments = &accepts[i],
+                                               .done = on_answered,
+                                               .context = answers};
+        assert_int_equal(edda_backend_submit(answers->store->backend, &request), 0);
+        answers->open++;
+    }
+}
+
+static void on_tick(void *context) {
+    edda_loop_stop(context);
+}
+
+static void memos_that_were_answered_survive_a_server_that_is_killed(void **state) {
+    struct store *store = *state;
+    struct answers answers = {.store = store};
+    struct edda_timer tick = {.fire = on_tick, .context = store->loop, .name = "test"};
+    struct edda_store_accept accepts[MEMOS];
+    struct edda_text part = EDDA_TEXT("Some text.");
+    for (size_t i = 0; i < MEMOS; i++) {
+        accepts[i] = (struct edda_store_accept){
+            .memo = edda_uuid_new(), .parts = {&part, 1}, .content_bytes = part.size};
+    }
+    submit_accepts(&answers, accepts);
+    while (answers.good < 5) {
+        edda_loop_timer_set(store->loop, &tick, edda_clock_ms() + 1);
+        edda_loop_run(store->loop);
+    }
+    edda_loop_timer_cancel(store->loop, &tick);
+    server_do("kill");
+    wait_for_answers(&answers);
+    server_do("start");
+    assert_true(strtoul(beside("SELECT count(*) FROM memo"), NULL, 10) >= answers.good);
+    for (int i = 0; i < 100 && answers.good < MEMOS; i++) {
+        answers.good = 0;
+        submit_accepts(&answers, accepts);
+        wait_for_answers(&answers);
+    }
+    assert_string_equal(beside("SELECT count(*) FROM memo"), "60");
+    assert_string_equal(beside("SELECT count(*) FROM job WHERE state = 0"), "60");
+    assert_string_equal(beside("SELECT sum(memos) FROM project_count"), "60");
+}
+
 static void a_database_that_is_not_there_is_refused_with_words_without_the_password(void **state) {
     struct store *store = *state;
     struct edda_postgres_options options = store->options;
@@ -163,6 +214,7 @@ int main(void) {
         TEST(one_more_than_the_most_open_requests_is_refused_and_the_others_are_answered),
         TEST(destroying_the_store_finishes_what_is_open),
         TEST(a_store_whose_database_went_away_answers_and_comes_back),
+        TEST(memos_that_were_answered_survive_a_server_that_is_killed),
         TEST(a_database_that_is_not_there_is_refused_with_words_without_the_password),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
