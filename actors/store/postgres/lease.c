@@ -80,6 +80,12 @@ static uint32_t at_most(uint32_t limit, uint32_t most) {
     return limit < most ? limit : most;
 }
 
+/* Below 0: a life without a lock, whose leases run out. */
+static int64_t holder_of(const struct edda_pg_call *call) {
+    int64_t life = (int64_t)call->store->life;
+    return call->store->waker.listener ? life : -life;
+}
+
 static int on_claim(struct edda_pg_call *call, edda_pg_result_t *none) {
     const struct edda_claim *claim = call->request.arguments;
     const uint32_t *limits = claim->limits;
@@ -88,7 +94,7 @@ static int on_claim(struct edda_pg_call *call, edda_pg_result_t *none) {
                      VALUES(BIGINT(claim->limit),
                             BIGINT(at_most(limits[EDDA_JOB_CHUNK], claim->limit)),
                             BIGINT(at_most(limits[EDDA_JOB_EMBED], claim->limit)),
-                            BIGINT(call->store->lease_ms), BIGINT(call->store->life)),
+                            BIGINT(call->store->lease_ms), BIGINT(holder_of(call))),
                      on_claimed);
     edda_pg_call_say(
         call, EDDA_PGSQL_CLAIM_WAIT,
@@ -216,7 +222,7 @@ static int on_release(struct edda_pg_call *call, edda_pg_result_t *none) {
     (void)none;
     /* A back-off longer than there can be is a clock that was set back. */
     edda_pg_call_say(call, EDDA_PGSQL_JOBS_CLAMP, VALUES(BIGINT(EDDA_JOB_BACKOFF_MAX_MS)), NULL);
-    edda_pg_call_say(call, EDDA_PGSQL_JOBS_RELEASE, VALUES(BIGINT(call->store->life)), on_released);
+    edda_pg_call_say(call, EDDA_PGSQL_JOBS_RELEASE, VALUES(BIGINT(holder_of(call))), on_released);
     edda_pg_call_commit(call);
     return 0;
 }

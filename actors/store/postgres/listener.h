@@ -7,8 +7,8 @@
  * stores that live are left alone. A life whose connection is lost for a moment may have its leases
  * given away meanwhile: then a job is done twice, and the fence lets one of them in.
  *
- * Behind a pooler in transaction mode there is no such connection: every life looks over to a store
- * that starts, with the same outcome, and nobody hears anything: the store looks by itself.
+ * Behind a pooler in transaction mode there is no such connection: leases of such a life are marked
+ * (leased_by below 0) and run out; and nobody hears anything: the store looks by itself.
  *
  * Threads: the loop's. Lost connections come back by themselves (reconnect.h). */
 #ifndef EDDA_ACTORS_STORE_POSTGRES_LISTENER_H

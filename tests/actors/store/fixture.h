@@ -41,6 +41,7 @@ struct fixture {
     int64_t project_backlog;
     uint64_t exact_chunks; /* PostgreSQL's; 0: its default; so are those below */
     int64_t statement_ms;
+    bool pooled;            /* as behind a pooler in transaction mode */
     const char *url;        /* NULL: of the program's database */
     const char *model;      /* the embedder's, of DIMENSION floats: "test-4" at first */
     unsigned ready;         /* how often the store said that jobs are ready */

@@ -104,7 +104,7 @@ static int open_store(struct fixture *f, char *message, size_t size) {
         .loop = f->loop,
         .url = f->url ? f->url : fixture_postgres_url(),
         .connections = 4,
-        .prepare = true,
+        .prepare = !f->pooled,
         .statement_ms = f->statement_ms ? f->statement_ms : 30000,
         .connect_ms = 10000,
         .threads = 2,

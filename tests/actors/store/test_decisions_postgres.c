@@ -22,7 +22,7 @@ static void write_row(struct fixture *f, int64_t job, const struct edda_job_row 
     char sql[400];
     snprintf(sql, sizeof sql,
              "UPDATE job SET state = %d, attempts = %u, deaths = %u, delays = %u, solo = %d,"
-             " lease_token = %llu, lease_until_ms = %lld, run_at_ms = %lld, leased_by = 0"
+             " lease_token = %llu, lease_until_ms = %lld, run_at_ms = %lld, leased_by = 4711"
              " WHERE id = %lld",
              row->state, row->attempts, row->deaths, row->delays, row->solo,
              (unsigned long long)row->token, (long long)row->lease_until_ms,

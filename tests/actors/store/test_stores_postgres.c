@@ -103,6 +103,24 @@ static void leases_of_a_store_that_was_killed_are_given_back(void **state) {
     assert_int_equal(process_all(f), 1);
 }
 
+/* Behind a pooler nothing says which lives are over. */
+static void leases_of_a_store_behind_a_pooler_run_out(void **state) {
+    struct fixture *f = *state;
+    edda_backend_t *first = f->backend;
+    f->pooled = true;
+    f->backend = open_another(f);
+    accept_text(f, "Title", "Some text.");
+    struct edda_claimed job = claim_jobs(f, 1).items[0];
+    assert_true(sql_integer(f, "SELECT leased_by < 0 FROM job"));
+    edda_backend_destroy(&f->backend);
+    f->backend = first;
+    assert_int_equal(release(f), 0);
+    assert_int_equal(claim_jobs(f, 1).count, 0);
+    let_time_pass(f);
+    assert_int_equal(process_all(f), 1);
+    assert_true(commit_job(f, &job, job.token).stale);
+}
+
 static void a_commit_of_one_store_wakes_the_others(void **state) {
     struct fixture *f = *state;
     begin_alone(f);
@@ -420,6 +438,7 @@ int main(void) {
         TEST(a_store_that_starts_leaves_the_leases_of_stores_that_live),
         TEST(leases_of_a_store_that_ended_are_given_back),
         TEST(leases_of_a_store_that_was_killed_are_given_back),
+        TEST(leases_of_a_store_behind_a_pooler_run_out),
         TEST(a_commit_of_one_store_wakes_the_others),
         TEST(a_listener_that_is_lost_comes_back_and_looks),
         TEST(eight_pumps_of_four_stores_claim_2000_jobs_once_each),
