@@ -63,6 +63,10 @@ static void pump_now(void *context) {
     int64_t wait_ms = 0;
     int error = 0;
     uint32_t slots = edda_provider_window(self->provider, &wait_ms);
+    if (edda_provider_wants_probe(self->provider)) {
+        /* One more of any class than those that hang or rest. */
+        slots = (uint32_t)edda_gather_asked(self->gather) + 2;
+    }
     drop_waiting(self, wait_ms);
     while ((batch = edda_gather_take(self->gather, slots, edda_loop_now(self->options.loop),
                                      &error)) != NULL) {

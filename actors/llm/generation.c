@@ -7,6 +7,7 @@
 
 #define REQUEST_BYTES  ((size_t)16 * 1024 * 1024) /* every byte of a prompt may need six */
 #define RESPONSE_BYTES ((size_t)64 * 1024 * 1024) /* of events around an answer's text */
+#define TAIL_MS        500 /* a whole answer's connection has this long to be left in order */
 
 struct edda_generation {
     struct edda_generation_options options;
@@ -14,12 +15,14 @@ struct edda_generation {
     struct edda_chat_stream stream;
     edda_provider_call_t *call; /* NULL: it is over */
     struct edda_timer first_byte;
+    struct edda_timer tail;
     bool in_data; /* a callback of the call is above us on the stack */
     bool dropped; /* to be freed when it returns */
 };
 
 static void free_generation(edda_generation_t *self) {
     edda_loop_timer_cancel(self->options.loop, &self->first_byte);
+    edda_loop_timer_cancel(self->options.loop, &self->tail);
     edda_chat_stream_done(&self->stream);
     edda_api_request_done(&self->request);
     free(self);
@@ -44,6 +47,7 @@ static void tell_stream_error(const edda_generation_t *self, struct edda_generat
 static void break_off(edda_generation_t *self, const struct edda_generation_end *end) {
     edda_provider_cancel(&self->call);
     edda_loop_timer_cancel(self->options.loop, &self->first_byte);
+    edda_loop_timer_cancel(self->options.loop, &self->tail);
     self->options.on_end(self->options.context, end);
 }
 
@@ -66,6 +70,9 @@ static void take_data(void *context, struct edda_bytes data) {
         tell_stream_error(self, &end);
         edda_provider_blame(self->options.model->provider);
         break_off(self, &end);
+    } else if (edda_chat_stream_whole(&self->stream) && !self->dropped) {
+        edda_loop_timer_set(self->options.loop, &self->tail,
+                            edda_loop_now(self->options.loop) + TAIL_MS);
     }
     self->in_data = false;
     if (self->dropped) {
@@ -73,18 +80,31 @@ static void take_data(void *context, struct edda_bytes data) {
     }
 }
 
+static struct edda_generation_end tell_whole(const edda_generation_t *self) {
+    return (struct edda_generation_end){.finish = self->stream.finish,
+                                        .input_tokens = self->stream.input_tokens,
+                                        .output_tokens = self->stream.output_tokens};
+}
+
+/* The answer is whole, and whoever gave it neither ends its response nor leaves. */
+static void fire_tail(void *context) {
+    edda_generation_t *self = context;
+    struct edda_generation_end end = tell_whole(self);
+    break_off(self, &end);
+}
+
 static void take_done(void *context, const struct edda_provider_reply *reply) {
     edda_generation_t *self = context;
-    struct edda_generation_end end = {.error = reply->error,
-                                      .blame = reply->blame,
-                                      .retry_after_ms = reply->retry_after_ms,
-                                      .finish = self->stream.finish,
-                                      .input_tokens = self->stream.input_tokens,
-                                      .output_tokens = self->stream.output_tokens};
+    struct edda_generation_end end = tell_whole(self);
     self->call = NULL;
     edda_loop_timer_cancel(self->options.loop, &self->first_byte);
+    edda_loop_timer_cancel(self->options.loop, &self->tail);
     self->in_data = true;
-    if (reply->error) {
+    /* What breaks behind the end mark breaks nothing. */
+    if (reply->error && !edda_chat_stream_whole(&self->stream)) {
+        end.error = reply->error;
+        end.blame = reply->blame;
+        end.retry_after_ms = reply->retry_after_ms;
         memcpy(end.text, reply->text, sizeof end.text);
     } else if (edda_chat_stream_end(&self->stream) != 0) {
         tell_stream_error(self, &end);
@@ -146,6 +166,7 @@ int edda_generation_new(const struct edda_generation_options *options,
     self->options = *options;
     self->first_byte =
         (struct edda_timer){.fire = fire_first_byte, .context = self, .name = "llm_first_byte"};
+    self->tail = (struct edda_timer){.fire = fire_tail, .context = self, .name = "llm_tail"};
     edda_api_request_init(&self->request, REQUEST_BYTES);
     edda_chat_stream_init(&self->stream, &options->model->account);
     int error = edda_chat_build(&options->model->account, prompt, &self->request);

@@ -11,7 +11,7 @@ enum edda_outcome edda_call_judge_expired(const struct edda_provider_call *call,
 
 /* A transfer without a whole response. */
 static void judge_transfer(const struct edda_provider_call *call,
-                           const struct edda_outbound_result *result,
+                           const struct edda_outbound_result *result, const char *const *secrets,
                            struct edda_provider_reply *reply, struct edda_verdict *verdict) {
     reply->error = result->error;
     reply->blame = EDDA_BLAME_OUTSIDE;
@@ -34,7 +34,7 @@ static void judge_transfer(const struct edda_provider_call *call,
         verdict->again = true;
     }
     char words[EDDA_OUTBOUND_REASON];
-    (void)edda_redact(edda_text_of(result->reason), words, sizeof words);
+    (void)edda_redact(edda_text_of(result->reason), secrets, words, sizeof words);
     (void)snprintf(reply->text, sizeof reply->text, "%s: %s", call->provider->name, words);
 }
 
@@ -66,17 +66,18 @@ struct edda_verdict edda_call_judge(struct edda_provider_call *call,
                                     const struct edda_outbound_result *result,
                                     struct edda_provider_reply *reply) {
     struct edda_verdict verdict;
+    const char *secrets[EDDA_OUTBOUND_HEADERS + 1];
+    edda_header_secrets(call->request.headers, secrets);
     /* A refusal that broke off says as much. */
     bool refusal = result->status >= 300 && result->error != EDDA_E_EXPIRED;
     if (result->error && !refusal) {
         reply->status = result->status;
-        judge_transfer(call, result, reply, &verdict);
+        judge_transfer(call, result, secrets, reply, &verdict);
     } else {
-        edda_provider_judge(call->provider->name, result->status, result->body, reply,
+        edda_provider_judge(call->provider->name, result->status, result->body, secrets, reply,
                             &verdict.outcome, &verdict.again);
         reply->body = reply->error ? (struct edda_bytes){0} : result->body;
         check_body(call, reply, &verdict);
     }
-    edda_hide_secrets(reply->text, call->request.headers);
     return verdict;
 }

@@ -202,7 +202,8 @@ void edda_chat_finish(struct edda_chat_stream *stream, const char *finish) {
 void edda_chat_break(struct edda_chat_stream *stream, int error, const char *reason) {
     if (!stream->error) {
         stream->error = error;
-        (void)edda_redact(edda_text_of(reason), stream->reason, sizeof stream->reason);
+        const char *secrets[] = {stream->key, NULL};
+        (void)edda_redact(edda_text_of(reason), secrets, stream->reason, sizeof stream->reason);
     }
 }
 
@@ -218,6 +219,7 @@ void edda_chat_stream_init(struct edda_chat_stream *stream, const struct edda_ac
     EDDA_ASSERT(chat_apis[account->kind]);
     memset(stream, 0, sizeof *stream);
     stream->kind = account->kind;
+    stream->key = account->key;
     edda_buffer_init(&stream->text, (size_t)2 * EDDA_MAX_ANSWER_BYTES);
     edda_event_reader_init(&stream->reader, EDDA_STREAM_SSE, take_event, stream);
 }
@@ -237,10 +239,13 @@ int edda_chat_stream_feed(struct edda_chat_stream *stream, struct edda_bytes byt
     return stream->error;
 }
 
-int edda_chat_stream_end(struct edda_chat_stream *stream) {
+bool edda_chat_stream_whole(const struct edda_chat_stream *stream) {
     /* Gemini has no mark beyond the reason it stopped for. */
-    bool whole =
-        stream->ended || (stream->kind == EDDA_PROVIDER_GEMINI && stream->finish[0] != '\0');
+    return stream->ended || (stream->kind == EDDA_PROVIDER_GEMINI && stream->finish[0] != '\0');
+}
+
+int edda_chat_stream_end(struct edda_chat_stream *stream) {
+    bool whole = edda_chat_stream_whole(stream);
     stream->ended = whole;
     if (!stream->error && !whole) {
         edda_chat_break(stream, EDDA_E_STREAM_BROKEN, "the stream ended without its end mark");

@@ -96,6 +96,7 @@ int edda_chat_build(const struct edda_account *account, const struct edda_chat_p
 /* A stream on its way: bytes in, text and its end out. */
 struct edda_chat_stream {
     enum edda_provider_kind kind;
+    const char *key; /* the account's: not to be repeated */
     struct edda_event_reader reader;
     struct edda_buffer text; /* what came and was not taken; the caller resets it */
     bool ended;              /* the provider's own end mark came */
@@ -107,11 +108,15 @@ struct edda_chat_stream {
     char reason[256]; /* words for error: the provider's own, redacted, or ours */
 };
 
+/* account is borrowed for the stream's life. */
 void edda_chat_stream_init(struct edda_chat_stream *stream, const struct edda_account *account);
 void edda_chat_stream_done(struct edda_chat_stream *stream);
 
 /* Returns stream->error, which sticks. Text that came before an error is in text. */
 int edda_chat_stream_feed(struct edda_chat_stream *stream, struct edda_bytes bytes) EDDA_MUST_CHECK;
+
+/* Whether all of the answer has come: the end mark, or what stands for one. */
+bool edda_chat_stream_whole(const struct edda_chat_stream *stream);
 
 /* The response is over: EDDA_E_STREAM_BROKEN when no end mark came (gemini: no finishReason). */
 int edda_chat_stream_end(struct edda_chat_stream *stream) EDDA_MUST_CHECK;

@@ -104,16 +104,44 @@ static struct edda_text next_word(struct edda_text text, size_t at) {
     return (struct edda_text){text.data + at, end - at};
 }
 
-size_t edda_redact(struct edda_text text, char *out, size_t room) {
+/* Where the next of the secrets is in text from `at` on; its size, or text.size and 0. */
+static size_t find_secret(struct edda_text text, size_t at, const char *const *secrets,
+                          size_t *ret_size) {
+    size_t found = text.size;
+    *ret_size = 0;
+    for (; secrets && *secrets; secrets++) {
+        size_t size = strlen(*secrets);
+        /* A shorter one would take ordinary words out of the text. */
+        const char *place = size >= EDDA_SECRET_LEAST && text.size > at
+                                ? memmem(text.data + at, text.size - at, *secrets, size)
+                                : NULL;
+        if (place && (size_t)(place - text.data) < found) {
+            found = (size_t)(place - text.data);
+            *ret_size = size;
+        }
+    }
+    return found;
+}
+
+size_t edda_redact(struct edda_text text, const char *const *secrets, char *out, size_t room) {
     struct redaction redaction = {out, 0, room - 1};
     bool after_bearer = false;
+    size_t secret_size = 0;
+    size_t secret = find_secret(text, 0, secrets, &secret_size);
     size_t at = 0;
     while (at < text.size && redaction.size < redaction.room) {
-        if (!is_word_byte((unsigned char)text.data[at])) {
-            at += put_character(&redaction, text.data + at, text.size - at);
+        if (at == secret) {
+            put(&redaction, EDDA_TEXT("***"));
+            at += secret_size;
+            secret = find_secret(text, at, secrets, &secret_size);
             continue;
         }
-        struct edda_text word = next_word(text, at);
+        if (!is_word_byte((unsigned char)text.data[at])) {
+            size_t size = put_character(&redaction, text.data + at, text.size - at);
+            at = at < secret && at + size > secret ? secret : at + size;
+            continue;
+        }
+        struct edda_text word = next_word((struct edda_text){text.data, secret}, at);
         put(&redaction, after_bearer || looks_like_key(word) ? EDDA_TEXT("***") : word);
         after_bearer = word.size == 6 && strncasecmp(word.data, "bearer", 6) == 0;
         at += word.size;
@@ -135,16 +163,16 @@ static bool is_secret_header(const char *header) {
     return false;
 }
 
-void edda_hide_secrets(char *text, const char *const *headers) {
-    for (; headers && *headers; headers++) {
+void edda_header_secrets(const char *const *headers,
+                         const char *ret_secrets[EDDA_OUTBOUND_HEADERS + 1]) {
+    size_t count = 0;
+    for (; headers && *headers && count < EDDA_OUTBOUND_HEADERS; headers++) {
         const char *blank = strrchr(*headers, ' ');
-        size_t size = blank && is_secret_header(*headers) ? strlen(++blank) : 0;
-        /* A shorter one would take ordinary words out of the text. */
-        for (char *at = text; size >= 6 && (at = strstr(at, blank)) != NULL; at += 3) {
-            memmove(at + 3, at + size, strlen(at + size) + 1);
-            memcpy(at, "***", 3);
+        if (blank && is_secret_header(*headers)) {
+            ret_secrets[count++] = blank + 1;
         }
     }
+    ret_secrets[count] = NULL;
 }
 
 /* ---- the provider's own words ---- */
@@ -180,10 +208,11 @@ static struct edda_text first_line(struct edda_bytes body) {
     return (struct edda_text){data, size};
 }
 
-static void write_words(const json_t *json, struct edda_bytes body, char out[WORDS_MAXIMUM]) {
+static void write_words(const json_t *json, struct edda_bytes body, const char *const *secrets,
+                        char out[WORDS_MAXIMUM]) {
     const char *words = json ? find_words(json, 0) : NULL;
     struct edda_text text = words ? edda_text_of(words) : json ? EDDA_TEXT("") : first_line(body);
-    (void)edda_redact(text, out, WORDS_MAXIMUM);
+    (void)edda_redact(text, secrets, out, WORDS_MAXIMUM);
 }
 
 /* Whether a code says that a person must look, under a status that says something else: OpenAI's
@@ -259,8 +288,8 @@ static struct verdict judge_status(int status, bool for_a_person) {
 }
 
 void edda_provider_judge(const char *name, int status, struct edda_bytes body,
-                         struct edda_provider_reply *ret_reply, enum edda_outcome *ret_outcome,
-                         bool *ret_again) {
+                         const char *const *secrets, struct edda_provider_reply *ret_reply,
+                         enum edda_outcome *ret_outcome, bool *ret_again) {
     bool good = status >= 200 && status < 300;
     json_t *json =
         good ? NULL : json_loadb((const char *)body.data, body.size, JSON_ALLOW_NUL, NULL);
@@ -272,7 +301,7 @@ void edda_provider_judge(const char *name, int status, struct edda_bytes body,
     *ret_again = verdict.again;
     if (verdict.error) {
         char words[WORDS_MAXIMUM];
-        write_words(json, body, words);
+        write_words(json, body, secrets, words);
         (void)snprintf(ret_reply->text, sizeof ret_reply->text, "%s: %d%s%s", name, status,
                        words[0] ? " " : "", words);
     }

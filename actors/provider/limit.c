@@ -62,6 +62,10 @@ uint32_t edda_limit_window(const struct edda_limit *limit, int64_t now_ms) {
     return limit->state == EDDA_LIMIT_CLOSED ? limit->allowed : 1;
 }
 
+bool edda_limit_wants_probe(const struct edda_limit *limit, int64_t now_ms) {
+    return limit->state != EDDA_LIMIT_CLOSED && !limit->probing && barred_ms(limit, now_ms) == 0;
+}
+
 /* A probe does not wait for those that ran when the breaker opened: they may hang. */
 static bool has_room(const struct edda_limit *limit) {
     return limit->state == EDDA_LIMIT_CLOSED ? limit->running < limit->allowed

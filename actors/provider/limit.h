@@ -82,6 +82,9 @@ int64_t edda_limit_closed_ms(const struct edda_limit *limit, int64_t now_ms);
  * half open. */
 uint32_t edda_limit_window(const struct edda_limit *limit, int64_t now_ms);
 
+/* Whether it is time for a probe and none is under way. */
+bool edda_limit_wants_probe(const struct edda_limit *limit, int64_t now_ms);
+
 /* Before try `tries` + 1 of one call. */
 int64_t edda_limit_backoff_ms(uint32_t tries, uint32_t random);
 

@@ -134,7 +134,9 @@ static int64_t find_end(const struct edda_transfer *transfer, int *ret_error) {
     const struct edda_outbound_options *options = &transfer->outbound->options;
     int64_t end_ms = INT64_MAX;
     if (transfer->began) {
+        int64_t whole_ms = transfer->began_ms + EDDA_OUTBOUND_WHOLE * options->idle_ms;
         end_ms = transfer->paused ? INT64_MAX : transfer->heard_ms + options->idle_ms;
+        end_ms = !transfer->request.on_data && whole_ms < end_ms ? whole_ms : end_ms;
     } else if (transfer->connected_ms > 0) {
         end_ms = transfer->connected_ms + options->first_byte_ms;
     }

@@ -14,9 +14,11 @@
  *
  * Clocks, all of them monotonic: connect_ms for name, connection and TLS together; first_byte_ms
  * from the connection that stands to the first byte of the response's head, and again for as long
- * as the request is still being sent; idle_ms between two pieces of the response, not counted while
- * paused; deadline_ms for all. Threads: the loop's; curl looks names up in threads of its own. Only
- * headers that were given are sent, and Host, User-Agent, Accept and Content-Length. Source:
+ * as the request is still being sent (interim responses are no sign); idle_ms for the head and
+ * between two pieces of the body, not counted while paused; EDDA_OUTBOUND_WHOLE times idle_ms for
+ * all of a body that is collected: bytes that drip are no progress; deadline_ms for all. Threads:
+ * the loop's; curl looks names up in threads of its own. Only headers that were given are sent, and
+ * Host, User-Agent, Accept and Content-Length. Source:
  * https://curl.se/libcurl/c/libcurl-multi.html, CURLMOPT_SOCKETFUNCTION. */
 #ifndef EDDA_ACTORS_PROVIDER_OUTBOUND_H
 #define EDDA_ACTORS_PROVIDER_OUTBOUND_H
@@ -26,6 +28,7 @@
 
 #define EDDA_OUTBOUND_CONNECTIONS 100 /* of one multi handle, in all */
 #define EDDA_OUTBOUND_HEADERS     8
+#define EDDA_OUTBOUND_WHOLE       2
 #define EDDA_OUTBOUND_REASON      256
 #define EDDA_OUTBOUND_HEAD        ((size_t)64 * 1024) /* of all heads of one response */
 #define EDDA_OUTBOUND_WORDS       ((size_t)64 * 1024) /* kept of a body that is no success */

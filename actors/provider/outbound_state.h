@@ -39,7 +39,8 @@ struct edda_transfer {
     curl_off_t uploaded;  /* at the last look */
     int64_t connected_ms; /* the connection stands, the request goes out; 0: not yet */
     int64_t heard_ms;     /* last byte of the response, or the end of a pause */
-    bool began;           /* the head came */
+    int64_t began_ms;     /* when the head began */
+    bool began;           /* it has; an interim response's does not count */
     bool has_body;        /* what comes as a header now is a trailer */
     bool is_refusal;      /* its status is no success */
     bool streams;         /* a success whose body goes to on_data */

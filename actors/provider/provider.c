@@ -63,6 +63,10 @@ uint32_t edda_provider_window(const edda_provider_t *self, int64_t *ret_wait_ms)
     return edda_limit_window(&self->limit, get_now(self));
 }
 
+bool edda_provider_wants_probe(const edda_provider_t *self) {
+    return edda_limit_wants_probe(&self->limit, get_now(self));
+}
+
 const char *edda_provider_failing(const edda_provider_t *self) {
     return self->failing ? self->reason : NULL;
 }

@@ -33,6 +33,7 @@
 #define EDDA_PROVIDER_WAITING     4096
 #define EDDA_PROVIDER_TRIES       4
 #define EDDA_PROVIDER_PATIENCE_MS 1000
+#define EDDA_SECRET_LEAST         6
 
 typedef struct edda_provider edda_provider_t;
 typedef struct edda_provider_call edda_provider_call_t;
@@ -109,6 +110,10 @@ void edda_provider_blame(edda_provider_t *self);
  * long. */
 uint32_t edda_provider_window(const edda_provider_t *self, int64_t *ret_wait_ms);
 
+/* Whether the next call would be a probe: whoever counts the calls that are open must not let those
+ * that hang, or rest between two tries, keep it from being made. */
+bool edda_provider_wants_probe(const edda_provider_t *self);
+
 /* Whether it is well as far as is known: NULL, or what went wrong with the last call that says
  * something of the provider; borrowed until the next. */
 const char *edda_provider_failing(const edda_provider_t *self);
@@ -116,15 +121,20 @@ const char *edda_provider_failing(const edda_provider_t *self);
 /* Why calls are refused now: the last failure's text; borrowed until the next. */
 const char *edda_provider_reason(const edda_provider_t *self);
 
-/* Pure: what a response that came means. body: the provider's words. */
+/* Pure: what a response that came means. body: the provider's words; secrets: as edda_redact. */
 void edda_provider_judge(const char *name, int status, struct edda_bytes body,
-                         struct edda_provider_reply *ret_reply, enum edda_outcome *ret_outcome,
-                         bool *ret_again);
+                         const char *const *secrets, struct edda_provider_reply *ret_reply,
+                         enum edda_outcome *ret_outcome, bool *ret_again);
 
 /* Pure: copies text to out (NUL-terminated, well-formed UTF-8), cut at a character, control
  * characters as blanks, bytes that are no character as "?", and every word that looks like a key
  * (sk-, Bearer, pa-, AIza, gsk_, jina_, or 20 and more letters and digits mixed, which names of
- * models are not) as "***". Returns the size. */
-size_t edda_redact(struct edda_text text, char *out, size_t room);
+ * models are not) as "***". So is each of the secrets (NULL-terminated; NULL: none known), wherever
+ * it stands, when it has EDDA_SECRET_LEAST bytes. Returns the size. */
+size_t edda_redact(struct edda_text text, const char *const *secrets, char *out, size_t room);
+
+/* The values of headers that hold keys, borrowed from them. */
+void edda_header_secrets(const char *const *headers,
+                         const char *ret_secrets[EDDA_OUTBOUND_HEADERS + 1]);
 
 #endif

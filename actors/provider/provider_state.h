@@ -91,7 +91,4 @@ void edda_call_judge_look(const struct edda_provider_call *call, int error,
 /* What it says of the provider that a call had no time left: nothing, unless it had some. */
 enum edda_outcome edda_call_judge_expired(const struct edda_provider_call *call, bool began);
 
-/* judge.c: takes the values of headers that hold keys out of a text, should they be in it. */
-void edda_hide_secrets(char *text, const char *const *headers);
-
 #endif

@@ -32,19 +32,25 @@ static bool copy_header(struct edda_text line, const char *name, char *out, size
 
 static void begin_head(struct edda_transfer *transfer) {
     if (!transfer->began) {
+        note_heard(transfer);
+        transfer->began_ms = transfer->heard_ms;
         transfer->began = true;
         edda_transfer_arm(transfer);
     }
-    /* Perhaps another one, after an interim response's. */
     transfer->retry_after[0] = '\0';
     transfer->content_type[0] = '\0';
+}
+
+/* 100 to 199, of which any number may come: no sign that an answer will. */
+static bool is_interim(struct edda_text line) {
+    const char *blank = memchr(line.data, ' ', line.size);
+    return blank && blank + 1 < line.data + line.size && blank[1] == '1';
 }
 
 static size_t take_header(char *data, size_t one, size_t size, void *context) {
     struct edda_transfer *transfer = context;
     struct edda_text line = {data, size};
     (void)one;
-    note_heard(transfer);
     transfer->head_bytes += size;
     if (transfer->head_bytes > EDDA_OUTBOUND_HEAD) {
         transfer->error = EDDA_E_LIMIT;
@@ -54,7 +60,9 @@ static size_t take_header(char *data, size_t one, size_t size, void *context) {
         return size;
     }
     if (line.size >= 5 && memcmp(line.data, "HTTP/", 5) == 0) {
-        begin_head(transfer);
+        if (!is_interim(line)) {
+            begin_head(transfer);
+        }
     } else if (!copy_header(line, "Retry-After", transfer->retry_after,
                             sizeof transfer->retry_after)) {
         (void)copy_header(line, "Content-Type", transfer->content_type,
@@ -285,8 +293,8 @@ static int judge_code(const struct edda_transfer *transfer) {
     switch (transfer->code) {
     case CURLE_OK:
         return 0;
-    case CURLE_OUT_OF_MEMORY:
-        return EDDA_E_MEMORY;
+    case CURLE_OUT_OF_MEMORY: /* what curl says of a header line over its own limit, too */
+        return transfer->connected_ms > 0 ? EDDA_E_LIMIT : EDDA_E_MEMORY;
     case CURLE_OPERATION_TIMEDOUT: /* connecting; the other clocks are ours */
         return EDDA_E_TIMEOUT;
     case CURLE_WRITE_ERROR:
@@ -296,6 +304,12 @@ static int judge_code(const struct edda_transfer *transfer) {
     }
 }
 
+static bool took_too_long(const struct edda_transfer *transfer) {
+    int64_t idle_ms = transfer->outbound->options.idle_ms;
+    return transfer->began &&
+           transfer->heard_ms + idle_ms > edda_loop_now(transfer->outbound->options.loop);
+}
+
 static const char *choose_reason(const struct edda_transfer *transfer, int error) {
     switch (error) {
     case EDDA_E_LIMIT:
@@ -303,7 +317,8 @@ static const char *choose_reason(const struct edda_transfer *transfer, int error
     case EDDA_E_EXPIRED:
         return "no answer by the deadline";
     case EDDA_E_TIMEOUT:
-        return transfer->began              ? "it fell silent in its answer"
+        return took_too_long(transfer)      ? "its answer did not come to an end"
+               : transfer->began            ? "it fell silent in its answer"
                : transfer->connected_ms > 0 ? "no answer in time"
                                             : "no connection in time";
     default:

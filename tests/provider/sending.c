@@ -1,8 +1,9 @@
 /* tests/provider/sending.c: from an answer to bytes on the wire: at once, paced, cut or endless. */
 #include "tests/provider/server.h"
 
-#define BLOCK  ((size_t)16 * 1024)
-#define UNSENT ((size_t)16 * 1024) /* of a stream's events that are due */
+#define LINGERING_MS 3600000
+#define BLOCK        ((size_t)16 * 1024)
+#define UNSENT       ((size_t)16 * 1024) /* of a stream's events that are due */
 
 static int64_t now_of(const struct fake_exchange *exchange) {
     return edda_loop_now(exchange->server->options.loop);
@@ -26,18 +27,22 @@ static int64_t fill(struct fake_exchange *exchange) {
     return -1;
 }
 
+static ssize_t wait(struct fake_exchange *exchange, int64_t until_ms) {
+    fake_exchange_suspend(exchange, until_ms);
+    return 0;
+}
+
 static ssize_t end(struct fake_exchange *exchange) {
-    bool halved = exchange->streamed ? exchange->chat.cut : exchange->behaviour.half_body;
+    bool halved = exchange->streamed ? exchange->chat.cut || exchange->behaviour.unfinished
+                                     : exchange->behaviour.half_body;
+    if (exchange->streamed && exchange->behaviour.lingers) {
+        return wait(exchange, now_of(exchange) + LINGERING_MS);
+    }
     if (!halved) {
         return MHD_CONTENT_READER_END_OF_STREAM;
     }
     exchange->cut = true;
     return MHD_CONTENT_READER_END_WITH_ERROR;
-}
-
-static ssize_t wait(struct fake_exchange *exchange, int64_t until_ms) {
-    fake_exchange_suspend(exchange, until_ms);
-    return 0;
 }
 
 static ssize_t pull(void *context, uint64_t position, char *data, size_t size) {

@@ -265,6 +265,25 @@ static void bulk_that_takes_long_says_that_it_is_alive(void **state) {
     live_embedder_stop(&live);
 }
 
+/* A call that hung before keeps its slot; queries, which find out, must not wait for it. */
+static void a_call_that_hangs_keeps_nobody_from_finding_the_provider_well(void **state) {
+    struct live_embedder live;
+    live_embedder_start(&live, *state, plain);
+    provider_process_set(live.provider, "{\"embed\":{\"hang\":true}}");
+    live_embedder_document(&live, 1, LIVE_BULK, "hangs");
+    fake_loop_for(live.loop, 300);
+    provider_process_set(live.provider, "{\"embed\":{\"hang\":false}}");
+    (void)break_provider(&live);
+    provider_process_set(live.provider, "{\"embed\":{\"close\":false}}");
+    fake_loop_for(live.loop, 2500); /* until the breaker's time is over */
+    live_embedder_query(&live, 2, "Where is the mill?");
+    assert_int_equal(live_embedder_vectors(&live, 2).count, 1);
+    live_embedder_document(&live, 3, LIVE_BULK, "and more of it");
+    (void)live_embedder_vectors(&live, 3);
+    live_embedder_cancel(&live, 1);
+    live_embedder_stop(&live);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nonsense_is_an_error_with_its_reason),
@@ -278,6 +297,7 @@ int main(void) {
         cmocka_unit_test(errors_that_pass_are_outlived),
         cmocka_unit_test(what_cannot_wait_so_long_is_failed_with_when_to_come_again),
         cmocka_unit_test(an_outage_stops_credit_and_gives_it_back_by_itself),
+        cmocka_unit_test(a_call_that_hangs_keeps_nobody_from_finding_the_provider_well),
         cmocka_unit_test(bulk_that_is_held_is_done_after_a_short_outage),
         cmocka_unit_test(bulk_that_takes_long_says_that_it_is_alive),
     };

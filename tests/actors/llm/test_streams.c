@@ -69,6 +69,24 @@ static void the_provider_is_given_the_prompt(void **state) {
     with_provider_stop(with);
 }
 
+static void an_answer_is_whole_at_its_end_mark_whatever_its_connection_does(void **state) {
+    struct with_provider *with = *state;
+    static const char *const faults[] = {"unfinished", "lingers"};
+    static const char *const names[] = {"local", "anthropic", "gemini"};
+    with_provider_start(with, NULL);
+    for (uint8_t i = 0; i < 6; i++) {
+        char settings[128];
+        (void)snprintf(settings, sizeof settings,
+                       "{\"chat\":{\"answer\":\"By the river.\",\"%s\":true,\"%s\":false}}",
+                       faults[i / 3], faults[1 - i / 3]);
+        provider_process_set(with->fake, settings);
+        with_provider_ask_by(with, i + 1, names[i % 3], LIVE_STREAMING);
+        live_llm_credit(&with->llm, i + 1, 100);
+        assert_string_equal(with_provider_collect(with, 0).text.data, "By the river.");
+    }
+    with_provider_stop(with);
+}
+
 static void who_does_not_stream_gets_the_whole_alone(void **state) {
     struct with_provider *with = *state;
     with_provider_start(with, NULL);
@@ -252,6 +270,7 @@ int main(void) {
         WITH_PROVIDER_TEST(an_answer_is_streamed_as_it_comes),
         WITH_PROVIDER_TEST(every_provider_is_understood),
         WITH_PROVIDER_TEST(the_provider_is_given_the_prompt),
+        WITH_PROVIDER_TEST(an_answer_is_whole_at_its_end_mark_whatever_its_connection_does),
         WITH_PROVIDER_TEST(who_does_not_stream_gets_the_whole_alone),
         WITH_PROVIDER_TEST(each_credit_is_one_part),
         WITH_PROVIDER_TEST(what_came_before_an_error_is_given_before_it),

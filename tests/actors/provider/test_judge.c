@@ -14,7 +14,7 @@ static bool again;
 static void judge(int status, const char *body) {
     memset(&reply, 0, sizeof reply);
     edda_provider_judge("openai", status, (struct edda_bytes){(const uint8_t *)body, strlen(body)},
-                        &reply, &outcome, &again);
+                        NULL, &reply, &outcome, &again);
 }
 
 static void a_success_is_one(void **state) {
@@ -135,7 +135,7 @@ static void pages_and_nonsense_are_not_quoted(void **state) {
 
 static const char *redact(const char *text) {
     static char out[200];
-    size_t size = edda_redact(edda_text_of(text), out, sizeof out);
+    size_t size = edda_redact(edda_text_of(text), NULL, out, sizeof out);
     assert_int_equal(size, strlen(out));
     return out;
 }
@@ -201,7 +201,7 @@ static void any_bytes_give_a_text_that_a_message_can_carry(void **state) {
         size_t size = random_below(&random, sizeof text);
         size_t room = 1 + random_below(&random, sizeof out);
         random_bytes(&random, (uint8_t *)text, size);
-        size_t written = edda_redact((struct edda_text){text, size}, out, room);
+        size_t written = edda_redact((struct edda_text){text, size}, NULL, out, room);
         assert_true(written < room && out[written] == '\0' && strlen(out) == written);
         assert_true(edda_utf8_valid(out, written));
         for (size_t i = 0; i < written; i++) {
@@ -213,8 +213,9 @@ static void any_bytes_give_a_text_that_a_message_can_carry(void **state) {
 static const char *hide(const char *text, const char *header) {
     static char out[200];
     const char *const headers[] = {"Content-Type: application/json", header, NULL};
-    snprintf(out, sizeof out, "%s", text);
-    edda_hide_secrets(out, headers);
+    const char *secrets[EDDA_OUTBOUND_HEADERS + 1];
+    edda_header_secrets(headers, secrets);
+    (void)edda_redact(edda_text_of(text), secrets, out, sizeof out);
     return out;
 }
 
@@ -226,17 +227,29 @@ static void the_key_that_was_sent_is_taken_out_whatever_it_looks_like(void **sta
     assert_string_equal(hide("send application/json with a key", "x-api-key: a"),
                         "send application/json with a key");
     assert_string_equal(hide("nothing", "x-api-key:"), "nothing");
-    edda_hide_secrets((char[]){""}, NULL);
+    assert_string_equal(hide("key=mysecret&x", "x-api-key: mysecret"), "key=***&x");
+}
+
+static void a_key_at_the_cut_shows_no_part_of_itself(void **state) {
+    (void)state;
+    static const char *const secrets[] = {"correct-horse", NULL};
+    char out[16];
+    for (size_t blanks = 0; blanks < 16; blanks++) {
+        char text[64];
+        (void)snprintf(text, sizeof text, "%*scorrect-horse", (int)blanks, "");
+        (void)edda_redact(edda_text_of(text), secrets, out, sizeof out);
+        assert_null(strstr(out, "c"));
+    }
 }
 
 static void texts_are_cut_at_a_character(void **state) {
     (void)state;
     char out[8];
-    edda_redact(EDDA_TEXT("abcdefghij"), out, sizeof out);
+    edda_redact(EDDA_TEXT("abcdefghij"), NULL, out, sizeof out);
     assert_string_equal(out, "abcdefg");
-    edda_redact(EDDA_TEXT("abcde\xc3\xa4\xc3\xa4"), out, sizeof out);
+    edda_redact(EDDA_TEXT("abcde\xc3\xa4\xc3\xa4"), NULL, out, sizeof out);
     assert_string_equal(out, "abcde\xc3\xa4");
-    edda_redact(EDDA_TEXT("abcdef\xe6\xbc\xa2"), out, sizeof out);
+    edda_redact(EDDA_TEXT("abcdef\xe6\xbc\xa2"), NULL, out, sizeof out);
     assert_string_equal(out, "abcdef");
 }
 
@@ -257,6 +270,8 @@ int main(void) {
         cmocka_unit_test(what_is_no_utf8_becomes_question_marks),
         cmocka_unit_test(any_bytes_give_a_text_that_a_message_can_carry),
         cmocka_unit_test(the_key_that_was_sent_is_taken_out_whatever_it_looks_like),
+        cmocka_unit_test(a_key_at_the_cut_shows_no_part_of_itself),
+        cmocka_unit_test(a_key_at_the_cut_shows_no_part_of_itself),
         cmocka_unit_test(texts_are_cut_at_a_character),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -86,7 +86,7 @@ static void a_server_that_never_answers_is_left_when_its_time_is_over(void **sta
 static void silence_within_a_head_or_a_body_is_a_timeout(void **state) {
     (void)state;
     static const char *const begun[] = {"HTTP/1.1 200 OK\r\nX: y\r\n",
-                                        "HTTP/1.1 100 Continue\r\n\r\n",
+                                        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n",
                                         "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"};
     use_clocks(FAR_MS, FAR_MS, SOON_MS);
     for (size_t i = 0; i < 6; i++) {
@@ -115,6 +115,36 @@ static void slow_but_steady_is_no_silence(void **state) {
     }
     transfer_expect(&transfer, 0);
     assert_string_equal(transfer.data, "ab");
+}
+
+static void interim_responses_are_no_sign_of_an_answer(void **state) {
+    (void)state;
+    struct transfer transfer;
+    use_clocks(FAR_MS, SOON_MS, FAR_MS);
+    scripted_does(server, SCRIPT(SAY("HTTP/1.1 102 Processing\r\n\r\n"),
+                                 SAY("HTTP/1.1 102 Processing\r\n\r\n"), HANG()));
+    transfer_stream(&transfer);
+    transfer_expect(&transfer, EDDA_E_TIMEOUT);
+    assert_string_equal(transfer.reason, "no answer in time");
+    assert_false(transfer.began);
+    await_open(0);
+}
+
+/* The same is no silence in a stream, above. */
+static void a_body_that_only_drips_is_given_up(void **state) {
+    (void)state;
+    struct transfer transfer;
+    use_clocks(FAR_MS, FAR_MS, 3000);
+    scripted_does(server, SCRIPT(SAY("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\na"), AWAIT(1),
+                                 SAY("b"), AWAIT(2), SAY("c"), AWAIT(3), SAY("d")));
+    transfer_post(&transfer);
+    for (size_t i = 0; i < 3 && transfer.done == 0; i++) {
+        fake_loop_for(loop, 1700);
+        scripted_go(server);
+    }
+    transfer_expect(&transfer, EDDA_E_TIMEOUT);
+    assert_string_equal(transfer.reason, "its answer did not come to an end");
+    await_open(0);
 }
 
 static void the_first_byte_ends_the_wait_for_it(void **state) {
@@ -251,6 +281,8 @@ int main(void) {
         TRANSFER_TEST(a_server_that_never_answers_is_left_when_its_time_is_over),
         TRANSFER_TEST(silence_within_a_head_or_a_body_is_a_timeout),
         TRANSFER_TEST(slow_but_steady_is_no_silence),
+        TRANSFER_TEST(interim_responses_are_no_sign_of_an_answer),
+        TRANSFER_TEST(a_body_that_only_drips_is_given_up),
         TRANSFER_TEST(the_first_byte_ends_the_wait_for_it),
         TRANSFER_TEST(a_large_request_on_a_slow_line_is_not_the_servers_time),
         TRANSFER_TEST(a_request_that_the_server_stops_reading_is_a_timeout),

@@ -134,6 +134,36 @@ static void a_log_line_has_time_level_event_and_pairs(void **state) {
     assert_ptr_equal(strchr(line, '\n'), line + strlen(line) - 1);
 }
 
+static void no_value_can_forge_a_pair(void **state) {
+    (void)state;
+    static const char forger[] = "a\" level=error msg=\"b\\";
+    char line[4096];
+    edda_log_setup(EDDA_LOG_INFO, false);
+    CAPTURE(line, EDDA_LOG_INFO, "said", "text=\"%s\" bare=%.*s", forger, 9, "x y=z\"zzzzzz");
+    assert_non_null(
+        strstr(line, " said text=\"a\\\" level=error msg=\\\"b\\\\\" bare=x?y=z?zzz\n"));
+    edda_log_setup(EDDA_LOG_INFO, true);
+    CAPTURE(line, EDDA_LOG_INFO, "said", "text=\"%s\" n=%d", forger, 5);
+    json_t *json = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
+    assert_non_null(json);
+    assert_string_equal(json_string_value(json_object_get(json, "text")), forger);
+    assert_string_equal(json_string_value(json_object_get(json, "n")), "5");
+    assert_int_equal(json_object_size(json), 5);
+    json_decref(json);
+    edda_log_setup(EDDA_LOG_INFO, false);
+}
+
+static void numbers_of_every_size_are_logged(void **state) {
+    (void)state;
+    char line[4096];
+    CAPTURE(line, EDDA_LOG_INFO, "n", "a=%d b=%u c=%zu d=%lld e=%llu f=%ld g=%lu h=%.2f i=%08x j=%d%%",
+            -1, UINT32_MAX, SIZE_MAX, -5000000000LL, 1ULL << 63, -7L, 8UL, 1.5, 0xabu, 50);
+    assert_non_null(strstr(line, "a=-1 b=4294967295 c=18446744073709551615 d=-5000000000 "
+                                 "e=9223372036854775808 f=-7 g=8 h=1.50 i=000000ab j=50%\n"));
+    CAPTURE(line, EDDA_LOG_INFO, "n", "a=%s b=%c", "", 'x');
+    assert_non_null(strstr(line, "a= b=x\n"));
+}
+
 static void a_json_log_line_is_json_at_any_length(void **state) {
     (void)state;
     char line[4096];
@@ -163,6 +193,8 @@ int main(void) {
         cmocka_unit_test(a_label_cannot_break_the_format),
         cmocka_unit_test(threads_count_without_losing),
         cmocka_unit_test(a_log_line_has_time_level_event_and_pairs),
+        cmocka_unit_test(no_value_can_forge_a_pair),
+        cmocka_unit_test(numbers_of_every_size_are_logged),
         cmocka_unit_test(a_json_log_line_is_json_at_any_length),
         cmocka_unit_test(cells_are_bounded_and_the_rest_is_other),
     };
