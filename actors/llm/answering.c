@@ -213,6 +213,13 @@ static void take_end(void *context, const struct edda_generation_end *end) {
     if (end->error) {
         return;
     }
+    if (answering->delivery.text.size == 0) {
+        char text[EDDA_MAX_ERROR_TEXT + 1];
+        (void)snprintf(text, sizeof text, "%s: the model gave no text (%s)",
+                       answering->task.model->name, end->finish);
+        fail(answering, EDDA_E_FAILED, EDDA_BLAME_OUTSIDE, 0, text);
+        return;
+    }
     answering->answer.input_tokens = end->input_tokens;
     answering->answer.output_tokens = end->output_tokens;
     (void)snprintf(answering->finish, sizeof answering->finish, "%s", end->finish);

@@ -102,13 +102,30 @@ static int parse_rows(const struct edda_embed_api *api, const json_t *json,
     return error;
 }
 
+/* A value of two bytes costs the parser thirty: what holds many more than wanted is not parsed. */
+static bool is_about(struct edda_bytes body, size_t count, uint32_t dimension) {
+    size_t numbers = dimension > 0 ? dimension : EDDA_MAX_DIMENSION;
+    size_t values = 0;
+    size_t containers = 0;
+    for (size_t i = 0; i < body.size; i++) {
+        values += body.data[i] == ',';
+        containers += body.data[i] == '{' || body.data[i] == '[';
+    }
+    return containers <= (count + 1) * EDDA_EMBED_MARGIN &&
+           values <= (count + 1) * (numbers + EDDA_EMBED_MARGIN);
+}
+
 int edda_embed_parse(const struct edda_account *account, struct edda_bytes body, size_t count,
                      uint32_t dimension, struct edda_embed_vectors *ret_vectors,
                      const char **ret_why) {
     const struct edda_embed_api *api = embed_apis[account->kind];
     EDDA_ASSERT(api && count > 0);
-    json_t *json = json_loadb((const char *)body.data, body.size, 0, NULL);
     *ret_vectors = (struct edda_embed_vectors){0};
+    *ret_why = "it holds far more than was asked for";
+    if (!is_about(body, count, dimension)) {
+        return EDDA_E_FAILED;
+    }
+    json_t *json = json_loadb((const char *)body.data, body.size, 0, NULL);
     *ret_why = "it is no JSON";
     if (!json) {
         return EDDA_E_FAILED;
@@ -189,14 +206,27 @@ int edda_chat_build(const struct edda_account *account, const struct edda_chat_p
 }
 
 void edda_chat_text(struct edda_chat_stream *stream, const json_t *text) {
-    if (json_is_string(text) &&
-        edda_buffer_append(&stream->text, json_string_value(text), json_string_length(text))) {
+    for (size_t i = 0; json_is_array(text) && i < json_array_size(text); i++) {
+        edda_chat_text(stream, json_object_get(json_array_get(text, i), "text"));
+    }
+    const char *at = json_string_value(text);
+    const char *end = at ? at + json_string_length(text) : NULL;
+    while (at && at < end) {
+        size_t size = strnlen(at, (size_t)(end - at));
+        (void)edda_buffer_append(&stream->text, at, size);
+        at += size;
+        if (at < end) { /* a NUL, which texts of ours cannot hold */
+            (void)edda_buffer_append_text(&stream->text, "\xef\xbf\xbd");
+            at++;
+        }
+    }
+    if (stream->text.error) {
         edda_chat_break(stream, stream->text.error, "the answer is longer than allowed");
     }
 }
 
 void edda_chat_finish(struct edda_chat_stream *stream, const char *finish) {
-    (void)snprintf(stream->finish, sizeof stream->finish, "%s", finish);
+    (void)edda_redact(edda_text_of(finish), NULL, stream->finish, sizeof stream->finish);
 }
 
 void edda_chat_break(struct edda_chat_stream *stream, int error, const char *reason) {

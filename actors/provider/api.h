@@ -20,6 +20,8 @@
 #define EDDA_API_URL    1024
 #define EDDA_API_HEADER 640
 
+#define EDDA_EMBED_MARGIN 16
+
 /* What goes out; for edda_provider_request. */
 struct edda_api_request {
     char url[EDDA_API_URL];
@@ -63,7 +65,8 @@ int edda_embed_build(const struct edda_account *account, const struct edda_texts
 /* Whatever order the rows come in, they are given in the texts' order. EDDA_E_FAILED when the body
  * is not what the provider promises: malformed, another count, an index twice or none, rows of
  * unequal length, another dimension than wanted (0: any up to EDDA_MAX_DIMENSION), a number that is
- * not finite. *ret_why (static) says which. EDDA_E_MEMORY. Any thread. */
+ * not finite; or more than EDDA_EMBED_MARGIN values a row beside its numbers, which is not parsed.
+ * *ret_why (static) says which. EDDA_E_MEMORY. Any thread. */
 int edda_embed_parse(const struct edda_account *account, struct edda_bytes body, size_t count,
                      uint32_t dimension, struct edda_embed_vectors *ret_vectors,
                      const char **ret_why) EDDA_MUST_CHECK;

@@ -95,7 +95,7 @@ static void take_typed(struct edda_chat_stream *stream, const char *type, const 
 
 static void take_chat(struct edda_chat_stream *stream, struct edda_text event,
                       struct edda_text data) {
-    json_t *json = json_loadb(data.data, data.size, 0, NULL);
+    json_t *json = json_loadb(data.data, data.size, JSON_ALLOW_NUL, NULL);
     const char *type = json_string_value(json_object_get(json, "type"));
     (void)event; /* repeats the type */
     if (type) {

@@ -123,7 +123,7 @@ static void take_usage(struct edda_chat_stream *stream, const json_t *usage) {
 
 static void take_chat(struct edda_chat_stream *stream, struct edda_text event,
                       struct edda_text data) {
-    json_t *json = json_loadb(data.data, data.size, 0, NULL);
+    json_t *json = json_loadb(data.data, data.size, JSON_ALLOW_NUL, NULL);
     (void)event;
     if (!json_is_object(json)) {
         json_decref(json);

@@ -111,7 +111,7 @@ static void take_chat(struct edda_chat_stream *stream, struct edda_text event,
         }
         return;
     }
-    json_t *json = json_loadb(data.data, data.size, 0, NULL);
+    json_t *json = json_loadb(data.data, data.size, JSON_ALLOW_NUL, NULL);
     if (!json_is_object(json)) {
         json_decref(json);
         edda_chat_break(stream, EDDA_E_FAILED, "an event of the stream is no JSON object");

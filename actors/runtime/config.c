@@ -93,6 +93,13 @@ static int check_text(struct edda_config *self, enum edda_setting setting, const
                        (long long)info->minimum, (long long)info->maximum, size);
         return EDDA_E_INVALID;
     }
+    for (const char *at = value; *at; at++) {
+        if ((unsigned char)*at < 0x20 || *at == 0x7f) {
+            (void)snprintf(self->message, MESSAGE_BYTES,
+                           "%s must be one line, without control characters", source);
+            return EDDA_E_INVALID;
+        }
+    }
     for (size_t i = 0; i < sizeof closed_sets / sizeof closed_sets[0]; i++) {
         if (closed_sets[i].setting == setting && !has_word(closed_sets[i].words, value)) {
             (void)snprintf(self->message, MESSAGE_BYTES, "%s must be one of %s", source,
@@ -185,8 +192,9 @@ static int set_from_file(struct edda_config *self, enum edda_setting setting, co
     EDDA_ASSERT(value);
     FILE *file = fopen(path, "re");
     int error = file ? 0 : EDDA_E_INVALID;
+    size_t size = 0;
     if (file) {
-        size_t size = fread(value, 1, room + 2, file);
+        size = fread(value, 1, room + 2, file);
         error = ferror(file) ? EDDA_E_INVALID : 0;
         (void)fclose(file);
         if (size > 0 && value[size - 1] == '\n') {
@@ -199,6 +207,10 @@ static int set_from_file(struct edda_config *self, enum edda_setting setting, co
     if (error) {
         (void)snprintf(self->message, MESSAGE_BYTES, "%s names a file that cannot be read: %s",
                        source, strerror(errno));
+    } else if (size == 0 || strlen(value) < size) {
+        (void)snprintf(self->message, MESSAGE_BYTES, "%s names a file that %s", source,
+                       size == 0 ? "is empty" : "is no text");
+        error = EDDA_E_INVALID;
     } else {
         error = set_value(self, setting, source, value);
     }

@@ -122,9 +122,8 @@ static void a_stream_that_breaks_fails_after_what_came(void **state) {
     with_provider_start(with, NULL);
     for (uint8_t i = 0; i < 4; i++) {
         /* Not before the credit, which comes behind the work, is there. */
-        provider_process_set(with->fake,
-                             "{\"chat\":{\"answer\":\"one two three four five six\","
-                             "\"first_token_ms\":500}}");
+        provider_process_set(with->fake, "{\"chat\":{\"answer\":\"one two three four five six\","
+                                         "\"first_token_ms\":500}}");
         const char *text =
             ask_and_break(with, i, cases[i].settings, cases[i].code, EDDA_BLAME_OUTSIDE);
         assert_memory_equal(text, "local: ", 7);
@@ -200,6 +199,16 @@ static void a_question_that_fills_the_prompt_is_refused(void **state) {
     assert_non_null(strstr(live_llm_failure(&with->llm, EDDA_E_LIMIT, EDDA_BLAME_JOB),
                            "EDDA_LLM_CONTEXT_TOKENS"));
     assert_int_equal(provider_process_count(with->fake, "chat", "requests"), 0);
+    with_provider_stop(with);
+}
+
+static void an_answer_without_text_is_an_error_that_says_so(void **state) {
+    struct with_provider *with = *state;
+    with_provider_start(with, NULL);
+    provider_process_set(with->fake, "{\"chat\":{\"tokens\":0,\"finish\":\"tool_calls\"}}");
+    with_provider_ask(with, 1, 0);
+    assert_string_equal(live_llm_failure(&with->llm, EDDA_E_FAILED, EDDA_BLAME_OUTSIDE),
+                        "local: the model gave no text (tool_calls)");
     with_provider_stop(with);
 }
 
@@ -308,6 +317,7 @@ int main(void) {
         WITH_PROVIDER_TEST(a_provider_of_broken_streams_is_not_asked_any_more),
         WITH_PROVIDER_TEST(an_unknown_provider_is_refused_by_name),
         WITH_PROVIDER_TEST(a_question_that_fills_the_prompt_is_refused),
+        WITH_PROVIDER_TEST(an_answer_without_text_is_an_error_that_says_so),
         WITH_PROVIDER_TEST(the_default_is_listed_first_and_quotes_last),
         WITH_PROVIDER_TEST(a_model_rewrites_a_question),
         WITH_PROVIDER_TEST(a_rewrite_fails_or_is_left_with_its_provider),

@@ -238,6 +238,32 @@ static void odd_but_harmless_events_are_passed_over(void **state) {
         "stop", 0, 0);
 }
 
+static void the_key_that_was_sent_is_in_no_reason(void **state) {
+    (void)state;
+    struct edda_account account = account_of(EDDA_PROVIDER_OPENAI);
+    account.key = "correcthorse";
+    edda_chat_stream_init(&stream, &account);
+    assert_int_equal(
+        edda_chat_stream_feed(
+            &stream, bytes_of("data: {\"error\":{\"message\":\"correcthorse is no key\"}}\n\n")),
+        EDDA_E_UNAVAILABLE);
+    assert_string_equal(stream.reason, "*** is no key");
+    edda_chat_stream_done(&stream);
+}
+
+static void text_comes_in_pieces_of_a_list_too_and_without_nul(void **state) {
+    (void)state;
+    assert_int_equal(
+        read_stream(EDDA_PROVIDER_LOCAL,
+                    "data: {\"choices\":[{\"delta\":{\"content\":[{\"type\":\"text\",\"text\":"
+                    "\"By \"},{\"type\":\"text\",\"text\":\"the\\u0000 river\"}]}}]}\n\n"
+                    "data: [DONE]\n\n",
+                    1000),
+        0);
+    assert_string_equal(heard(), "By the\xef\xbf\xbd river");
+    edda_chat_stream_done(&stream);
+}
+
 static void an_answer_without_end_is_cut_by_a_limit(void **state) {
     (void)state;
     static char event[4096];
@@ -271,6 +297,8 @@ int main(void) {
         cmocka_unit_test(an_error_within_the_stream_is_told_after_the_text_before_it),
         cmocka_unit_test(nonsense_within_the_stream_is_an_error),
         cmocka_unit_test(odd_but_harmless_events_are_passed_over),
+        cmocka_unit_test(the_key_that_was_sent_is_in_no_reason),
+        cmocka_unit_test(text_comes_in_pieces_of_a_list_too_and_without_nul),
         cmocka_unit_test(an_answer_without_end_is_cut_by_a_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

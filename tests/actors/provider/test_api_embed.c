@@ -264,6 +264,37 @@ static void the_dimension_asked_for_is_the_only_one_taken(void **state) {
     assert_string_equal(why, "a vector of another dimension");
 }
 
+static int parse_values(size_t values) {
+    char *body = malloc(2 * values + 16);
+    size_t size = 2;
+    assert_non_null(body);
+    memcpy(body, "[[", size);
+    for (size_t i = 0; i < values; i++) {
+        body[size++] = '1';
+        body[size++] = i + 1 < values ? ',' : ']';
+    }
+    body[size++] = ']';
+    struct edda_account account = account_of(EDDA_PROVIDER_TEI);
+    int error = edda_embed_parse(&account, (struct edda_bytes){(const uint8_t *)body, size}, 1, 4,
+                                 &vectors, &why);
+    free(body);
+    edda_embed_vectors_done(&vectors);
+    return error;
+}
+
+static void a_response_of_far_more_values_than_wanted_is_not_parsed(void **state) {
+    (void)state;
+    const size_t most = 2 * (4 + EDDA_EMBED_MARGIN) + 1; /* a comma fewer than values */
+    assert_int_equal(parse_values(most), EDDA_E_FAILED);
+    assert_string_not_equal(why, "it holds far more than was asked for");
+    assert_int_equal(parse_values(most + 1), EDDA_E_FAILED);
+    assert_string_equal(why, "it holds far more than was asked for");
+    char many[512] = "[[1,2,3,4]]";
+    memset(many + strlen(many), '[', 2 * EDDA_EMBED_MARGIN - 1);
+    assert_int_equal(parse(EDDA_PROVIDER_TEI, many, 1, 4), EDDA_E_FAILED);
+    assert_string_equal(why, "it holds far more than was asked for");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_provider_is_asked_in_its_own_words),
@@ -276,6 +307,7 @@ int main(void) {
         cmocka_unit_test(tokens_are_those_the_provider_counted),
         cmocka_unit_test(a_response_that_is_not_as_promised_is_refused_with_the_reason),
         cmocka_unit_test(the_dimension_asked_for_is_the_only_one_taken),
+        cmocka_unit_test(a_response_of_far_more_values_than_wanted_is_not_parsed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

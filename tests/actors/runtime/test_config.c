@@ -148,6 +148,27 @@ static void a_file_variable_reads_the_value_from_a_file(void **state) {
     assert_string_equal(edda_config_text(config, EDDA_CONFIG_API_KEY), "the-key");
     assert_int_equal(read_environment(variable, "EDDA_API_KEY=x"), EDDA_E_INVALID);
     assert_string_equal(message, "EDDA_API_KEY and EDDA_API_KEY_FILE are both set");
+    static const struct {
+        const char *content;
+        size_t size;
+        const char *message;
+    } wrong[] = {
+        {"", 0, "EDDA_API_KEY_FILE names a file that is empty"},
+        {"\n", 1, "EDDA_API_KEY_FILE names a file that is empty"},
+        {"a\0b", 3, "EDDA_API_KEY_FILE names a file that is no text"},
+        {"the-key\r\nInjected: yes\n", 23,
+         "EDDA_API_KEY_FILE must be one line, without control characters"},
+        {"a\tb", 3, "EDDA_API_KEY_FILE must be one line, without control characters"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        FILE *again = fopen(path, "w");
+        assert_non_null(again);
+        assert_int_equal(fwrite(wrong[i].content, 1, wrong[i].size, again), wrong[i].size);
+        assert_int_equal(fclose(again), 0);
+        assert_int_equal(read_environment(variable, NULL), EDDA_E_INVALID);
+        assert_string_equal(message, wrong[i].message);
+    }
+    assert_int_equal(read_environment("EDDA_API_KEY=a\nb", NULL), EDDA_E_INVALID);
     unlink(path);
     assert_int_equal(read_environment(variable, NULL), EDDA_E_INVALID);
     assert_non_null(strstr(message, "EDDA_API_KEY_FILE names a file that cannot be read"));
