@@ -4,6 +4,8 @@
 #include "tests/actors/provider/accounts.h"
 #include "tests/proto/cmocka.h"
 
+#include <stdlib.h>
+
 static struct edda_text two_items[] = {EDDA_TEXT("one \"1\""), EDDA_TEXT("zwei\n\xc3\xa4")};
 static const struct edda_texts two = {two_items, 2};
 static const struct edda_texts single = {two_items, 1};
