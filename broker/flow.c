@@ -136,6 +136,7 @@ void edda_flow_advance(struct edda_core *core, struct edda_pending *pending) {
     pending->step++;
     pending->attempt = 0;
     pending->avoids = false;
+    pending->returned = false;
     pending->solo = (pending->flags & EDDA_FLAG_SOLO) != 0;
     edda_flow_enter(core, pending, EDDA_PLACE_BEGUN);
 }
@@ -147,6 +148,7 @@ static void requeue(struct edda_core *core, struct edda_pending *pending,
     core->counters.requeued[why]++;
     if (avoid) {
         pending->avoids = true;
+        pending->returned = why == EDDA_REQUEUE_RETURNED;
         pending->avoid = *avoid;
     }
     edda_pending_enter(core, pending, EDDA_PENDING_QUEUED);
@@ -196,7 +198,6 @@ void edda_flow_returned(struct edda_core *core, struct edda_pending *pending,
         edda_flow_fail(core, pending, EDDA_E_STREAM_BROKEN, 0);
         return;
     }
-    pending->attempt--;
     requeue(core, pending, worker, EDDA_REQUEUE_RETURNED);
 }
 

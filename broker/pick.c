@@ -87,6 +87,16 @@ static void send_work(struct edda_core *core, struct edda_pending *pending,
     edda_emit_body(action, &pending->input);
 }
 
+/* What was given back was no attempt. But the worker that gave it back must be able to tell this
+ * WORK from the one before, and we its results: a RETURN that comes twice would end both. */
+static void count_attempt(struct edda_pending *pending, const struct edda_peer *worker) {
+    bool same = edda_uuid_equal(&pending->avoid, &worker->node);
+    if ((!pending->returned || same) && pending->attempt < UINT8_MAX) {
+        pending->attempt++;
+    }
+    pending->returned = false;
+}
+
 /* The pending is QUEUED and in no list; the worker may take it. */
 static void dispatch(struct edda_core *core, struct edda_pending *pending,
                      struct edda_peer *worker) {
@@ -94,7 +104,7 @@ static void dispatch(struct edda_core *core, struct edda_pending *pending,
     worker->used = ++core->dispatches;
     worker->solo = pending->solo;
     pending->worker = worker;
-    pending->attempt++;
+    count_attempt(pending, worker);
     pending->unsent = false;
     pending->step_deadline_ms = core->now_ms + edda_pending_step(pending)->budget_ms;
     edda_list_push_back(&worker->running, &pending->link);

@@ -73,7 +73,8 @@ struct edda_pending {
     bool solo;       /* run with nothing beside it */
     bool unsent;     /* RUNNING: its WORK did not go out, and its worker is about to be gone */
     bool avoids;
-    bool begun; /* in its flow's begun list */
+    bool returned; /* QUEUED: the worker it avoids gave it back; its attempt was none */
+    bool begun;    /* in its flow's begun list */
     uint16_t flags;
     struct edda_uuid avoid; /* node of the last failed worker */
     int64_t deadline_ms;

@@ -70,6 +70,25 @@ static void returned_work_costs_no_attempt(void **state) {
     rig_free(&rig);
 }
 
+/* Else the worker takes the third WORK for the second, and the broker a slot of its credit for
+ * lost: for ever, of a worker that has one. */
+static void a_return_that_comes_twice_returns_nothing_more(void **state) {
+    (void)state;
+    struct rig *rig = rig_new();
+    uint32_t worker = rig_worker(rig, "embed", 4);
+    uint32_t client = rig_client(rig, "gateway");
+    const struct rig_request request = {.route = "embed", .ttl_ms = 5000};
+    struct edda_uuid id = rig_req_with(rig, client, &request);
+    rig_about(rig, worker, EDDA_RETURN, &id, 0, 1);
+    assert_int_equal(rig_sent(rig, worker, EDDA_WORK)->message.envelope.attempt, 2);
+    rig_about(rig, worker, EDDA_RETURN, &id, 0, 1);
+    assert_null(rig_sent(rig, worker, EDDA_WORK));
+    assert_int_equal(rig_status(rig).late, 1);
+    rig_done(rig, worker, &id, 0, 2, EDDA_BODY_EMBEDDINGS);
+    assert_non_null(rig_sent(rig, client, EDDA_RESP));
+    rig_free(&rig);
+}
+
 static void returned_work_is_first_in_the_queue(void **state) {
     (void)state;
     struct rig *rig = rig_new();
@@ -308,6 +327,7 @@ int main(void) {
         cmocka_unit_test(a_step_over_its_budget_without_retries_times_out),
         cmocka_unit_test(a_step_is_not_retried_when_its_budget_is_all_the_time_left),
         cmocka_unit_test(returned_work_costs_no_attempt),
+        cmocka_unit_test(a_return_that_comes_twice_returns_nothing_more),
         cmocka_unit_test(returned_work_is_first_in_the_queue),
         cmocka_unit_test(a_request_that_expires_while_running_is_cancelled),
         cmocka_unit_test(a_step_that_ends_after_the_deadline_is_not_followed),
