@@ -287,7 +287,7 @@ static void last_parts_that_commit_together_on_two_stores_complete_once(void **s
     struct fixture *f = *state;
     struct crowd crowd = gather(f);
     const char *const parts[] = {"alpha", "beta", "gamma", "delta"};
-    for (int round = 0; round < 15; round++) {
+    for (int round = 0; round < 8; round++) {
         struct edda_uuid memo = accept_parts(f, "Title", parts, 4);
         struct edda_claims jobs = claim_jobs(f, 4);
         struct edda_store_put_chunks puts[4];
@@ -316,7 +316,7 @@ static void last_parts_that_commit_together_on_two_stores_complete_once(void **s
 /* ---- everything that locks rows of a few memos, on all stores at once ---- */
 
 #define MEMOS     4
-#define ROUNDS    12
+#define ROUNDS    8
 #define MOST_JOBS 16
 
 /* What is asked in a round; borrowed until all is answered. */
