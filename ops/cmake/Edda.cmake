@@ -56,19 +56,28 @@ function(edda_test name)
   set_tests_properties(${name} PROPERTIES TIMEOUT 120)
 endfunction()
 
-# edda_postgres_test(NAME SOURCES test_x.c [LINKS ...]): a test that needs the server which CTest starts
-# by ops/postgres (tests/actors/store/postgres); EDDA_TEST_POSTGRES names its folder. One at a time:
-# some restart it.
-function(edda_postgres_test name)
-  edda_test(${name} ${ARGN})
-  edda_uses_postgres(${name})
+# edda_postgres_server(FIXTURE): a server of ops/postgres, started before the first test that needs it and
+# stopped after the last; its folder is FIXTURE in the build tree.
+function(edda_postgres_server fixture)
+  add_test(NAME ${fixture}_start COMMAND ${CMAKE_SOURCE_DIR}/ops/postgres start ${CMAKE_BINARY_DIR}/${fixture})
+  add_test(NAME ${fixture}_stop COMMAND ${CMAKE_SOURCE_DIR}/ops/postgres stop ${CMAKE_BINARY_DIR}/${fixture})
+  set_tests_properties(${fixture}_start PROPERTIES FIXTURES_SETUP ${fixture} TIMEOUT 600)
+  set_tests_properties(${fixture}_stop PROPERTIES FIXTURES_CLEANUP ${fixture} TIMEOUT 120)
 endfunction()
 
-# edda_uses_postgres(TEST [VARIABLE=VALUE]...): the same for a test that is there.
-function(edda_uses_postgres name)
-  set(environment EDDA_TEST_POSTGRES=${CMAKE_BINARY_DIR}/postgres ${ARGN})
-  set_tests_properties(${name} PROPERTIES FIXTURES_REQUIRED postgres RESOURCE_LOCK postgres TIMEOUT 120
-                       ENVIRONMENT "${environment}")
+# edda_uses_postgres(TEST FIXTURE [VARIABLE=VALUE]...): a test that needs that server; EDDA_TEST_POSTGRES
+# names its folder.
+function(edda_uses_postgres name fixture)
+  set(environment EDDA_TEST_POSTGRES=${CMAKE_BINARY_DIR}/${fixture} ${ARGN})
+  set_tests_properties(${name} PROPERTIES FIXTURES_REQUIRED ${fixture} TIMEOUT 120 ENVIRONMENT "${environment}")
+endfunction()
+
+# edda_postgres_test(NAME SOURCES test_x.c [LINKS ...]): a test of tests/actors/store/postgres, one at a time:
+# some restart the server.
+function(edda_postgres_test name)
+  edda_test(${name} ${ARGN})
+  edda_uses_postgres(${name} postgres)
+  set_tests_properties(${name} PROPERTIES RESOURCE_LOCK postgres)
 endfunction()
 
 # edda_fuzzer(NAME SOURCES fuzz_x.c [LINKS ...]): a libFuzzer target, only with EDDA_FUZZ.
