@@ -34,11 +34,12 @@ static void write_hits(struct edda_visit *visit, const struct edda_hits *hits) {
     struct searching *searching = visit->work;
     struct edda_buffer *out = edda_visit_out(visit);
     size_t count = hits->hits.count;
+    size_t end = searching->fields.offset + searching->fields.limit;
     /* A reranker that was skipped has left all candidates. */
-    count = count > searching->fields.limit ? searching->fields.limit : count;
+    count = count > end ? end : count;
     EDDA_WRITE(out, "{\"results\":[");
-    for (size_t i = 0; i < count; i++) {
-        (void)edda_buffer_append_text(out, i > 0 ? "," : "");
+    for (size_t i = searching->fields.offset; i < count; i++) {
+        (void)edda_buffer_append_text(out, i > searching->fields.offset ? "," : "");
         write_hit(out, &hits->hits.items[i]);
     }
     EDDA_WRITE(out, "]");
@@ -64,12 +65,13 @@ static void take_hits(struct edda_visit *visit, const struct edda_reply *reply) 
 static void begin_search(struct edda_visit *visit) {
     struct searching *searching = visit->work;
     const struct edda_search_fields *fields = &searching->fields;
+    uint32_t end = fields->offset + fields->limit;
     searching->retrieval = (struct edda_retrieval){
         .query = fields->query,
         .filters = fields->filters,
-        .candidates = EDDA_MAX_SEARCH_LIMIT,
-        .candidates_alone = fields->limit,
-        .top_k = fields->limit,
+        .candidates = end > EDDA_MAX_SEARCH_LIMIT ? end : EDDA_MAX_SEARCH_LIMIT,
+        .candidates_alone = end,
+        .top_k = end,
         .rerank = true,
         .assemble = fields->assemble,
         .on_reply = take_hits,

@@ -56,20 +56,21 @@ static double number_of(struct edda_text text) {
     return end[strspn(end, " \t\r\n")] == '\0' && end != digits ? number : NAN;
 }
 
+/* A field as JavaScript would make a number of it: 0 for what it calls falsy, else NaN. */
+static double read_number(const json_t *value) {
+    struct edda_text text = edda_read_string(value);
+    if (json_is_number(value)) {
+        return json_number_value(value);
+    }
+    if (text.size > 0) {
+        return number_of(text);
+    }
+    return !value || json_is_null(value) || json_is_false(value) || text.data ? 0 : NAN;
+}
+
 static int check_limit(const json_t *body, struct edda_search_fields *fields,
                        const char **ret_message) {
-    const json_t *value = json_object_get(body, "limit");
-    struct edda_text text = edda_read_string(value);
-    double number;
-    if (json_is_number(value)) {
-        number = json_number_value(value);
-    } else if (text.size > 0) {
-        number = number_of(text);
-    } else if (!value || json_is_null(value) || json_is_false(value) || text.data) {
-        number = 0;
-    } else {
-        number = NAN;
-    }
+    double number = read_number(json_object_get(body, "limit"));
     if (isnan(number)) {
         return refuse(ret_message, "Limit must be a number");
     }
@@ -81,6 +82,19 @@ static int check_limit(const json_t *body, struct edda_search_fields *fields,
     }
     fields->limit = number == 0 ? DEFAULT_LIMIT : (uint32_t)lround(number);
     fields->limit = fields->limit == 0 ? 1 : fields->limit;
+    return 0;
+}
+
+static int check_offset(const json_t *body, struct edda_search_fields *fields,
+                        const char **ret_message) {
+    double number = read_number(json_object_get(body, "offset"));
+    if (isnan(number) || number < 0) {
+        return refuse(ret_message, "Offset must be a number from 0");
+    }
+    if (number + fields->limit > EDDA_MAX_CANDIDATES) {
+        return refuse(ret_message, "Offset and limit must be less than or equal to 200 together");
+    }
+    fields->offset = (uint32_t)lround(number);
     return 0;
 }
 
@@ -211,6 +225,9 @@ int edda_search_check(const json_t *body, struct edda_arena *arena,
     int error = edda_search_check_query(body, arena, &ret_fields->query, ret_message);
     if (!error) {
         error = check_limit(body, ret_fields, ret_message);
+    }
+    if (!error) {
+        error = check_offset(body, ret_fields, ret_message);
     }
     if (!error) {
         error = edda_search_check_filters(body, arena, &ret_fields->filters, &ret_fields->nothing,

@@ -11,6 +11,8 @@
 struct edda_search_fields {
     struct edda_text query;
     uint32_t limit; /* results the client wants, 1..EDDA_MAX_SEARCH_LIMIT */
+    uint32_t
+        offset; /* results before the first one wanted; with limit EDDA_MAX_CANDIDATES at most */
     struct edda_store_filters filters;
     bool assemble; /* passages to read instead of single chunks */
     bool nothing;  /* a filter compares with null, which SQL never finds equal or unequal */

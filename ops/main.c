@@ -172,7 +172,7 @@ static const struct edda_command commands[] = {
      "project\n"
      "of a running service, each with its id as reference_id, so that a second run sends nothing.\n"
      "Prints nDCG@10 (linear gain), R@10, R@100 and MRR@10 of each ranking a search is made of.\n"
-     "--queries N takes the first N that have a right answer. --typo asks them mistyped too. "
+     "--queries N takes N of them, spread evenly over the file. --typo asks them mistyped too. "
      "--json\n"
      "has every query's figures; --compare FILE tests the difference to such an answer. --without\n"
      "leaves parts out: expansion, grams, vector, rerank, or a feature of the reranker.\n",

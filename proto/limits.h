@@ -63,7 +63,7 @@
 #define EDDA_MAX_FILTER_VALUES    256
 #define EDDA_MAX_QUERY_BYTES      16384
 #define EDDA_MAX_SEARCH_LIMIT     50
-#define EDDA_MAX_CANDIDATES       200 /* hits a chat may ask the store for */
+#define EDDA_MAX_CANDIDATES       200 /* hits the store gives; how deep a client may read */
 #define EDDA_MAX_CHUNKS_PER_PART  1024
 #define EDDA_MAX_DIMENSION        4096
 

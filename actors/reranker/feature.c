@@ -3,7 +3,8 @@
 
 #include "actors/reranker/state.h"
 
-#define WINDOW_WORDS 30
+#define WINDOW_WORDS 50
+#define REVERSED     0.5
 
 static const struct edda_rerank_feature_info features[EDDA_RERANK_FEATURES] = {
 #define EDDA_RERANK_FEATURE(name, key, weight, meaning) {key, weight, meaning},
@@ -26,7 +27,35 @@ double edda_rerank_score(const double values[EDDA_RERANK_FEATURES], uint32_t wit
     return weights > 0 ? score / weights : 0;
 }
 
-/* Pairs of adjacent query words: the weight of a pair over the distance of its nearest places. */
+/* How near two words stand at their best: 1 side by side and in order, down with the distance, half
+ * of it the other way round. */
+static double measure_pair(const struct edda_rerank_match *matches, size_t count, uint8_t first,
+                           uint8_t second) {
+    const struct edda_rerank_match *last_first = NULL;
+    const struct edda_rerank_match *last_second = NULL;
+    double best = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct edda_rerank_match *match = &matches[i];
+        const struct edda_rerank_match *other = NULL;
+        double near = match->weight;
+        if (match->word == first) {
+            last_first = match;
+            other = last_second;
+            near *= REVERSED;
+        } else if (match->word == second) {
+            last_second = match;
+            other = last_first;
+        }
+        if (other) {
+            uint32_t distance = match->position - other->position;
+            near *= other->weight / (double)(distance > 1 ? distance : 1);
+            best = near > best ? near : best;
+        }
+    }
+    return best;
+}
+
+/* Pairs of adjacent query words, weighted by their idf. */
 static double measure_proximity(const edda_reranker_t *self,
                                 const struct edda_rerank_match *matches, size_t count) {
     double found = 0;
@@ -35,62 +64,46 @@ static double measure_proximity(const edda_reranker_t *self,
         uint8_t first = self->sequence[pair];
         uint8_t second = self->sequence[pair + 1];
         double weight = self->words[first].idf + self->words[second].idf;
-        uint32_t nearest = UINT32_MAX;
-        uint32_t last_first = UINT32_MAX;
-        uint32_t last_second = UINT32_MAX;
-        if (first == second) {
-            continue;
-        }
-        for (size_t i = 0; i < count; i++) {
-            uint32_t other = UINT32_MAX;
-            if (matches[i].word == first) {
-                last_first = matches[i].position;
-                other = last_second;
-            } else if (matches[i].word == second) {
-                last_second = matches[i].position;
-                other = last_first;
-            }
-            if (other != UINT32_MAX && matches[i].position - other < nearest) {
-                nearest = matches[i].position - other;
-            }
-        }
-        all += weight;
-        if (nearest != UINT32_MAX) {
-            found += weight / (double)(nearest > 1 ? nearest : 1);
+        if (first != second) {
+            all += weight;
+            found += weight * measure_pair(matches, count, first, second);
         }
     }
     return all > 0 ? found / all : 0;
 }
 
-/* The largest share of the query within WINDOW_WORDS words. */
+/* The largest share of the query within WINDOW_WORDS words, each word at its best in there. */
 static double measure_window(const edda_reranker_t *self, const struct edda_rerank_match *matches,
                              size_t count, double total) {
-    uint16_t inside[EDDA_RERANK_WORDS] = {0};
-    double held = 0;
+    float inside[EDDA_RERANK_WORDS] = {0};
     double best = 0;
-    size_t from = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (inside[matches[i].word]++ == 0) {
-            held += self->words[matches[i].word].idf;
-        }
-        while (matches[i].position - matches[from].position >= WINDOW_WORDS) {
-            if (--inside[matches[from].word] == 0) {
-                held -= self->words[matches[from].word].idf;
+    for (size_t from = 0; from < count; from++) {
+        double held = 0;
+        size_t to = from;
+        for (; to < count && matches[to].position - matches[from].position < WINDOW_WORDS; to++) {
+            const struct edda_rerank_match *match = &matches[to];
+            if (match->weight > inside[match->word]) {
+                held +=
+                    self->words[match->word].idf * (double)(match->weight - inside[match->word]);
+                inside[match->word] = match->weight;
             }
-            from++;
         }
         best = held > best ? held : best;
+        for (size_t i = from; i < to; i++) {
+            inside[matches[i].word] = 0;
+        }
     }
     return best / total;
 }
 
+/* Words found as they are asked for, each the more the earlier it first stands. */
 static double measure_early(const edda_reranker_t *self, const struct edda_rerank_match *matches,
                             size_t count, uint32_t words, double total) {
     uint64_t seen = 0;
     double early = 0;
     for (size_t i = 0; i < count; i++) {
         uint64_t bit = UINT64_C(1) << matches[i].word;
-        if (!(seen & bit)) {
+        if (matches[i].weight >= 1 && !(seen & bit)) {
             seen |= bit;
             early += self->words[matches[i].word].idf *
                      (1 - (double)matches[i].position / (double)words);

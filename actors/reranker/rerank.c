@@ -8,6 +8,7 @@
 
 #define KNOWN_WORDS      4096 /* likeness remembered within one run, by stem */
 #define LIKE_LETTERS_MIN 4
+#define LIKE_MIN         0.4f /* what stands for a word of the query where it stands */
 
 edda_reranker_t *edda_reranker_new(edda_analyser_t *analyser) {
     edda_reranker_t *self = calloc(1, sizeof *self);
@@ -120,8 +121,8 @@ static const struct edda_rerank_known *know_word(edda_reranker_t *self,
     return known;
 }
 
-static int add_match(edda_reranker_t *self, struct edda_rerank_read *passage, uint32_t position,
-                     uint8_t word) {
+static int add_match(edda_reranker_t *self, struct edda_rerank_read *passage,
+                     struct edda_rerank_match match) {
     if (self->match_count == self->match_capacity) {
         size_t capacity = self->match_capacity * 2 + 256;
         struct edda_rerank_match *matches = realloc(self->matches, capacity * sizeof *matches);
@@ -131,7 +132,7 @@ static int add_match(edda_reranker_t *self, struct edda_rerank_read *passage, ui
         self->matches = matches;
         self->match_capacity = capacity;
     }
-    self->matches[self->match_count++] = (struct edda_rerank_match){position, word};
+    self->matches[self->match_count++] = match;
     passage->match_count++;
     return 0;
 }
@@ -145,13 +146,18 @@ static int read_passage(edda_reranker_t *self, struct edda_text text,
         const struct edda_token *token = &tokens.items[i];
         uint8_t place = self->places[find_place(self, token->hash)];
         if (place) {
-            error = add_match(self, passage, token->position, (uint8_t)(place - 1));
+            struct edda_rerank_match match = {token->position, 1, (uint8_t)(place - 1)};
+            error = add_match(self, passage, match);
             passage->likeness[place - 1] = 1;
         } else if (token->kind == EDDA_TOKEN_WORD && token->letters >= LIKE_LETTERS_MIN &&
                    !token->stopword) {
             const struct edda_rerank_known *known = know_word(self, token);
             if (known->likeness > passage->likeness[known->word]) {
                 passage->likeness[known->word] = known->likeness;
+            }
+            if (known->likeness >= LIKE_MIN) {
+                struct edda_rerank_match match = {token->position, known->likeness, known->word};
+                error = add_match(self, passage, match);
             }
         }
     }

@@ -34,6 +34,7 @@ static int take_room(struct edda_arena *arena, size_t count, struct room *ret_ro
 int edda_rerank_hits(edda_reranker_t *reranker, const struct edda_rerank_arguments *arguments,
                      struct edda_arena *arena, struct edda_hits *hits) {
     size_t count = hits->hits.count;
+    size_t read = count < EDDA_RERANK_DEPTH ? count : EDDA_RERANK_DEPTH;
     struct room room;
     if (count == 0) {
         return 0;
@@ -42,19 +43,23 @@ int edda_rerank_hits(edda_reranker_t *reranker, const struct edda_rerank_argumen
     if (error) {
         return error;
     }
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < read; i++) {
         const struct edda_hit *hit = &hits->hits.items[i];
         room.passages[i] =
             (struct edda_rerank_passage){hit->title, hit->heading, hit->text, hit->first_score};
     }
-    error = edda_reranker_run(reranker, arguments->query, room.passages, count, &hits->terms,
+    error = edda_reranker_run(reranker, arguments->query, room.passages, read, &hits->terms,
                               arguments->without, room.order);
     if (error) {
         return error;
     }
     for (size_t i = 0; i < count; i++) {
-        room.hits[i] = hits->hits.items[room.order[i].passage];
-        room.hits[i].score = room.order[i].score;
+        room.hits[i] = hits->hits.items[i < read ? room.order[i].passage : i];
+        if (i < read) {
+            room.hits[i].score = room.order[i].score;
+        } else if (room.hits[i].score > room.hits[i - 1].score) {
+            room.hits[i].score = room.hits[i - 1].score;
+        }
     }
     hits->hits.items = room.hits;
     return edda_rerank_cut(arguments, arena, hits);

@@ -16,9 +16,10 @@ struct edda_rerank_word {
     bool likely; /* may be matched by likeness */
 };
 
-/* A query word at a place of a passage. */
+/* A query word, or one that resembles it, at a place of a passage. */
 struct edda_rerank_match {
     uint32_t position;
+    float weight; /* 1, or the likeness */
     uint8_t word;
 };
 

@@ -43,8 +43,8 @@ static int complain(const struct source *source, const char *format, ...)
 
 static int complain(const struct source *source, const char *format, ...) {
     va_list arguments;
-    int size =
-        snprintf(source->message, EDDA_COLLECTION_MESSAGE, "%.300s:%zu: ", source->path, source->line);
+    int size = snprintf(source->message, EDDA_COLLECTION_MESSAGE, "%.300s:%zu: ", source->path,
+                        source->line);
     va_start(arguments, format);
     if (size > 0 && size < EDDA_COLLECTION_MESSAGE)
         vsnprintf(source->message + size, EDDA_COLLECTION_MESSAGE - (size_t)size, format,
@@ -371,8 +371,15 @@ int edda_collection_read(const char *folder, struct edda_collection *ret_collect
 }
 
 void edda_collection_keep(struct edda_collection *collection, size_t count) {
-    while (collection->query_count > count)
-        free_query(&collection->queries[--collection->query_count]);
+    size_t all = collection->query_count;
+    size_t kept = 0;
+    for (size_t i = 0; i < all && count < all; i++) {
+        if (kept < count && i == kept * all / count)
+            collection->queries[kept++] = collection->queries[i];
+        else
+            free_query(&collection->queries[i]);
+    }
+    collection->query_count = count < all ? kept : all;
 }
 
 void edda_collection_done(struct edda_collection *collection) {

@@ -44,7 +44,8 @@ struct edda_collection {
 int edda_collection_read(const char *folder, struct edda_collection *ret_collection,
                          char message[EDDA_COLLECTION_MESSAGE]) EDDA_MUST_CHECK;
 
-/* Keeps the first `count` queries. */
+/* Keeps `count` queries spread evenly over all, in their order: files are often sorted by subject,
+ * and their first queries are no sample of the whole. */
 void edda_collection_keep(struct edda_collection *collection, size_t count);
 
 void edda_collection_done(struct edda_collection *collection);

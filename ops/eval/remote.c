@@ -16,7 +16,11 @@
 #define CONCURRENCY 8
 #define PATIENCE_MS 120000
 #define POLL_MS     100
-#define PAGE_SIZE   100
+#define PAGE_SIZE   100 /* memos a list */
+#define PAGE        EDDA_MAX_SEARCH_LIMIT
+#define DOCUMENTS   100 /* that R@100 looks at */
+
+_Static_assert(EDDA_MAX_CANDIDATES <= EDDA_RANKING_CHUNKS, "all pages of a search fit");
 
 struct memo {
     struct edda_uuid uuid;
@@ -36,9 +40,10 @@ struct edda_remote {
     struct edda_progress progress;
     int error;
     char *message; /* of the call under way */
-    /* The page, or the search, that came. */
-    size_t pages;
-    struct edda_eval_answer *answer;
+    size_t pages;  /* of the list of memos */
+    /* What a search has found so far. */
+    struct edda_scored_chunk found[EDDA_RANKING_CHUNKS];
+    size_t found_count;
 };
 
 /* A request about one document. */
@@ -308,37 +313,32 @@ static size_t find_document(const edda_remote_t *self, const char *uuid) {
     return found ? found->document : EDDA_NO_DOCUMENT;
 }
 
+/* A page of results, behind those that came before. */
 static void on_found(void *context, int status, struct edda_bytes body, const char *error) {
     edda_remote_t *self = context;
     json_t *json = take_json(self, status, body, error);
-    struct edda_scored_chunk chunks[EDDA_RANKING_CHUNKS];
-    size_t count = 0;
     size_t at;
     json_t *result;
     if (json_array_size(json_object_get(json, "degraded")) > 0)
         fail(self, EDDA_E_FAILED, "a search was degraded: a stage of the service is missing");
     json_array_foreach(json_object_get(json, "results"), at, result) {
         const char *memo = json_string_value(json_object_get(result, "memo_uuid"));
-        if (count < EDDA_RANKING_CHUNKS)
-            chunks[count++] = (struct edda_scored_chunk){find_document(self, memo), 1};
+        if (self->found_count < EDDA_RANKING_CHUNKS)
+            self->found[self->found_count++] =
+                (struct edda_scored_chunk){find_document(self, memo), 1};
     }
-    edda_ranking_make(chunks, count, &self->answer->legs[EDDA_LEG_RERANKED]);
-    self->answer->known[EDDA_LEG_RERANKED] = true;
     json_decref(json);
 }
 
-int edda_remote_search(void *context, size_t query, const char *text,
-                       struct edda_eval_answer *ret_answer, char *message) {
-    edda_remote_t *self = context;
-    json_t *json = json_pack("{s:s,s:i}", "query", text, "limit", EDDA_MAX_SEARCH_LIMIT);
+static int ask_page(edda_remote_t *self, const char *text, size_t offset) {
+    json_t *json = json_pack("{s:s,s:i,s:i}", "query", text, "limit", EDDA_MAX_SEARCH_LIMIT,
+                             "offset", (int)offset);
     char *body = json ? json_dumps(json, JSON_COMPACT) : NULL;
-    (void)query;
     json_decref(json);
-    self->message = message;
-    self->answer = ret_answer;
-    if (!body)
-        return EDDA_E_MEMORY;
-    int64_t before_us = edda_clock_us();
+    if (!body) {
+        fail(self, EDDA_E_MEMORY, "out of memory");
+        return self->error;
+    }
     ask(self, &(struct edda_fetch_request){.method = "POST",
                                            .path = "/api/v1/search",
                                            .content_type = "application/json",
@@ -347,7 +347,29 @@ int edda_remote_search(void *context, size_t query, const char *text,
                                            .context = self});
     if (edda_fetch_run(self->fetch, NULL, NULL) != 0)
         fail(self, EDDA_E_MEMORY, "out of memory");
-    ret_answer->wall_ms = (double)(edda_clock_us() - before_us) / 1e3;
     free(body);
+    return self->error;
+}
+
+int edda_remote_search(void *context, size_t query, const char *text,
+                       struct edda_eval_answer *ret_answer, char *message) {
+    edda_remote_t *self = context;
+    struct edda_ranking *ranking = &ret_answer->legs[EDDA_LEG_RERANKED];
+    size_t pages = 0;
+    (void)query;
+    self->message = message;
+    self->found_count = 0;
+    ranking->count = 0;
+    while (!self->error && ranking->count < DOCUMENTS && self->found_count == pages * PAGE &&
+           pages * PAGE < EDDA_MAX_CANDIDATES) {
+        int64_t before_us = edda_clock_us();
+        int error = ask_page(self, text, pages * PAGE);
+        if (error)
+            return error;
+        if (pages++ == 0)
+            ret_answer->wall_ms = (double)(edda_clock_us() - before_us) / 1e3;
+        edda_ranking_make(self->found, self->found_count, ranking);
+    }
+    ret_answer->known[EDDA_LEG_RERANKED] = true;
     return self->error;
 }

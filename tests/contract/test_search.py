@@ -138,6 +138,13 @@ class Results(ServiceTest):
         self.assertEqual(len(self.titles(limit=1)), 1)
         self.assertEqual(len(self.titles(limit="2")), 2)
 
+    def test_pages_of_results_are_one_list(self):
+        whole = self.search("lantern", limit=3)
+        pages = [self.search("lantern", limit=1, offset=at) for at in range(4)]
+        self.assertEqual([hit["chunk_uuid"] for page in pages for hit in page],
+                         [hit["chunk_uuid"] for hit in whole])
+        self.assertEqual(pages[3], [])
+
     def test_equality(self):
         self.assertEqual(self.titles(condition("title", "eq", "Alpha")), ["Alpha"])
         self.assertEqual(self.titles(condition("title", "eq", "alpha")), [])

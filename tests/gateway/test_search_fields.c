@@ -146,6 +146,20 @@ static void comparing_with_null_finds_nothing(void **state) {
     assert_false(fields.nothing);
 }
 
+static void an_offset_and_its_limit_stay_within_what_the_store_gives(void **state) {
+    (void)state;
+    expect("{\"query\":\"q\",\"limit\":50,\"offset\":150}", NULL);
+    assert_int_equal(fields.offset, 150);
+    expect("{\"query\":\"q\",\"offset\":\"7\"}", NULL);
+    assert_int_equal(fields.offset, 7);
+    expect("{\"query\":\"q\",\"offset\":null}", NULL);
+    assert_int_equal(fields.offset, 0);
+    expect("{\"query\":\"q\",\"limit\":50,\"offset\":151}",
+           "Offset and limit must be less than or equal to 200 together");
+    expect("{\"query\":\"q\",\"offset\":-1}", "Offset must be a number from 0");
+    expect("{\"query\":\"q\",\"offset\":\"x\"}", "Offset must be a number from 0");
+}
+
 static void assemble_is_a_boolean_or_absent(void **state) {
     (void)state;
     expect("{\"query\":\"q\",\"assemble\":true}", NULL);
@@ -166,6 +180,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(values_are_compared_as_text, start, stop),
         cmocka_unit_test_setup_teardown(comparing_with_null_finds_nothing, start, stop),
         cmocka_unit_test_setup_teardown(assemble_is_a_boolean_or_absent, start, stop),
+        cmocka_unit_test_setup_teardown(an_offset_and_its_limit_stay_within_what_the_store_gives,
+                                        start, stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -89,17 +89,22 @@ static void judgements_of_what_is_not_there_are_counted(void **state) {
     edda_collection_done(&collection);
 }
 
-static void the_first_queries_are_kept(void **state) {
+static void queries_kept_are_spread_over_all(void **state) {
     (void)state;
     assert_int_equal(read_three("{\"id\":\"a\",\"text\":\"one\"}",
                                 "{\"id\":\"x\",\"text\":\"?\"}\n{\"id\":\"q\",\"text\":\"?\"}\n"
-                                "{\"id\":\"r\",\"text\":\"?\"}\n",
-                                "r\ta\t1\nq\ta\t1\n"),
+                                "{\"id\":\"r\",\"text\":\"?\"}\n{\"id\":\"s\",\"text\":\"?\"}\n"
+                                "{\"id\":\"t\",\"text\":\"?\"}\n{\"id\":\"u\",\"text\":\"?\"}\n",
+                                "u\ta\t1\nr\ta\t1\nq\ta\t1\ns\ta\t1\nt\ta\t1\n"),
                      0);
-    edda_collection_keep(&collection, 5);
+    edda_collection_keep(&collection, 6);
+    assert_int_equal(collection.query_count, 5); /* of x nothing is right */
+    edda_collection_keep(&collection, 2);
     assert_int_equal(collection.query_count, 2);
-    edda_collection_keep(&collection, 1);
     assert_string_equal(collection.queries[0].id, "q");
+    assert_string_equal(collection.queries[1].id, "s");
+    edda_collection_keep(&collection, 0);
+    assert_int_equal(collection.query_count, 0);
     edda_collection_done(&collection);
 }
 
@@ -145,7 +150,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_folder_of_either_naming_is_read),
         cmocka_unit_test(judgements_of_what_is_not_there_are_counted),
-        cmocka_unit_test(the_first_queries_are_kept),
+        cmocka_unit_test(queries_kept_are_spread_over_all),
         cmocka_unit_test(a_bad_line_is_named),
         cmocka_unit_test(a_missing_file_is_named),
     };

@@ -11,7 +11,7 @@
 #include "actors/store/index/index.h"
 
 #define EDDA_FUSION_BUILTIN                                                                        \
-    ((struct edda_fusion_weights){.words = .60f, .grams = .35f, .vector = .05f})
+    ((struct edda_fusion_weights){.words = .55f, .grams = .35f, .vector = .10f})
 #define EDDA_FUSION_MODEL                                                                          \
     ((struct edda_fusion_weights){.words = .35f, .grams = .15f, .vector = .5f})
 

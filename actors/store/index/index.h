@@ -24,7 +24,8 @@
  * metadata, source, expiry: edda_index_set_attributes. A changed title is in every term vector:
  * make them anew under a new memo key and publish. load         put_term for each row of term; add
  * each chunk of current versions, publish each memo. search       edda_index_search gives at most
- * EDDA_INDEX_CANDIDATES chunks; fetch their texts; edda_index_rescore orders them. Both under one
+ * EDDA_INDEX_CANDIDATES chunks (or query.limit, if that is more); fetch their texts;
+ * edda_index_rescore orders them. Both under one
  * read lock or two. now and then edda_index_sample_due -> sample_wanted -> fetch texts ->
  * sample_make (no lock) -> sample_update; edda_index_compact when edda_index_is_sparse.
  *
@@ -43,8 +44,9 @@
 #include "proto/body_stage.h"
 #include "proto/body_store.h"
 
-#define EDDA_INDEX_CANDIDATES 100  /* chunks whose text is wanted for rescoring */
-#define EDDA_INDEX_LEG        100  /* best chunks of each leg */
+#define EDDA_INDEX_CANDIDATES 100  /* chunks that are rescored; more come behind them, in order */
+#define EDDA_INDEX_DEPTH      200  /* chunks a search may give */
+#define EDDA_INDEX_LEG        100  /* best chunks of each leg that are fused */
 #define EDDA_INDEX_NEAR       1000 /* chunks of a vector leg that a database gives */
 #define EDDA_INDEX_SAMPLE     1000 /* chunks in the sample of 4-grams */
 #define EDDA_INDEX_MODELS     8
@@ -182,7 +184,10 @@ struct edda_index_query {
     bool near_given; /* the vectors are in a database that was asked: near is what it found, and
                         vector is not looked at. Chunks the index does not show are passed over */
     const struct edda_index_near *near;
-    size_t near_count;    /* at most EDDA_INDEX_NEAR */
+    size_t near_count; /* at most EDDA_INDEX_NEAR */
+    uint32_t
+        limit; /* chunks wanted; EDDA_INDEX_CANDIDATES are found for fewer, and EDDA_INDEX_DEPTH
+                  for more than that; what comes first does not depend on it */
     float minimum_cosine; /* rows below it are not of the vector leg; <= 0: none is left out */
     const edda_filter_t *filter; /* NULL: every memo */
     uint32_t without;            /* EDDA_WITHOUT_ bits */
@@ -209,7 +214,9 @@ struct edda_index_result {
 };
 
 /* The candidates of a query: best of both legs by their fused score, filters applied before any
- * cut. A query without words and without a usable vector finds nothing. EDDA_E_MEMORY. */
+ * cut. When more than EDDA_INDEX_CANDIDATES are wanted, what the fusion left over and then the next
+ * best by words follow. A query without words and without a usable vector finds nothing.
+ * EDDA_E_MEMORY. */
 int edda_index_search(const edda_index_t *self, edda_index_scratch_t *scratch,
                       const struct edda_index_query *query,
                       struct edda_index_result *ret_result) EDDA_MUST_CHECK;
@@ -219,7 +226,8 @@ int edda_index_search(const edda_index_t *self, edda_index_scratch_t *scratch,
 size_t edda_index_admitted(const edda_index_t *self, const struct edda_index_query *query,
                            uint64_t *ret_keys, size_t most, size_t *ret_chunks);
 
-/* Scores the last search's candidates by character 4-grams of their texts and fuses all three legs.
+/* Scores the last search's first EDDA_INDEX_CANDIDATES candidates by character 4-grams of their
+ * texts and fuses all three legs; the others stay behind them as they were, with no higher score.
  * texts has one entry per candidate, in their order; candidates that are gone are left out.
  * At most limit hits come back. EDDA_E_MEMORY. */
 int edda_index_rescore(const edda_index_t *self, edda_index_scratch_t *scratch,

@@ -118,10 +118,10 @@ static void sink_best(const edda_index_t *self, struct edda_scored *heap, size_t
     heap[at] = item;
 }
 
-/* Offers item to a min-heap of at most EDDA_INDEX_LEG; returns the heap's new count. */
-static size_t offer(const edda_index_t *self, struct edda_scored *heap, size_t count,
+/* Offers item to a min-heap of at most `most`; returns the heap's new count. */
+static size_t offer(const edda_index_t *self, struct edda_scored *heap, size_t count, size_t most,
                     struct edda_scored item) {
-    if (count == EDDA_INDEX_LEG) {
+    if (count == most) {
         if (is_worse(self, heap[0], item)) {
             sink_best(self, heap, count, 0, item);
         }
@@ -135,8 +135,10 @@ static size_t offer(const edda_index_t *self, struct edda_scored *heap, size_t c
     return count + 1;
 }
 
+/* The best chunks by words, best first. */
 static size_t select_words(const edda_index_t *self, edda_index_scratch_t *scratch,
-                           struct admission *admission) {
+                           struct admission *admission, size_t most) {
+    struct edda_scored *words = scratch->words;
     size_t count = 0;
     float least = 0;
     for (uint32_t slot = 0; slot < self->lexical.slot_count; slot++) {
@@ -144,8 +146,13 @@ static size_t select_words(const edda_index_t *self, edda_index_scratch_t *scrat
         if (score < least || score <= 0 || !admit_slot(admission, slot)) {
             continue;
         }
-        count = offer(self, scratch->words, count, (struct edda_scored){score, slot});
-        least = count == EDDA_INDEX_LEG ? scratch->words[0].score : 0;
+        count = offer(self, words, count, most, (struct edda_scored){score, slot});
+        least = count == most ? words[0].score : 0;
+    }
+    for (size_t left = count; left > 1; left--) {
+        struct edda_scored worst = words[0];
+        sink_best(self, words, left - 1, 0, words[left - 1]);
+        words[left - 1] = worst;
     }
     return count;
 }
@@ -197,7 +204,8 @@ static size_t select_near(const edda_index_t *self, const struct edda_index_quer
             if (memcmp(near->chunk.bytes, chunk->bytes, 16) == 0) {
                 if (near->cosine > 0 && near->cosine >= query->minimum_cosine &&
                     admit_slot(admission, slot)) {
-                    count = offer(self, best, count, (struct edda_scored){near->cosine, slot});
+                    count = offer(self, best, count, EDDA_INDEX_LEG,
+                                  (struct edda_scored){near->cosine, slot});
                 }
                 break;
             }
@@ -225,27 +233,31 @@ static int select_vectors(const edda_index_t *self, edda_index_scratch_t *scratc
         edda_vectors_search(vectors, &scratch->vectors, query->vector, query->minimum_cosine,
                             EDDA_INDEX_LEG, admit_slot, admission, &found);
     for (size_t i = 0; !error && i < found; i++) {
-        *ret_count = offer(self, best, *ret_count, scratch->vectors.pool[i]);
+        *ret_count = offer(self, best, *ret_count, EDDA_INDEX_LEG, scratch->vectors.pool[i]);
     }
     return error;
 }
 
 /* ---- fusion ---- */
 
+static struct edda_candidate *add_candidate(const edda_index_t *self, edda_index_scratch_t *scratch,
+                                            uint32_t slot) {
+    struct edda_candidate *added = &scratch->candidates[scratch->candidate_count++];
+    *added = (struct edda_candidate){0};
+    added->hit.chunk = self->slots[slot].uuid;
+    added->hit.memo = self->memos[self->slots[slot].memo].key;
+    added->hit.candidate = slot; /* until the candidates are ordered */
+    return added;
+}
+
 static struct edda_candidate *find_candidate(const edda_index_t *self,
                                              edda_index_scratch_t *scratch, uint32_t slot) {
-    /* hit.candidate holds the slot until the candidates are ordered. */
     for (size_t i = 0; i < scratch->candidate_count; i++) {
         if (scratch->candidates[i].hit.candidate == slot) {
             return &scratch->candidates[i];
         }
     }
-    struct edda_candidate *added = &scratch->candidates[scratch->candidate_count++];
-    *added = (struct edda_candidate){0};
-    added->hit.chunk = self->slots[slot].uuid;
-    added->hit.memo = self->memos[self->slots[slot].memo].key;
-    added->hit.candidate = slot;
-    return added;
+    return add_candidate(self, scratch, slot);
 }
 
 static struct edda_fusion_range range_of(const struct edda_scored *items, size_t count) {
@@ -265,18 +277,31 @@ static int compare_candidates(const void *left, const void *right) {
     return memcmp(a->chunk.bytes, b->chunk.bytes, 16);
 }
 
+/* Behind what was fused: chunks that only the longer list of words knows, in its order. */
+static void append_words(const edda_index_t *self, edda_index_scratch_t *scratch, size_t from,
+                         size_t word_count, size_t limit) {
+    size_t fused = scratch->candidate_count;
+    float least = fused ? scratch->candidates[fused - 1].hit.score : 0;
+    float first = from < word_count ? scratch->words[from].score : 1;
+    for (size_t i = from; i < word_count && scratch->candidate_count < limit; i++) {
+        size_t before = scratch->candidate_count;
+        struct edda_candidate *candidate = find_candidate(self, scratch, scratch->words[i].slot);
+        candidate->raw_words = scratch->words[i].score;
+        if (scratch->candidate_count > before) {
+            candidate->hit.score = least * scratch->words[i].score / first;
+        }
+    }
+}
+
 static void fuse_legs(const edda_index_t *self, edda_index_scratch_t *scratch, size_t word_count,
-                      const struct edda_scored *vectors, size_t vector_count) {
-    struct edda_fusion_range words = range_of(scratch->words, word_count);
+                      const struct edda_scored *vectors, size_t vector_count, size_t limit) {
+    size_t leg_count = word_count < EDDA_INDEX_LEG ? word_count : EDDA_INDEX_LEG;
+    struct edda_fusion_range words = range_of(scratch->words, leg_count);
     struct edda_fusion_range near = range_of(vectors, vector_count);
     scratch->candidate_count = 0;
-    for (size_t i = 0; i < word_count; i++) {
-        struct edda_candidate *candidate = &scratch->candidates[scratch->candidate_count++];
-        uint32_t slot = scratch->words[i].slot;
-        *candidate = (struct edda_candidate){.raw_words = scratch->words[i].score};
-        candidate->hit.chunk = self->slots[slot].uuid;
-        candidate->hit.memo = self->memos[self->slots[slot].memo].key;
-        candidate->hit.candidate = slot;
+    for (size_t i = 0; i < leg_count; i++) {
+        struct edda_candidate *candidate = add_candidate(self, scratch, scratch->words[i].slot);
+        candidate->raw_words = scratch->words[i].score;
         candidate->hit.words = edda_fusion_stretch(words, scratch->words[i].score);
     }
     for (size_t i = 0; i < vector_count; i++) {
@@ -291,8 +316,9 @@ static void fuse_legs(const edda_index_t *self, edda_index_scratch_t *scratch, s
     }
     qsort(scratch->candidates, scratch->candidate_count, sizeof *scratch->candidates,
           compare_candidates);
-    if (scratch->candidate_count > EDDA_INDEX_CANDIDATES) {
-        scratch->candidate_count = EDDA_INDEX_CANDIDATES;
+    append_words(self, scratch, leg_count, word_count, limit);
+    if (scratch->candidate_count > limit) {
+        scratch->candidate_count = limit;
     }
     for (size_t i = 0; i < scratch->candidate_count; i++) {
         scratch->candidates[i].hit.candidate = (uint32_t)i;
@@ -335,7 +361,8 @@ int edda_index_search(const edda_index_t *self, edda_index_scratch_t *scratch,
     if (error) {
         return error;
     }
-    size_t word_count = term_count ? select_words(self, scratch, &admission) : 0;
+    size_t limit = query->limit > EDDA_INDEX_CANDIDATES ? EDDA_INDEX_DEPTH : EDDA_INDEX_CANDIDATES;
+    size_t word_count = term_count ? select_words(self, scratch, &admission, limit) : 0;
     scratch->weights =
         edda_fusion_is_builtin(query->model) ? self->builtin_weights : self->model_weights;
     if (query->model.size == 0 || scratch->vector_degraded ||
@@ -346,7 +373,7 @@ int edda_index_search(const edda_index_t *self, edda_index_scratch_t *scratch,
         scratch->weights.words += scratch->weights.grams;
         scratch->weights.grams = 0;
     }
-    fuse_legs(self, scratch, word_count, vectors, vector_count);
+    fuse_legs(self, scratch, word_count, vectors, vector_count, limit);
     fill_result(scratch, scratch->candidate_count, ret_result);
     ret_result->vector_count = vector_count;
     return 0;
@@ -370,34 +397,53 @@ size_t edda_index_admitted(const edda_index_t *self, const struct edda_index_que
     return count;
 }
 
+/* The 4-grams' score of each candidate that has a text; the others are left out. Returns how many
+ * of those kept are rescored. */
+static size_t read_grams(const edda_index_t *self, edda_index_scratch_t *scratch,
+                         const struct edda_index_text *texts) {
+    size_t rescored = 0;
+    size_t kept = 0;
+    edda_gram_query_ready(&scratch->grams, &self->sample);
+    for (size_t i = 0; i < scratch->candidate_count; i++) {
+        struct edda_candidate candidate = scratch->candidates[i];
+        const struct edda_index_text *text = &texts[candidate.hit.candidate];
+        bool head = candidate.hit.candidate < EDDA_INDEX_CANDIDATES;
+        if (!text->text.data) {
+            continue;
+        }
+        if (head && scratch->weights.grams > 0) {
+            candidate.raw_grams = edda_gram_query_score(&scratch->grams, &scratch->folder, text);
+        }
+        rescored += head;
+        scratch->candidates[kept++] = candidate;
+    }
+    scratch->candidate_count = kept;
+    return rescored;
+}
+
 int edda_index_rescore(const edda_index_t *self, edda_index_scratch_t *scratch,
                        const struct edda_index_text *texts, size_t limit,
                        struct edda_index_result *ret_result) {
     const struct edda_fusion_weights *weights = &scratch->weights;
     float scores[EDDA_INDEX_CANDIDATES];
-    size_t kept = 0;
-    edda_gram_query_ready(&scratch->grams, &self->sample);
-    for (size_t i = 0; i < scratch->candidate_count; i++) {
-        struct edda_candidate *candidate = &scratch->candidates[i];
-        if (!texts[candidate->hit.candidate].text.data) {
-            continue;
-        }
-        scores[kept] = weights->grams > 0 ? edda_gram_query_score(&scratch->grams, &scratch->folder,
-                                                                  &texts[candidate->hit.candidate])
-                                          : 0;
-        candidate->raw_grams = scores[kept];
-        scratch->candidates[kept++] = *candidate;
+    size_t rescored = read_grams(self, scratch, texts);
+    for (size_t i = 0; i < rescored; i++) {
+        scores[i] = scratch->candidates[i].raw_grams;
     }
-    struct edda_fusion_range grams = edda_fusion_range(scores, kept, EDDA_INDEX_CANDIDATES);
-    for (size_t i = 0; i < kept; i++) {
+    struct edda_fusion_range grams = edda_fusion_range(scores, rescored, EDDA_INDEX_CANDIDATES);
+    for (size_t i = 0; i < rescored; i++) {
         struct edda_index_hit *hit = &scratch->candidates[i].hit;
         hit->grams = edda_fusion_stretch(grams, scratch->candidates[i].raw_grams);
         hit->score = weights->words * hit->words + weights->grams * hit->grams +
                      weights->vector * hit->vector;
     }
-    scratch->candidate_count = kept;
-    qsort(scratch->candidates, kept, sizeof *scratch->candidates, compare_candidates);
-    size_t count = kept < limit ? kept : limit;
+    qsort(scratch->candidates, rescored, sizeof *scratch->candidates, compare_candidates);
+    for (size_t i = rescored > 0 ? rescored : 1; i < scratch->candidate_count; i++) {
+        float before = scratch->candidates[i - 1].hit.score;
+        float *score = &scratch->candidates[i].hit.score;
+        *score = *score < before ? *score : before;
+    }
+    size_t count = scratch->candidate_count < limit ? scratch->candidate_count : limit;
     for (size_t i = 0; i < count; i++) {
         scratch->hits[i] = scratch->candidates[i].hit;
     }

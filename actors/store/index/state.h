@@ -87,11 +87,11 @@ struct edda_index_scratch {
     size_t slots_capacity;
     uint8_t *verdicts; /* by memo: 0 not asked, 1 may be found, 2 may not */
     size_t verdicts_capacity;
-    struct edda_scored words[EDDA_INDEX_LEG];
-    struct edda_candidate candidates[2 * EDDA_INDEX_LEG];
+    struct edda_scored words[EDDA_INDEX_DEPTH];
+    struct edda_candidate candidates[EDDA_INDEX_DEPTH + EDDA_INDEX_LEG];
     size_t candidate_count;
     struct edda_fusion_weights weights; /* of the last search */
-    struct edda_index_hit hits[EDDA_INDEX_CANDIDATES];
+    struct edda_index_hit hits[EDDA_INDEX_DEPTH];
     bool vector_degraded;
 };
 

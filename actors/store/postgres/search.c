@@ -377,6 +377,7 @@ int edda_postgres_search(struct edda_pg_call *call) {
     search->finding.arena = &call->arena;
     search->query = (struct edda_index_query){
         .text = arguments->query,
+        .limit = arguments->limit,
         .minimum_cosine = (float)arguments->minimum_cosine,
         .without = arguments->without,
         .now_wall_ms = edda_clock_wall_ms(),

@@ -159,6 +159,7 @@ int edda_search_read(struct edda_reader *reader, struct edda_sqlite_call *call) 
         .arguments = arguments,
         .limit = arguments->limit ? arguments->limit : DEFAULT_LIMIT,
         .query = {.text = arguments->query,
+                  .limit = arguments->limit,
                   .minimum_cosine = (float)arguments->minimum_cosine,
                   .without = arguments->without,
                   .now_wall_ms = edda_clock_wall_ms()},

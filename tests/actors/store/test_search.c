@@ -97,7 +97,7 @@ static void a_minimum_cosine_leaves_the_words_leg_alone(void **state) {
     assert_int_equal(hits.hits.count, 1);
 }
 
-static void a_limit_above_the_candidates_gives_all_of_them(void **state) {
+static void more_hits_than_are_rescored_come_behind_them(void **state) {
     struct fixture *f = *state;
     enum { CHUNKS = EDDA_INDEX_CANDIDATES + 30 };
     char text[CHUNKS * 24];
@@ -111,7 +111,11 @@ static void a_limit_above_the_candidates_gives_all_of_them(void **state) {
                                           .limit = EDDA_MAX_CANDIDATES};
     struct edda_hits hits;
     assert_int_equal(ask(f, EDDA_BACKEND_WORDS, 0, &arguments, NULL, EDDA_BODY_HITS, &hits), 0);
-    assert_int_equal(hits.hits.count, EDDA_INDEX_CANDIDATES);
+    assert_int_equal(hits.hits.count, CHUNKS);
+    for (size_t i = 1; i < hits.hits.count; i++) {
+        assert_true(hits.hits.items[i].score <= hits.hits.items[i - 1].score);
+        assert_true(hits.hits.items[i].score > 0);
+    }
     arguments.limit = 99;
     assert_int_equal(ask(f, EDDA_BACKEND_WORDS, 0, &arguments, NULL, EDDA_BODY_HITS, &hits), 0);
     assert_int_equal(hits.hits.count, 99);
@@ -358,7 +362,7 @@ int main(void) {
         TEST(a_search_in_an_unknown_project_finds_nothing),
         TEST(a_search_without_a_usable_vector_names_the_leg),
         TEST(a_minimum_cosine_leaves_the_words_leg_alone),
-        TEST(a_limit_above_the_candidates_gives_all_of_them),
+        TEST(more_hits_than_are_rescored_come_behind_them),
         TEST(what_was_committed_before_a_restart_is_found_after),
         TEST(expired_archived_and_deleted_memos_are_never_found),
         TEST(filters_are_exact_and_follow_patches),
