@@ -34,6 +34,8 @@ struct search {
     uint32_t dimension;
     bool has_index; /* of the model's vectors */
     bool by_index;  /* the last statement of the nearest asked it */
+    bool of_all;    /* it was NEAR_OF_ALL, and there may be more than it gave */
+    bool looked;    /* it was not the first */
     bool near_wanted;
     size_t limit;
     struct edda_index_query query;
@@ -216,6 +218,12 @@ static int on_near(struct edda_pg_call *call, edda_pg_result_t *result) {
             return row.error;
         }
     }
+    /* Rows come nearest first: after fewer than asked for, or one that is not near, comes nothing.
+     */
+    if (rows < NEAR_SOME || search->near[rows - 1].cosine <= 0 ||
+        search->near[rows - 1].cosine < search->query.minimum_cosine) {
+        search->of_all = false;
+    }
     return begin_find(call, NULL);
 }
 
@@ -225,6 +233,8 @@ static int ask_near(struct edda_pg_call *call, bool by_index) {
     struct edda_pg_built versions;
     edda_buffer_reset(&search->values);
     search->by_index = by_index;
+    search->of_all = !by_index && !search->filter && !search->looked;
+    search->looked = true;
     if (!build_vector(search, &call->arena, &vector)) {
         return begin_find(call, NULL);
     }
@@ -233,6 +243,12 @@ static int ask_near(struct edda_pg_call *call, bool by_index) {
                                 VALUES(BIGINT(search->project), BIGINT(search->model),
                                        BUILT(&vector), BIGINT(search->dimension),
                                        BIGINT(search->filter ? EDDA_INDEX_NEAR : NEAR_SOME)),
+                                on_near);
+    }
+    if (search->of_all) {
+        return edda_pg_call_run(call, EDDA_PGSQL_NEAR_OF_ALL,
+                                VALUES(BIGINT(search->project), BIGINT(search->model),
+                                       BUILT(&vector), BIGINT(NEAR_SOME)),
                                 on_near);
     }
     if (!search->filter) {
@@ -330,7 +346,7 @@ static int on_texts(struct edda_pg_call *call, edda_pg_result_t *result) {
  */
 static bool is_short(const struct search *search) {
     size_t most = search->admitted < EDDA_INDEX_LEG ? search->admitted : EDDA_INDEX_LEG;
-    return search->by_index && search->vector_found < most;
+    return (search->by_index || search->of_all) && search->vector_found < most;
 }
 
 static int on_found(struct edda_pg_call *call, edda_pg_result_t *result) {
@@ -338,7 +354,7 @@ static int on_found(struct edda_pg_call *call, edda_pg_result_t *result) {
     struct edda_pg_built rows;
     (void)result;
     if (is_short(search)) {
-        edda_cell_add(call->store->exact_cell, 1);
+        edda_cell_add(call->store->exact_cell, search->by_index ? 1 : 0);
         return ask_near(call, false);
     }
     if (search->finding.count == 0) {
