@@ -147,6 +147,10 @@ static void finish(void *context) {
 
 /* After every step: what it began goes on, or the call is over. */
 static void settle(struct edda_pg_call *call, int error) {
+    if (call->working) {
+        EDDA_ASSERT(error == 0);
+        return;
+    }
     if (error && !call->error) {
         call->error = error;
     }
@@ -158,19 +162,19 @@ static void settle(struct edda_pg_call *call, int error) {
     }
 }
 
+/* A step that begins work gives the call away: nothing of it that the pool thread may touch is
+ * touched behind the step. */
 static int take_step(struct edda_pg_call *call, edda_pg_step_fn step, edda_pg_result_t **result_p) {
-    struct edda_pg_kept *kept;
-    call->keeps = false;
-    int error = step && !call->error ? step(call, result_p ? *result_p : NULL) : 0;
-    if (call->keeps && result_p) {
-        kept = edda_arena_take(&call->arena, sizeof *kept);
-        if (!kept) {
-            return EDDA_E_MEMORY;
-        }
-        *kept = (struct edda_pg_kept){call->kept, *result_p};
-        call->kept = kept;
-        *result_p = NULL;
+    if (!step || call->error) {
+        return 0;
     }
+    call->current = result_p;
+    call->spare = result_p ? edda_arena_take(&call->arena, sizeof *call->spare) : NULL;
+    if (result_p && !call->spare) {
+        return EDDA_E_MEMORY;
+    }
+    int error = step(call, result_p ? *result_p : NULL);
+    call->current = NULL;
     return error;
 }
 
@@ -317,7 +321,11 @@ void edda_pg_call_wake(struct edda_pg_call *call, int error) {
 /* ---- for steps ---- */
 
 void edda_pg_call_keep(struct edda_pg_call *call) {
-    call->keeps = true;
+    if (call->current && *call->current) {
+        *call->spare = (struct edda_pg_kept){call->kept, *call->current};
+        call->kept = call->spare;
+        *call->current = NULL;
+    }
 }
 
 int edda_pg_call_fail(struct edda_pg_call *call, int error, const char *text) {

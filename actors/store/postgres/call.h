@@ -87,7 +87,8 @@ struct edda_pg_call {
     const char *text;
     int error; /* of a step, while something is still open */
     unsigned tries;
-    bool keeps;
+    edda_pg_result_t **current; /* of the step that runs */
+    struct edda_pg_kept *spare;
     bool asking;
     bool talking;
     bool working;
@@ -133,7 +134,8 @@ void edda_pg_call_wake(struct edda_pg_call *call, int error);
 
 /* ---- for steps ---- */
 
-/* The result this step was given lives until the answer was given: the record may point into it. */
+/* The result this step was given lives until the answer was given: the record may point into it.
+ * Before the step begins work. */
 void edda_pg_call_keep(struct edda_pg_call *call);
 
 /* Notes words for the answer's owner and gives the code back: `return edda_pg_call_fail(...)`. text
