@@ -23,7 +23,7 @@ static const char *const chat_switches[] = {"--json", "--no-sources",
                                             "--provider=", "--chat=", NULL};
 
 static const char *const eval_switches[] = {"--collection=", "--queries=", "--typo",     "--json",
-                                            "--keep",        "--compare=", "--without=", NULL};
+                                            "--keep",        "--compare=", "--without=", "--tune", NULL};
 
 static const int up_settings[] = {EDDA_CONFIG_DATA,
                                   EDDA_CONFIG_HTTP,
@@ -175,7 +175,9 @@ static const struct edda_command commands[] = {
      "--queries N takes N of them, spread evenly over the file. --typo asks them mistyped too. "
      "--json\n"
      "has every query's figures; --compare FILE tests the difference to such an answer. --without\n"
-     "leaves parts out: expansion, grams, vector, rerank, or a feature of the reranker.\n",
+     "leaves parts out: expansion, grams, vector, rerank, or a feature of the reranker. --tune\n"
+     "chooses the shares of words, 4-grams and vectors for these questions, by cross-validation,\n"
+     "and prints the settings to keep.\n",
      edda_command_eval, eval_switches, http_settings, 0, 0},
     {"doctor", "[--data DIR] [--http ADDR:PORT] [--url URL]", "what is wrong here, in words",
      "Looks at the data directory, disk, lock, limits, ports, the running service and its stages,\n"

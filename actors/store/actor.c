@@ -28,6 +28,13 @@ static void on_ready(void *context) {
     }
 }
 
+static struct edda_index_options index_options(const edda_config_t *config) {
+    return (struct edda_index_options){
+        .weights = {.words = (float)edda_config_number(config, EDDA_CONFIG_FUSION_WORDS),
+                    .grams = (float)edda_config_number(config, EDDA_CONFIG_FUSION_GRAMS),
+                    .vector = (float)edda_config_number(config, EDDA_CONFIG_FUSION_VECTOR)}};
+}
+
 static int open_sqlite(struct store *store, char *message, size_t size) {
     const edda_config_t *config = store->role->config;
     struct edda_sqlite_options options = {
@@ -37,6 +44,7 @@ static int open_sqlite(struct store *store, char *message, size_t size) {
         .lease_ms = edda_config_number(config, EDDA_CONFIG_LEASE_MS),
         .backlog = edda_config_number(config, EDDA_CONFIG_BACKLOG),
         .project_backlog = edda_config_number(config, EDDA_CONFIG_BACKLOG_PROJECT),
+        .index = index_options(config),
         .events = {on_ready, store},
     };
     snprintf(store->place, sizeof store->place, "in %.200s", options.directory);
@@ -55,6 +63,7 @@ static int open_postgres(struct store *store, const char *url, char *message, si
         .threads = (unsigned)edda_config_number(config, EDDA_CONFIG_STORE_THREADS),
         .lease_ms = edda_config_number(config, EDDA_CONFIG_LEASE_MS),
         .exact_chunks = (uint64_t)edda_config_number(config, EDDA_CONFIG_VECTOR_EXACT_CHUNKS),
+        .index = index_options(config),
         .events = {on_ready, store},
     };
     int error = edda_postgres_open(&options, message, size, &store->backend);

@@ -76,6 +76,19 @@ static void rank(const struct edda_asking *asking, const struct edda_hits *hits,
     answer->known[leg] = true;
 }
 
+static void note_scores(const struct edda_asking *asking, const struct edda_hits *hits,
+                        struct edda_tune_question *question) {
+    question->hit_count = 0;
+    for (size_t i = 0; i < hits->hits.count && i < EDDA_TUNE_HITS; i++) {
+        const struct edda_hit *hit = &hits->hits.items[i];
+        question->hits[question->hit_count++] =
+            (struct edda_tune_hit){.document = edda_local_document(asking->local, &hit->memo),
+                                   .words = (float)hit->word_score,
+                                   .grams = (float)hit->gram_score,
+                                   .vector = (float)hit->vector_score};
+    }
+}
+
 /* A leg that is searched for by itself. */
 static int ask_leg(const struct edda_asking *asking, struct edda_local_search search,
                    enum edda_leg leg, struct edda_eval_answer *answer, char *message) {
@@ -117,9 +130,10 @@ int edda_asking_search(void *context, size_t query, const char *text,
     struct edda_hits hits;
     struct edda_arena arena;
     struct edda_local_cost ignored;
-    (void)query;
     edda_arena_init(&arena, ANSWER_BYTES);
     int error = edda_local_find(asking->local, &search, &arena, &hits, &ignored, message);
+    if (!error && asking->tuning)
+        note_scores(asking, &hits, &asking->tuning[query]);
     if (!error) {
         rank(asking, &hits, EDDA_LEG_WORDS, ret_answer);
         rank(asking, &hits, EDDA_LEG_GRAMS, ret_answer);

@@ -9,12 +9,16 @@
 
 #include "ops/eval/local.h"
 #include "ops/eval/run.h"
+#include "ops/eval/tune.h"
 
 struct edda_asking {
     edda_local_t *local; /* borrowed */
     bool all_legs;       /* also those that need searches of their own */
     uint32_t without;    /* as edda_local_search */
     uint32_t without_rerank;
+    /* NULL, or by query: the scores of the legs of every chunk found; hits have room for
+     * EDDA_TUNE_HITS. Filled by the search. */
+    struct edda_tune_question *tuning;
 };
 
 /* An edda_eval_search; context is a struct edda_asking. */

@@ -81,6 +81,30 @@ class Eval(unittest.TestCase):
         self.assertEqual(figures["R@10"]["p"], 1)
         self.assertIn("50.00 -> 100.00", self.evaluate("--compare", earlier).stdout)
 
+    def test_tuning_finds_better_weights_than_bad_ones_and_they_count(self):
+        house = os.path.join(HERE, "..", "quality", "house")
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("EDDA_")}
+
+        def tune(**weights):
+            done = subprocess.run([OPTIONS.edda, "eval", "--collection", house, "--tune"], capture_output=True,
+                                  text=True, timeout=300, env={**clean, "TMPDIR": self.scratch, **weights})
+            self.assertEqual(done.returncode, 0, done.stderr)
+            fused = next(line for line in done.stdout.splitlines() if line.startswith("all three fused"))
+            found = dict(line.split("=") for line in done.stdout.splitlines() if line.startswith("EDDA_FUSION_"))
+            return float(fused.split()[3]), found, done.stdout
+
+        bad, found, out = tune(EDDA_FUSION_WORDS="10", EDDA_FUSION_VECTOR="90")
+        self.assertEqual(sorted(found), ["EDDA_FUSION_GRAMS", "EDDA_FUSION_VECTOR", "EDDA_FUSION_WORDS"], out)
+        self.assertEqual(sum(map(int, found.values())), 100)
+        good, _, _ = tune(**found)
+        self.assertGreater(good, bad + 10)
+        good, found, out = tune()
+        self.assertEqual(found, {}, out)
+        self.assertIn("keep what is set", out)
+
+    def test_tuning_wants_enough_questions(self):
+        self.assertIn("5 questions at least", self.evaluate("--tune", expect=1).stderr)
+
     def test_only_so_many_queries_are_asked(self):
         runs = json.loads(self.evaluate("--json", "--queries", "2").stdout)["runs"]
         self.assertEqual([query["id"] for query in runs[0]["queries"]], ["q1", "q3"])

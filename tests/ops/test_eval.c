@@ -8,6 +8,7 @@
 #include "ops/eval/metric.h"
 #include "ops/eval/ranking.h"
 #include "ops/eval/statistics.h"
+#include "ops/eval/tune.h"
 #include "ops/eval/typo.h"
 
 static void near(double value, double wanted) {
@@ -200,6 +201,73 @@ static void mistyped_text_of_any_script_stays_valid(void **state) {
     }
 }
 
+/* Questions whose right document is found by one leg alone, and a wrong one by the others. */
+enum { TUNED = 40 };
+
+static struct edda_tune_question tuned_questions[TUNED];
+static struct edda_tune_hit tuned_hits[TUNED][3];
+static struct edda_grade right = {1, 1};
+static struct edda_judged_query judged = {.grades = &right, .grade_count = 1};
+
+static void make_questions(float words_of_right, float grams_of_right, float vector_of_right) {
+    for (size_t i = 0; i < TUNED; i++) {
+        tuned_hits[i][0] =
+            (struct edda_tune_hit){2, 1 - words_of_right, 1 - grams_of_right, 1 - vector_of_right};
+        tuned_hits[i][1] =
+            (struct edda_tune_hit){1, words_of_right, grams_of_right, vector_of_right};
+        tuned_hits[i][2] = (struct edda_tune_hit){3, 0.1f, 0.1f, 0.1f};
+        tuned_questions[i] = (struct edda_tune_question){&judged, tuned_hits[i], 3};
+    }
+}
+
+static void tuning_finds_the_leg_that_is_right_and_says_how_sure_it_is(void **state) {
+    (void)state;
+    const struct edda_tune_weights given = {60, 35, 5};
+    struct edda_tuned tuned;
+    make_questions(0.2f, 0.3f, 0.9f);
+    assert_int_equal(edda_tune(tuned_questions, TUNED, given, &tuned), 0);
+    assert_true(tuned.before < 0.7);
+    near(tuned.after, 1);
+    assert_true(tuned.p < 0.001);
+    assert_true(tuned.weights.vector > 30);
+    assert_int_equal(tuned.weights.words + tuned.weights.grams + tuned.weights.vector, 100);
+}
+
+static void of_equal_choices_tuning_keeps_what_is_set(void **state) {
+    (void)state;
+    const struct edda_tune_weights given = {60, 35, 5};
+    struct edda_tuned tuned;
+    make_questions(0.9f, 0.9f, 0.9f);
+    assert_int_equal(edda_tune(tuned_questions, TUNED, given, &tuned), 0);
+    near(tuned.before, 1);
+    near(tuned.after, 1);
+    near(tuned.p, 1);
+    assert_int_equal(tuned.weights.words, 60);
+    assert_int_equal(tuned.weights.grams, 35);
+}
+
+/* What one question alone would choose does not judge that question. */
+static void no_question_judges_the_weights_it_chose(void **state) {
+    (void)state;
+    const struct edda_tune_weights given = {100, 0, 0};
+    struct edda_tuned tuned;
+    make_questions(0.9f, 0.1f, 0.1f); /* words are right for all but one */
+    tuned_hits[0][0] = (struct edda_tune_hit){2, 0.8f, 0.2f, 0.1f};
+    tuned_hits[0][1] = (struct edda_tune_hit){1, 0.2f, 0.8f, 0.9f};
+    assert_int_equal(edda_tune(tuned_questions, TUNED, given, &tuned), 0);
+    assert_true(tuned.after <= tuned.before);
+}
+
+static void tuning_wants_as_many_questions_as_parts(void **state) {
+    (void)state;
+    const struct edda_tune_weights given = {60, 35, 5};
+    struct edda_tuned tuned;
+    make_questions(0.9f, 0.9f, 0.9f);
+    assert_int_equal(edda_tune(tuned_questions, EDDA_TUNE_FOLDS - 1, given, &tuned),
+                     EDDA_E_INVALID);
+    assert_int_equal(edda_tune(tuned_questions, EDDA_TUNE_FOLDS, given, &tuned), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_right_order_has_every_figure_at_one),
@@ -216,6 +284,10 @@ int main(void) {
         cmocka_unit_test(about_one_long_word_in_five_is_mistyped),
         cmocka_unit_test(short_words_numbers_and_both_ends_of_words_stay),
         cmocka_unit_test(mistyped_text_of_any_script_stays_valid),
+        cmocka_unit_test(tuning_finds_the_leg_that_is_right_and_says_how_sure_it_is),
+        cmocka_unit_test(of_equal_choices_tuning_keeps_what_is_set),
+        cmocka_unit_test(no_question_judges_the_weights_it_chose),
+        cmocka_unit_test(tuning_wants_as_many_questions_as_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

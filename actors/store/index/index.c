@@ -11,7 +11,11 @@
 
 static struct edda_fusion_weights pick_weights(struct edda_fusion_weights given,
                                                struct edda_fusion_weights standard) {
-    return given.words + given.grams + given.vector > 0 ? given : standard;
+    float sum = given.words + given.grams + given.vector;
+    return sum > 0 ? (struct edda_fusion_weights){.words = given.words / sum,
+                                                  .grams = given.grams / sum,
+                                                  .vector = given.vector / sum}
+                   : standard;
 }
 
 edda_index_t *edda_index_new(const struct edda_index_options *options) {
@@ -19,8 +23,8 @@ edda_index_t *edda_index_new(const struct edda_index_options *options) {
     edda_index_t *self = calloc(1, sizeof *self);
     options = options ? options : &none;
     if (self) {
-        self->builtin_weights = pick_weights(options->builtin, EDDA_FUSION_BUILTIN);
-        self->model_weights = pick_weights(options->model, EDDA_FUSION_MODEL);
+        self->builtin_weights = pick_weights(options->weights, EDDA_FUSION_BUILTIN);
+        self->model_weights = pick_weights(options->weights, EDDA_FUSION_MODEL);
     }
     return self;
 }

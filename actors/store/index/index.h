@@ -59,8 +59,7 @@ struct edda_fusion_weights {
 };
 
 struct edda_index_options {
-    struct edda_fusion_weights builtin; /* for vectors of our own hash models; all 0: the default */
-    struct edda_fusion_weights model;   /* for vectors of any other model; all 0: the default */
+    struct edda_fusion_weights weights; /* of any sum; all 0: the defaults of the vectors' model */
 };
 
 typedef struct edda_index edda_index_t;

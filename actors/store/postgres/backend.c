@@ -117,6 +117,7 @@ static int open_parts(struct edda_postgres *self, const struct edda_postgres_opt
         .statement_ms = options->statement_ms,
         .prepare = options->prepare,
     });
+    self->index_options = options->index;
     self->catalogue = edda_pg_catalogue_new(self, options->index_bytes);
     if (!self->workers || !self->pool || !self->connector || !self->catalogue) {
         return EDDA_E_MEMORY;

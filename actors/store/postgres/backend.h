@@ -6,19 +6,21 @@
 #define EDDA_ACTORS_STORE_POSTGRES_BACKEND_H
 
 #include "actors/store/backend.h"
+#include "actors/store/index/index.h"
 
 #define EDDA_EXACT_CHUNKS 15000 /* an exact look at so many takes some 20 ms */
 
 struct edda_postgres_options {
     edda_loop_t *loop;
-    const char *url;       /* postgres://...; holds a password: it is never repeated */
-    unsigned connections;  /* at most: 1..64 */
-    bool prepare;          /* false: behind a pooler in transaction mode */
-    int64_t statement_ms;  /* of one statement */
-    int64_t connect_ms;    /* until a connection stands */
-    unsigned threads;      /* for CPU work: 1..64 */
-    int64_t lease_ms;      /* of a claimed job; 0: EDDA_LEASE_MS */
-    size_t index_bytes;    /* memory of search indexes before the least used is dropped; 0: 1 GiB */
+    const char *url;      /* postgres://...; holds a password: it is never repeated */
+    unsigned connections; /* at most: 1..64 */
+    bool prepare;         /* false: behind a pooler in transaction mode */
+    int64_t statement_ms; /* of one statement */
+    int64_t connect_ms;   /* until a connection stands */
+    unsigned threads;     /* for CPU work: 1..64 */
+    int64_t lease_ms;     /* of a claimed job; 0: EDDA_LEASE_MS */
+    size_t index_bytes;   /* memory of search indexes before the least used is dropped; 0: 1 GiB */
+    struct edda_index_options index; /* all 0: the defaults */
     uint64_t exact_chunks; /* of more chunks the vectors' index is asked; 0: EDDA_EXACT_CHUNKS */
     struct edda_backend_events events;
 };

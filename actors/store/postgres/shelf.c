@@ -31,7 +31,7 @@ struct edda_pg_shelf *edda_pg_shelf_new(struct edda_postgres *store, int64_t pro
     if (!self) {
         return NULL;
     }
-    self->index = edda_index_new(NULL);
+    self->index = edda_index_new(&store->index_options);
     self->round.grams = calloc(EDDA_INDEX_SAMPLE, sizeof *self->round.grams);
     if (!self->index || !self->round.grams) {
         edda_index_destroy(&self->index);

@@ -29,6 +29,7 @@ struct edda_postgres {
     struct edda_known known; /* words already stored */
     struct edda_pg_projects projects;
     struct edda_pg_catalogue *catalogue;
+    struct edda_index_options index_options;
     uint64_t exact_chunks;   /* of so many a project's nearest are looked for exactly */
     edda_cell_t *exact_cell; /* how often an index gave too few */
     struct edda_pg_waker waker;

@@ -1,5 +1,6 @@
 /* actors/store/sqlite/shelf.c: making an index say what the database says. */
 #include "actors/store/sqlite/shelf.h"
+#include "actors/store/sqlite/store.h"
 
 #include <stdlib.h>
 
@@ -12,7 +13,7 @@ struct edda_shelf *edda_shelf_new(struct edda_sqlite *store, uint64_t project) {
     if (!self) {
         return NULL;
     }
-    self->index = edda_index_new(NULL);
+    self->index = edda_index_new(&store->index_options);
     if (!self->index) {
         free(self);
         return NULL;

@@ -431,6 +431,7 @@ int edda_sqlite_open(const struct edda_sqlite_options *options, char *message, s
     self->loop = options->loop;
     self->events = options->events;
     self->threads = options->threads;
+    self->index_options = options->index;
     self->lease_ms = options->lease_ms > 0 ? options->lease_ms : EDDA_LEASE_MS;
     self->backlog = options->backlog;
     self->project_backlog = options->project_backlog;

@@ -7,6 +7,7 @@
 #define EDDA_ACTORS_STORE_SQLITE_H
 
 #include "actors/store/backend.h"
+#include "actors/store/index/index.h"
 
 struct edda_sqlite_options {
     edda_loop_t *loop;
@@ -16,6 +17,7 @@ struct edda_sqlite_options {
     int64_t backlog;         /* parts that may wait before new content is refused; 0: no limit */
     int64_t project_backlog; /* the same of one project */
     size_t index_bytes; /* memory of search indexes before the least used is dropped; 0: 1 GiB */
+    struct edda_index_options index; /* all 0: the defaults */
     struct edda_backend_events events;
 };
 

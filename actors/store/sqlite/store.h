@@ -23,6 +23,7 @@ struct edda_sqlite {
     int64_t project_backlog;  /* the same of one project */
     int64_t wall_at_start_ms; /* the steady clock is this plus what passed since */
     int64_t clock_at_start_ms;
+    struct edda_index_options index_options;
     unsigned threads;
     struct edda_reader *readers; /* one a pool thread, the loader's, the writer's */
     edda_pool_t *pool;
