@@ -12,7 +12,11 @@ struct header_scan {
     unsigned lengths;
     unsigned encodings;
     bool chunked;
+    unsigned singles; /* bit per header that must not come twice */
     bool bad_value;
+    bool bad_name;
+    const char *line_end; /* of the header before: where its value ended */
+    bool repeated;
 };
 
 static bool named(const char *key, size_t size, const char *name, size_t name_size) {
@@ -20,9 +24,121 @@ static bool named(const char *key, size_t size, const char *name, size_t name_si
 }
 #define NAMED(literal) named(key, key_size, literal, sizeof(literal) - 1)
 
+/* RFC 9110 section 5.6.2: a space before the colon, or a line that libmicrohttpd joined wrongly, is
+ * a name that others read as another header. */
+static bool is_token(const char *name, size_t size) {
+    static const char others[] = "!#$%&'*+-.^_`|~";
+    for (size_t i = 0; i < size; i++) {
+        char byte = name[i];
+        bool plain = (byte >= '0' && byte <= '9') || ((byte | 32) >= 'a' && (byte | 32) <= 'z');
+        if (!plain && (byte == '\0' || !strchr(others, byte))) {
+            return false;
+        }
+    }
+    return size > 0;
+}
+
+/* Tab, space and what is visible, RFC 9110 section 5.5. */
+static bool is_clean(struct edda_text value) {
+    for (size_t i = 0; i < value.size; i++) {
+        unsigned char byte = (unsigned char)value.data[i];
+        if ((byte < ' ' && byte != '\t') || byte == 0x7f) {
+            return false;
+        }
+    }
+    return true;
+}
+
+#if MHD_VERSION < 0x00097600
+/* What libmicrohttpd 0.9.75 does not tell, but its buffer does, in which names and values lie as
+ * they came, with zeros for colons and ends of lines. It joins a folded line to the *name* before
+ * it
+ * ("Content-Length: 1", " 3" becomes Content-Length3), takes a line that begins with a colon for
+ * the end of the headers, and ends a value at a zero that was sent. So: between a name and its
+ * value there is nothing but space, and between a value and the next name, or the body, nothing but
+ * what ends lines. Later versions refuse all this themselves. */
+#define LONGEST_SPACE ((size_t)256)
+
+static bool ends_line(char byte) {
+    return byte == '\0' || byte == '\r' || byte == '\n';
+}
+
+static bool is_space(char byte) {
+    return byte == ' ' || byte == '\t';
+}
+
+static bool follows_name(const char *name_end, const char *value) {
+    if (value <= name_end || (size_t)(value - name_end) > LONGEST_SPACE || *name_end != '\0') {
+        return false;
+    }
+    for (const char *at = name_end + 1; at < value; at++) {
+        if (!is_space(*at)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* CRLF after spaces, and then exactly the next name. */
+static bool ends_before(const char *value_end, const char *name) {
+    if (name < value_end || (size_t)(name - value_end) > LONGEST_SPACE) {
+        return false;
+    }
+    while (value_end < name && is_space(*value_end)) {
+        value_end++;
+    }
+    return name - value_end == 2 && ends_line(value_end[0]) && ends_line(value_end[1]);
+}
+
+/* CRLF and an empty line: all of it has been received. */
+static bool ends_headers(const char *value_end) {
+    while (is_space(*value_end)) {
+        value_end++;
+    }
+    for (size_t i = 0; i < 4; i++) {
+        if (!ends_line(value_end[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void check_line(struct header_scan *scan, const char *key, size_t key_size,
+                       struct edda_text value) {
+    bool good = follows_name(key + key_size, value.data) &&
+                (!scan->line_end || ends_before(scan->line_end, key));
+    scan->bad_name = scan->bad_name || !good;
+    scan->line_end = value.data + value.size;
+}
+
+static void check_end(struct header_scan *scan) {
+    scan->bad_name = scan->bad_name || (scan->line_end && !ends_headers(scan->line_end));
+}
+#else
+static void check_line(struct header_scan *scan, const char *key, size_t key_size,
+                       struct edda_text value) {
+    (void)scan, (void)key, (void)key_size, (void)value;
+}
+
+static void check_end(struct header_scan *scan) {
+    (void)scan;
+}
+#endif
+
+enum single { SINGLE_HOST = 1, SINGLE_TYPE = 2, SINGLE_KEY = 4, SINGLE_IDEMPOTENCY = 8 };
+
+/* One proxy believes the first, another the last. */
+static void take_single(struct header_scan *scan, enum single which, struct edda_text value,
+                        struct edda_text *ret_value) {
+    scan->repeated = scan->repeated || (scan->singles & which);
+    scan->singles |= which;
+    *ret_value = value;
+}
+
 static void read_length(struct header_scan *scan, struct edda_text value) {
     int64_t length = 0;
     scan->lengths++;
+    scan->bad_value = scan->bad_value || value.size == 0;
     for (size_t i = 0; i < value.size; i++) {
         char digit = value.data[i];
         if (digit < '0' || digit > '9' || length > INT64_MAX / 10 - 10) {
@@ -40,10 +156,12 @@ static enum MHD_Result scan_header(void *context, enum MHD_ValueKind kind, const
     struct edda_http_head *head = scan->head;
     struct edda_text value = {data ? data : "", data ? size : 0};
     (void)kind;
+    scan->bad_name = scan->bad_name || !is_token(key, key_size) || !is_clean(value);
+    check_line(scan, key, key_size, value);
     switch (key_size) {
     case 4:
         if (NAMED("host")) {
-            head->host = value;
+            take_single(scan, SINGLE_HOST, value, &head->host);
         }
         break;
     case 10:
@@ -58,14 +176,14 @@ static enum MHD_Result scan_header(void *context, enum MHD_ValueKind kind, const
         break;
     case 12:
         if (NAMED("content-type")) {
-            head->content_type = value;
+            take_single(scan, SINGLE_TYPE, value, &head->content_type);
         } else if (NAMED("x-request-id")) {
             head->request_id = value;
         }
         break;
     case 13:
         if (NAMED("authorization")) {
-            head->authorization = value;
+            take_single(scan, SINGLE_KEY, value, &head->authorization);
         } else if (NAMED("if-none-match")) {
             head->if_none_match = value;
         }
@@ -77,7 +195,7 @@ static enum MHD_Result scan_header(void *context, enum MHD_ValueKind kind, const
         break;
     case 15:
         if (NAMED("idempotency-key")) {
-            head->idempotency_key = value;
+            take_single(scan, SINGLE_IDEMPOTENCY, value, &head->idempotency_key);
         }
         break;
     case 17:
@@ -118,10 +236,12 @@ void read_head(struct edda_exchange *exchange, const char *method) {
     edda_uri_split(target, &head->path, &head->query);
     (void)MHD_get_connection_values_n(exchange->connection->mhd, MHD_HEADER_KIND, scan_header,
                                       &scan);
+    check_end(&scan);
     if (scan.lengths > 1 || scan.encodings > 1 || (scan.lengths && scan.encodings) ||
         scan.bad_value || (scan.encodings && !scan.chunked)) {
         head->malformed = "Conflicting or malformed Content-Length and Transfer-Encoding";
-    } else if (exchange->target.error || !edda_uri_clean(target) || target.data[0] != '/') {
+    } else if (scan.bad_name || scan.repeated || exchange->target.error ||
+               !edda_uri_clean(target) || target.data[0] != '/') {
         head->malformed = "Invalid request";
     }
     if (scan.encodings) {
