@@ -15,6 +15,7 @@
 #include "broker/ports.h"
 #include "broker/routes.h"
 #include "proto/body.h"
+#include "proto/fault_point.h"
 
 #define TICK_MS      50
 #define GAUGES_MS    1000
@@ -149,9 +150,18 @@ static void note_refused(void *context, uint64_t tag, int error, zmq_msg_t *fram
     }
 }
 
+/* As "broker.received.REQ store.accept": a route is named by its first op. */
+static void pass_point(const char *what, const struct edda_message *message) {
+    const struct edda_envelope *envelope = &message->envelope;
+    struct edda_text op = envelope->route_count > 0 ? envelope->route[0].op : envelope->op;
+    EDDA_FAULT_POINT("broker.%s.%s%s%.*s", what, edda_command_name(message->command),
+                     op.size > 0 ? " " : "", (int)op.size, op.size > 0 ? op.data : "");
+}
+
 static void obey_send(struct edda_broker *self, struct edda_action *action) {
     const struct edda_route *route = edda_routes_find(&self->routes, action->peer);
     int error = route ? send_message(self, route, action) : 0;
+    pass_point("sent", &action->message);
     if (error) {
         edda_metric_add(EDDA_METRIC_DROPPED, "unsendable", 1);
         edda_log(EDDA_LOG_ERROR, "unsendable", "command=%s error=%s",
@@ -258,6 +268,7 @@ static const struct edda_permit *permit_of(const struct edda_port *port) {
 
 static void receive_message(struct edda_broker *self, struct edda_port *port) {
     const struct edda_message *message = &self->wire.message;
+    pass_point("received", message);
     void *bodies[EDDA_MAX_BODIES] = {NULL};
     uint8_t count = message->envelope.body_count;
     /* The core keeps bodies of these two only; others it reads, or shares within the step. */

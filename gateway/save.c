@@ -6,6 +6,7 @@
 
 #include "gateway/visit_internal.h"
 #include "gateway/write.h"
+#include "proto/fault_point.h"
 
 #define SLICE ((size_t)64 * 1024) /* fed to the stage between two looks at whether it is full */
 
@@ -62,6 +63,7 @@ static void take_accepted(struct edda_visit *visit, const struct edda_reply *rep
         edda_visit_reply(visit, 200);
         return;
     }
+    EDDA_FAULT_POINT("gateway.before_201");
     EDDA_WRITE(out, "{\"memo_uuid\":");
     edda_write_uuid(out, &accepted.memo);
     EDDA_WRITE(out, ",\"ok\":true}");

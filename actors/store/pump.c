@@ -9,6 +9,7 @@
 #include "actors/runtime/metric.h"
 #include "actors/store/route.h"
 #include "proto/buggify.h"
+#include "proto/fault_point.h"
 
 #define CALL_TTL_MS 300000
 #define SLOW_MS     5000 /* nothing is known to be due: look again anyway */
@@ -205,6 +206,7 @@ static int call_steps(edda_pump_t *self, const struct edda_claimed *job, struct 
 /* Sends a claimed job; what cannot be sent goes back. */
 static void send_job(edda_pump_t *self, const struct edda_claimed *job) {
     struct edda_lease lease = {job->job, job->token};
+    EDDA_FAULT_POINT("pump.after_claim");
     struct flight *flight = self->draining ? NULL : calloc(1, sizeof(*flight));
     int error =
         flight ? edda_route_make(&self->route, job, self->options.chunk_tokens) : EDDA_E_BUSY;

@@ -5,6 +5,7 @@
 
 #include "actors/runtime/log.h"
 #include "actors/runtime/metric.h"
+#include "proto/fault_point.h"
 #include "proto/op.h"
 
 #define RETRY_AFTER_MS 1000
@@ -114,6 +115,7 @@ static void on_served(void *context, const struct edda_backend_answer *answer) {
         fail(job, answer->error, answer->text);
         return;
     }
+    EDDA_FAULT_POINT("%s.after_commit", served->op->name);
     count(served->operation, answer->record);
     edda_job_finish(&job, served->op->output, answer->record);
 }

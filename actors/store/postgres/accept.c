@@ -2,6 +2,7 @@
 #include "actors/store/postgres/store.h"
 #include "actors/store/postgres/versions.h"
 #include "actors/store/rows.h"
+#include "proto/fault_point.h"
 #include "proto/uuid.h"
 
 #define LIGHT_CONTENT_BYTES (16u * 1024u) /* hashed on the loop: cheaper than a hop */
@@ -138,6 +139,7 @@ static int on_begin(struct edda_pg_call *call, edda_pg_result_t *none) {
     if (!error && !is_empty) {
         edda_pg_call_say(call, EDDA_PGSQL_VERSION_MUST_FOLLOW,
                          VALUES(TEXT(project), UUID(&accept->memo), BIGINT(0)), NULL);
+        EDDA_FAULT_POINT("store.accept.before_commit");
         edda_pg_call_commit(call);
     }
     return error;

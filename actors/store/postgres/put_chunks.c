@@ -8,6 +8,7 @@
 #include "actors/store/postgres/versions.h"
 #include "actors/store/postgres/words.h"
 #include "actors/store/rows.h"
+#include "proto/fault_point.h"
 
 struct put {
     int64_t project;
@@ -131,6 +132,7 @@ static int on_begin(struct edda_pg_call *call, edda_pg_result_t *none) {
     edda_pg_call_say(call, EDDA_PGSQL_VERSION_MUST_HAVE_TITLE,
                      VALUES(BIGINT(version), TEXT(edda_text_or_empty(put->title))), NULL);
     edda_pg_say_complete(call, version);
+    EDDA_FAULT_POINT("store.put_chunks.before_commit");
     edda_pg_call_commit(call);
     return 0;
 }

@@ -3,6 +3,7 @@
 #include "actors/store/rows.h"
 #include "actors/store/sqlite/tags.h"
 #include "actors/store/sqlite/versions.h"
+#include "proto/fault_point.h"
 #include "proto/uuid.h"
 
 static int check_accept(struct edda_sqlite_call *call, const struct edda_store_accept *accept) {
@@ -120,6 +121,7 @@ static int insert_all(struct edda_turn *turn, struct edda_sqlite_call *call, int
                                   BLOB(fingerprint), UUID(&accept->memo), INTEGER(turn->wall_ms)),
                            NULL);
     }
+    EDDA_FAULT_POINT("store.accept.before_commit");
     return error;
 }
 

@@ -5,6 +5,7 @@
 #include "actors/store/sqlite/part_vectors.h"
 #include "actors/store/sqlite/terms_of.h"
 #include "actors/store/sqlite/versions.h"
+#include "proto/fault_point.h"
 
 /* What prepare leaves for write. */
 struct put {
@@ -127,5 +128,9 @@ int edda_put_chunks_write(struct edda_turn *turn, struct edda_sqlite_call *call)
     if (!error) {
         error = insert_chunks(turn, call, &target, model);
     }
-    return error ? error : count_down(turn, call, &target, model);
+    if (!error) {
+        error = count_down(turn, call, &target, model);
+    }
+    EDDA_FAULT_POINT("store.put_chunks.before_commit");
+    return error;
 }
