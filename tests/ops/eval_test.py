@@ -81,6 +81,15 @@ class Eval(unittest.TestCase):
         self.assertEqual(figures["R@10"]["p"], 1)
         self.assertIn("50.00 -> 100.00", self.evaluate("--compare", earlier).stdout)
 
+    def test_a_run_compared_with_its_own_answer_differs_nowhere_by_more_than_chance(self):
+        self.collection = os.path.join(HERE, "..", "quality", "house")
+        itself = os.path.join(self.directory, "itself.json")
+        with open(itself, "w") as file:
+            file.write(self.evaluate("--typo", "--json").stdout)
+        figures = json.loads(self.evaluate("--typo", "--json", "--compare", itself).stdout)["runs"][1]["compared"]
+        self.assertLess(figures["nDCG@10"]["now"], 100)  # some are not whole: a file keeps six digits of them
+        self.assertEqual({figures[name]["p"] for name in ("nDCG@10", "R@10", "R@100", "MRR@10")}, {1})
+
     def test_tuning_finds_better_weights_than_bad_ones_and_they_count(self):
         house = os.path.join(HERE, "..", "quality", "house")
         clean = {name: value for name, value in os.environ.items() if not name.startswith("EDDA_")}
