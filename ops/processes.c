@@ -204,7 +204,7 @@ static void give_up_on(struct processes *self, size_t child) {
     if (state->served)
         fprintf(stderr,
                 "edda: the %s ended %u times within %d s; what it said is above; ending all\n",
-                name, EDDA_SUPERVISE_RESTARTS + 1, EDDA_SUPERVISE_WINDOW_MS / 1000);
+                name, self->supervisor.restarts + 1, EDDA_SUPERVISE_WINDOW_MS / 1000);
     else
         fprintf(stderr, "edda: the %s did not start; what it said is above\n", name);
 }
@@ -350,7 +350,8 @@ int edda_processes_run(const struct edda_options *options, const char *url) {
     self->options = options;
     self->url = url;
     int64_t drain_ms = edda_config_number(options->config, EDDA_CONFIG_DRAIN_MS);
-    edda_supervisor_init(&self->supervisor, drain_ms + GRACE_EXTRA_MS);
+    edda_supervisor_init(&self->supervisor, drain_ms + GRACE_EXTRA_MS,
+                         (unsigned)edda_config_number(options->config, EDDA_CONFIG_RESTARTS));
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGCHLD);

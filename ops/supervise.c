@@ -1,14 +1,20 @@
 /* ops/supervise.c: see supervise.h. */
 #include "ops/supervise.h"
 
+#include <signal.h>
+#include <string.h>
+
 static void act(struct edda_supervise_actions *actions, enum edda_supervise_action_kind kind,
                 size_t child) {
     EDDA_ASSERT(actions->count < sizeof actions->items / sizeof actions->items[0]);
     actions->items[actions->count++] = (struct edda_supervise_action){kind, child};
 }
 
-void edda_supervisor_init(struct edda_supervisor *supervisor, int64_t grace_ms) {
-    *supervisor = (struct edda_supervisor){.grace_ms = grace_ms};
+void edda_supervisor_init(struct edda_supervisor *supervisor, int64_t grace_ms, unsigned restarts) {
+    EDDA_ASSERT(restarts >= 1 && restarts <= EDDA_SUPERVISE_RESTARTS_MAX);
+    memset(supervisor, 0, sizeof *supervisor);
+    supervisor->grace_ms = grace_ms;
+    supervisor->restarts = restarts;
 }
 
 size_t edda_supervisor_add(struct edda_supervisor *supervisor, unsigned phase) {
@@ -84,8 +90,8 @@ static void kill_all(struct edda_supervisor *supervisor, struct edda_supervise_a
     }
 }
 
-static bool too_many_exits(struct edda_child *child, int64_t now_ms) {
-    unsigned slots = EDDA_SUPERVISE_RESTARTS + 1;
+static bool too_many_exits(struct edda_child *child, unsigned restarts, int64_t now_ms) {
+    unsigned slots = restarts + 1;
     child->exits_ms[child->exit_count % slots] = now_ms;
     child->exit_count++;
     if (child->exit_count < slots)
@@ -112,14 +118,15 @@ static void take_exit(struct edda_supervisor *supervisor, const struct edda_supe
         child->state = EDDA_CHILD_ENDED;
         return;
     }
-    bool served_long = child->state == EDDA_CHILD_SERVING &&
-                       now_ms - child->ready_at_ms >= EDDA_SUPERVISE_STABLE_MS;
-    child->failures = served_long ? 1 : child->failures + 1;
+    bool served = child->state == EDDA_CHILD_SERVING;
+    bool served_long = served && now_ms - child->ready_at_ms >= EDDA_SUPERVISE_STABLE_MS;
+    bool not_its_fault = served && event->by_signal && event->status == SIGKILL;
+    child->failures = served_long || not_its_fault ? 1 : child->failures + 1;
     child->state = EDDA_CHILD_WAITING;
     child->restarts++;
     child->start_at_ms = now_ms + backoff_ms(child->failures);
     bool never_came_up = !supervisor->up && !child->served && !event->by_signal;
-    if (never_came_up || too_many_exits(child, now_ms)) {
+    if (never_came_up || too_many_exits(child, supervisor->restarts, now_ms)) {
         supervisor->stopping = true;
         supervisor->result = 1;
         act(actions, EDDA_SUPERVISE_GIVE_UP, event->child);

@@ -1,14 +1,16 @@
 /* ops/supervise.h: which child process is started, ended or given up, as step(state, event, now).
  *
  *   WAITING --(its phase may start, back-off over)--> STARTING --READY--> SERVING
- *   STARTING, SERVING --EXITED--> WAITING   restart after min(100 ms * 2^(n-1), 5 s), n in a row
+ *   STARTING, SERVING --EXITED--> WAITING   restart after min(100 ms * 2^(n-1), 5 s), n in a row;
+ *                                           100 ms when it was killed with SIGKILL while it served:
+ *                                           that is not its own fault
  *   any --STOP--> STOPPING (asked in reverse order of phases) --EXITED--> ENDED
  *
  * Phases come up in order: a child starts when all children of lower phases have served once; after
  * that every child restarts on its own. They go down in reverse, the next phase when the one above
  * has ended. A child that exits by itself with an error before the whole has served once, or that
- * exits more than EDDA_SUPERVISE_RESTARTS times within EDDA_SUPERVISE_WINDOW_MS, ends everything: a
- * supervisor that hides a fault for ever is worse than none (Erlang/OTP's intensity).
+ * exits more than `restarts` times within EDDA_SUPERVISE_WINDOW_MS, ends everything: a supervisor
+ * that hides a fault for ever is worse than none (Erlang/OTP's intensity).
  *
  * Pure: no process, clock or signal in here. Times are monotonic ms given by the caller. */
 #ifndef EDDA_OPS_SUPERVISE_H
@@ -18,7 +20,7 @@
 #include "proto/types.h"
 
 #define EDDA_SUPERVISE_CHILDREN       256
-#define EDDA_SUPERVISE_RESTARTS       10
+#define EDDA_SUPERVISE_RESTARTS_MAX   1000
 #define EDDA_SUPERVISE_WINDOW_MS      60000
 #define EDDA_SUPERVISE_BACKOFF_MIN_MS 100
 #define EDDA_SUPERVISE_BACKOFF_MAX_MS 5000
@@ -39,17 +41,18 @@ struct edda_child {
     bool served;         /* has been ready at least once */
     int64_t start_at_ms; /* WAITING: not before */
     int64_t ready_at_ms;
-    int64_t kill_at_ms;                            /* STOPPING: its patience ends */
-    unsigned failures;                             /* in a row */
-    unsigned restarts;                             /* all of them, for people */
-    int64_t exits_ms[EDDA_SUPERVISE_RESTARTS + 1]; /* ring of the last exits */
+    int64_t kill_at_ms;                                /* STOPPING: its patience ends */
+    unsigned failures;                                 /* in a row */
+    unsigned restarts;                                 /* all of them, for people */
+    int64_t exits_ms[EDDA_SUPERVISE_RESTARTS_MAX + 1]; /* ring of the last exits */
     unsigned exit_count;
 };
 
 struct edda_supervisor {
     struct edda_child children[EDDA_SUPERVISE_CHILDREN];
     size_t count;
-    int64_t grace_ms; /* from TERM to KILL */
+    int64_t grace_ms;  /* from TERM to KILL */
+    unsigned restarts; /* of one child within the window, before everything ends */
     bool up;          /* every child has served once */
     bool stopping;
     int result; /* exit status of the whole: 0, or 1 */
@@ -88,7 +91,8 @@ struct edda_supervise_actions {
     size_t count;
 };
 
-void edda_supervisor_init(struct edda_supervisor *supervisor, int64_t grace_ms);
+/* restarts: 1..EDDA_SUPERVISE_RESTARTS_MAX. */
+void edda_supervisor_init(struct edda_supervisor *supervisor, int64_t grace_ms, unsigned restarts);
 
 /* Adds a child to a phase; phases begin at 0. Returns its index. Only before the first step. */
 size_t edda_supervisor_add(struct edda_supervisor *supervisor, unsigned phase);

@@ -3,6 +3,8 @@
 
 #include "ops/supervise.h"
 
+#define RESTARTS 10
+
 static struct edda_supervisor supervisor;
 static struct edda_supervise_actions actions;
 
@@ -22,7 +24,7 @@ static bool acted(enum edda_supervise_action_kind kind, size_t child) {
 
 /* Broker, store, two stages, gateway: all serving at time 0. */
 static void bring_up(void) {
-    edda_supervisor_init(&supervisor, 1000);
+    edda_supervisor_init(&supervisor, 1000, RESTARTS);
     edda_supervisor_add(&supervisor, 0);
     edda_supervisor_add(&supervisor, 1);
     edda_supervisor_add(&supervisor, 2);
@@ -35,7 +37,7 @@ static void bring_up(void) {
 
 static void a_phase_starts_when_the_one_below_serves(void **state) {
     (void)state;
-    edda_supervisor_init(&supervisor, 1000);
+    edda_supervisor_init(&supervisor, 1000, RESTARTS);
     edda_supervisor_add(&supervisor, 0);
     edda_supervisor_add(&supervisor, 1);
     edda_supervisor_add(&supervisor, 1);
@@ -86,7 +88,7 @@ static void the_pause_doubles_to_five_seconds_and_begins_anew_when_stable(void *
     bring_up();
     int64_t now_ms = 0;
     for (size_t i = 0; i < 8; i++) {
-        send(EDDA_SUPERVISE_EXITED, 2, true, 9, now_ms);
+        send(EDDA_SUPERVISE_EXITED, 2, true, 11, now_ms);
         assert_int_equal(edda_supervisor_next_ms(&supervisor), now_ms + pauses[i]);
         now_ms += pauses[i];
         send(EDDA_SUPERVISE_TICK, 0, false, 0, now_ms);
@@ -95,6 +97,21 @@ static void the_pause_doubles_to_five_seconds_and_begins_anew_when_stable(void *
     now_ms += EDDA_SUPERVISE_STABLE_MS;
     send(EDDA_SUPERVISE_EXITED, 2, true, 9, now_ms);
     assert_int_equal(edda_supervisor_next_ms(&supervisor), now_ms + 100);
+}
+
+static void who_is_killed_while_it_serves_waits_the_shortest_pause(void **state) {
+    (void)state;
+    bring_up();
+    for (int64_t now_ms = 0; now_ms < 500; now_ms += 101) {
+        send(EDDA_SUPERVISE_EXITED, 2, true, 9, now_ms);
+        assert_int_equal(edda_supervisor_next_ms(&supervisor), now_ms + 100);
+        send(EDDA_SUPERVISE_TICK, 0, false, 0, now_ms + 100);
+        send(EDDA_SUPERVISE_READY, 2, false, 0, now_ms + 100);
+    }
+    send(EDDA_SUPERVISE_EXITED, 2, true, 9, 700); /* and who never comes to serve: longer */
+    send(EDDA_SUPERVISE_TICK, 0, false, 0, 800);
+    send(EDDA_SUPERVISE_EXITED, 2, true, 9, 810);
+    assert_int_equal(edda_supervisor_next_ms(&supervisor), 810 + 200);
 }
 
 /* Kills child 2 `times` times, every_ms apart; true when the supervisor gave up at the last. */
@@ -120,6 +137,21 @@ static void ten_restarts_in_a_minute_are_borne_and_the_eleventh_exit_ends_all(vo
     assert_true(supervisor.stopping);
 }
 
+static void as_many_restarts_as_are_said_are_borne_and_no_more(void **state) {
+    (void)state;
+    edda_supervisor_init(&supervisor, 1000, EDDA_SUPERVISE_RESTARTS_MAX);
+    edda_supervisor_add(&supervisor, 0);
+    for (unsigned i = 0; i <= EDDA_SUPERVISE_RESTARTS_MAX; i++) {
+        int64_t now_ms = (int64_t)i * 50;
+        assert_false(supervisor.stopping);
+        send(EDDA_SUPERVISE_TICK, 0, false, 0, now_ms);
+        send(EDDA_SUPERVISE_READY, 0, false, 0, now_ms);
+        send(EDDA_SUPERVISE_EXITED, 0, true, 9, now_ms);
+        supervisor.children[0].start_at_ms = 0;
+    }
+    assert_true(supervisor.stopping);
+}
+
 static void exits_spread_over_longer_than_the_window_are_borne(void **state) {
     (void)state;
     assert_false(gives_up_after(40, 6100));
@@ -127,7 +159,7 @@ static void exits_spread_over_longer_than_the_window_are_borne(void **state) {
 
 static void a_child_that_fails_before_all_served_ends_all(void **state) {
     (void)state;
-    edda_supervisor_init(&supervisor, 1000);
+    edda_supervisor_init(&supervisor, 1000, RESTARTS);
     edda_supervisor_add(&supervisor, 0);
     edda_supervisor_add(&supervisor, 1);
     send(EDDA_SUPERVISE_TICK, 0, false, 0, 0);
@@ -142,7 +174,7 @@ static void a_child_that_fails_before_all_served_ends_all(void **state) {
 
 static void a_child_killed_while_starting_is_started_again(void **state) {
     (void)state;
-    edda_supervisor_init(&supervisor, 1000);
+    edda_supervisor_init(&supervisor, 1000, RESTARTS);
     edda_supervisor_add(&supervisor, 0);
     send(EDDA_SUPERVISE_TICK, 0, false, 0, 0);
     send(EDDA_SUPERVISE_EXITED, 0, true, 9, 10);
@@ -224,6 +256,8 @@ int main(void) {
         cmocka_unit_test(a_killed_child_starts_again_after_a_pause),
         cmocka_unit_test(a_child_that_ends_without_error_starts_again_too),
         cmocka_unit_test(the_pause_doubles_to_five_seconds_and_begins_anew_when_stable),
+        cmocka_unit_test(who_is_killed_while_it_serves_waits_the_shortest_pause),
+        cmocka_unit_test(as_many_restarts_as_are_said_are_borne_and_no_more),
         cmocka_unit_test(ten_restarts_in_a_minute_are_borne_and_the_eleventh_exit_ends_all),
         cmocka_unit_test(exits_spread_over_longer_than_the_window_are_borne),
         cmocka_unit_test(a_child_that_fails_before_all_served_ends_all),
