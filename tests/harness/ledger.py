@@ -1,0 +1,150 @@
+"""What a service accepted, kept outside of it, and what must be true of all of it in the end."""
+
+import os
+import random
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+import unittest
+import uuid
+
+import live
+
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "bench"))
+import corpus
+
+
+class Ledger:
+    def __init__(self, size=4096):
+        self.size = size  # bytes of a memo
+        self.lock = threading.Lock()
+        self.accepted = {}
+        self.repeats = 0
+        self.log = None
+        self.asked = 0
+
+    def ask(self):
+        with self.lock:
+            self.asked += 1
+            return f"r{self.asked}"
+
+    def note(self, event, node="client", **keys):
+        if self.log:
+            self.log.write(node, event, **keys)
+
+
+def post_until_accepted(edda, number, ledger, until):
+    """As a careful client: the same Idempotency-Key until an answer came. Anything but a lost
+    connection or a 'try again' is a failure of the service."""
+    title, content = corpus.memo(number, ledger.size)
+    body = {"title": title, "content": content, "reference_id": f"memo-{number}"}
+    headers = {"Idempotency-Key": f'"ledger-{number}"'}
+    while time.monotonic() < until:
+        request = ledger.ask()
+        ledger.note("asked", request=request, within_ms=15000)
+        try:
+            status, _, answer = edda.request("POST", "/api/v1/memo", body, headers, timeout=15)
+            ledger.note("answered", request=request, result="ok" if status == 201 else status)
+        except OSError:
+            status = 0
+            ledger.note("withdrawn", request=request)
+        if status == 201:
+            ledger.note("accepted", node="-", memo=answer["memo_uuid"], key=number)
+            with ledger.lock:
+                ledger.accepted[number] = answer["memo_uuid"]
+            return
+        if status not in (0, 409, 429, 502, 503, 504):
+            raise AssertionError(f"memo {number} was answered {status} {answer}")
+        with ledger.lock:
+            ledger.repeats += 1
+        time.sleep(0.1 + random.random() * 0.2)
+    raise AssertionError(f"memo {number} was not accepted in time")
+
+
+def database_of_folder(test, edda):
+    """A function from SQL to rows."""
+    name = next(os.path.join(edda.data, one) for one in os.listdir(edda.data)
+                if one.endswith((".db", ".sqlite", ".sqlite3")))
+    database = sqlite3.connect(f"file:{name}?mode=ro", uri=True)
+    test.addCleanup(database.close)
+    test.assertEqual(database.execute("pragma integrity_check").fetchone()[0], "ok")
+    return lambda sql: database.execute(sql).fetchall()
+
+
+def database_of_server(edda):
+    """The same; what looks like a number is one."""
+    def ask(sql):
+        url = live.server.rpartition("/")[0] + "/" + edda.database
+        rows = subprocess.run(["psql", "-q", "-A", "-t", "-d", url, "-c", sql], check=True, capture_output=True,
+                              text=True).stdout
+        return [tuple(int(word) if word.isdigit() else word for word in row.split("|")) for row in rows.splitlines()]
+    return ask
+
+
+class LedgerChecks(unittest.TestCase):
+    def wait_processed(self, edda, ledger):
+        waiting, until = dict(ledger.accepted), time.monotonic() + 120
+        while waiting and time.monotonic() < until:
+            for number, memo in list(waiting.items()):
+                try:
+                    status, _, answer = edda.request("GET", f"/api/v1/memo/{memo}/status")
+                except OSError:
+                    break
+                if status == 503:
+                    break
+                self.assertEqual(status, 200, answer)
+                self.assertNotEqual(answer["status"], "error", answer)
+                if answer["status"] == "processed":
+                    del waiting[number]
+            time.sleep(0.2)
+        self.assertEqual(waiting, {}, "no accepted memo is stuck")
+
+    def compare_service(self, edda, ledger):
+        status, _, page = edda.request("GET", "/api/v1/memo?page_size=1")
+        self.assertEqual((status, page["count"]), (200, len(ledger.accepted)), "none lost, none doubled")
+        for number, memo in ledger.accepted.items():
+            status, _, answer = edda.request("GET", f"/api/v1/memo/{memo}")
+            self.assertEqual(status, 200, answer)
+            title, content = corpus.memo(number, ledger.size)
+            self.assertEqual((answer["title"], answer["content"]), (title, content))
+            chunks = answer["chunks"]
+            self.assertGreater(len(chunks), 0)
+            self.assertEqual([chunk["chunk_index"] for chunk in chunks], list(range(len(chunks))))
+            self.assertEqual(len({chunk["uuid"] for chunk in chunks}), len(chunks))
+        for number in ledger.accepted:
+            status, _, answer = edda.request("POST", "/api/v1/search",
+                                             {"query": corpus.unique_word(number), "limit": 5})
+            self.assertEqual(status, 200, answer)
+            self.assertEqual(answer["results"][0]["memo_uuid"], ledger.accepted[number],
+                             f"memo {number} is found by its own word")
+
+    def compare_database(self, edda, ledger):
+        """Rows as the schema's README composes their ids: version << 22 | part << 10 | number."""
+        if edda.database:
+            ask, index = database_of_server(edda), "chunk_terms"
+        else:
+            ask, index = database_of_folder(self, edda), "chunk_index"
+        memos = {uuid.UUID(bytes=one) if isinstance(one, bytes) else uuid.UUID(one): number
+                 for one, number in ask("select uuid, id from memo where deleted_ms = 0")}
+        self.assertEqual(set(memos), {uuid.UUID(one) for one in ledger.accepted.values()})
+        versions = ask("select id, memo, chunks, open_jobs from version")
+        self.assertEqual(sorted(row[1] for row in versions), sorted(memos.values()),
+                         "one version a memo")
+        names = {one: str(memo) for memo, one in memos.items()}
+        names = {version: names[memo] for version, memo, _, _ in versions}
+        for version, _, chunks, open_jobs in versions:
+            ledger.note("stored", node="-", memo=names[version], chunks=chunks,
+                        state="processing" if open_jobs else "ready")
+        rows = {}
+        for chunk, in ask("select id from chunk order by id"):
+            ledger.note("chunk", node="-", memo=names.get(chunk >> 22, "nobody's"),
+                        part=chunk >> 10 & 4095, number=chunk & 1023)
+            rows.setdefault(chunk >> 22, []).append(chunk & (1 << 22) - 1)
+        for version, _, chunks, open_jobs in versions:
+            self.assertEqual(open_jobs, 0)
+            self.assertEqual(sorted(rows.pop(version, [])), list(range(chunks)))
+        self.assertEqual(rows, {}, "no chunk of a version that is not there")
+        missing = ask(f"select count(*) from chunk left join {index} using (id) where {index}.id is null")
+        self.assertEqual(missing, [(0,)], "every chunk can be found")
