@@ -70,6 +70,8 @@ class Killer:
         pid = self.random.choice(pids)
         try:
             role = role_of(pid)
+            if not role:
+                return  # forked, and not yet what it will be
             self.measure(role, pid)
             self.measure("supervisor", supervisor)
             os.kill(pid, signal.SIGKILL)
