@@ -8,11 +8,12 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import load
+import peers
 import providers
 import service
 from load import count_chunks, median
 
-GOALS = {"roundtrip": 18.0, "memo": 40.0, "search": 1500.0, "ingest": 2000.0, "idle": 30.0}
+GOALS = {"roundtrip": 18.0, "memo": 40.0, "get": 35.0, "search": 1500.0, "ingest": 2000.0, "idle": 30.0}
 
 
 def machine():
@@ -41,14 +42,18 @@ def header(title, goal):
     print(f"  {'':<28}{'CPU us':>10}{'ratio':>8}{'req/s':>11}{'p50 ms':>9}{'p99 ms':>9}")
 
 
-def alternate(targets, rounds, seconds, connections):
-    """targets: (name, service, path, script). One warm-up, then rounds in turn."""
+def alternate(targets, rounds, seconds, connections, server=None):
+    """targets: (name, service, path, script). One warm-up, then rounds in turn. server: whose CPU is told too."""
     results = {name: [] for name, _, _, _ in targets}
     for name, one, path, script in targets:
         load.wrk(one, path, connections, 1, script)
     for _ in range(rounds):
         for name, one, path, script in targets:
-            results[name].append(load.wrk(one, path, connections, seconds, script))
+            before = server.cpu_seconds() if server else 0
+            run = load.wrk(one, path, connections, seconds, script)
+            if server:
+                run["server_us"] = (server.cpu_seconds() - before) / max(run["requests"], 1) * 1e6
+            results[name].append(run)
     return results
 
 
@@ -82,6 +87,35 @@ def memo(edda, options):
                         options.seconds, 64)
     for name, runs in results.items():
         row(name, runs)
+
+
+def get(options):
+    """One memo of PostgreSQL by uuid, a different one each time."""
+    with peers.Postgres() as postgres:
+        started = [service.start_edda(options.edda, environment={"EDDA_DATABASE_URL": postgres.url})]
+        try:
+            load.ingest(started[0], options.memos, 32, size=400)
+            listed = [memo["uuid"] for page in range(1, options.memos // 100 + 1) for memo in service.call(
+                started[0], "GET", f"/api/v1/memo?page_size=100&page={page}")[1]["results"]]
+            documents = [service.call(started[0], "GET", f"/api/v1/memo/{uuid}")[1] for uuid in listed]
+            postgres.fill(documents)
+            started += [peers.start_express(postgres.url), peers.start_fastapi(postgres.url)]
+            names = ["edda GET /api/v1/memo/{id}", "express 5, pg", "fastapi, asyncpg"]
+            for one in started:
+                if service.call(one, "GET", f"/api/v1/memo/{listed[0]}")[1] != documents[0]:
+                    raise SystemExit("the peers' answers are others")
+            script = load.memo_script(listed)
+            header(f"one of {len(listed)} memos of PostgreSQL over HTTP, 64 connections; PostgreSQL's own CPU apart",
+                   GOALS["get"])
+            results = alternate([(name, one, "/", script) for name, one in zip(names, started)], options.rounds,
+                                options.seconds, 64, postgres)
+            for (name, runs), one in zip(results.items(), started):
+                row(name, runs, results[names[0]])
+                print(f"  {'':<28}PostgreSQL {median(runs, 'server_us'):.1f} us, RSS {one.rss_bytes() / 2**20:.0f} MiB")
+            os.unlink(script)
+        finally:
+            for one in started:
+                one.stop()
 
 
 def ingest(edda, options):
@@ -128,7 +162,7 @@ def idle(options):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("which", nargs="*", default=[], metavar="roundtrip|memo|ingest|search|embed|chat|idle")
+    parser.add_argument("which", nargs="*", default=[], metavar="roundtrip|memo|get|ingest|search|embed|chat|idle")
     parser.add_argument("--edda", required=True)
     providers.provider.add_argument(parser)
     parser.add_argument("--rounds", type=int, default=5)
@@ -154,7 +188,7 @@ def main():
                 bench(edda, options)
             finally:
                 edda.stop()
-    for name, bench in (("embed", providers.embed), ("chat", providers.chat)):
+    for name, bench in (("get", get), ("embed", providers.embed), ("chat", providers.chat)):
         if name in which:
             bench(options)
 

@@ -67,6 +67,16 @@ def search_script(count=400):
     return path
 
 
+def memo_script(uuids):
+    """A wrk script that asks for one memo after the other."""
+    handle, path = tempfile.mkstemp(suffix=".lua", prefix="edda-bench-")
+    with os.fdopen(handle, "w") as out:
+        out.write("local ids = {\n" + ",\n".join(f'"{uuid}"' for uuid in uuids) + "}\n"
+                  "local i = 0\nrequest = function()\n  i = i % #ids + 1\n"
+                  f'  return wrk.format("GET", "/api/v1/memo/" .. ids[i], {{["Authorization"]="Bearer {KEY}"}})\nend\n')
+    return path
+
+
 def ingest(service, memos, concurrency=32, first=0, size=4096):
     """Posts memos, waits until all are processed. {accepted_s, processed_s, cpu_ms, post latencies}."""
     bodies = []
