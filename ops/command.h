@@ -35,6 +35,7 @@ int edda_command_send(const struct edda_command *command, const struct edda_opti
 int edda_command_jobs(const struct edda_command *command, const struct edda_options *options);
 int edda_command_reembed(const struct edda_command *command, const struct edda_options *options);
 int edda_command_migrate(const struct edda_command *command, const struct edda_options *options);
+int edda_command_copy(const struct edda_command *command, const struct edda_options *options);
 int edda_command_index(const struct edda_command *command, const struct edda_options *options);
 int edda_command_eval(const struct edda_command *command, const struct edda_options *options);
 int edda_command_doctor(const struct edda_command *command, const struct edda_options *options);

@@ -17,28 +17,23 @@ static const char *const jobs_switches[] = {"--dead", "--all", NULL};
 static const char *const import_switches[] = {"--no-wait", NULL};
 static const char *const reembed_switches[] = {"--look", "--no-wait", NULL};
 static const char *const keygen_switches[] = {"--role=", "--name=", "--overwrite", NULL};
+static const char *const copy_switches[] = {"--from=", "--to=", NULL};
 static const char *const index_switches[] = {"--model=", NULL};
 static const char *const search_switches[] = {"--json", NULL};
 static const char *const chat_switches[] = {"--json", "--no-sources",
                                             "--provider=", "--chat=", NULL};
 
-static const char *const eval_switches[] = {"--collection=", "--queries=", "--typo",     "--json",
-                                            "--keep",        "--compare=", "--without=", "--tune", NULL};
+static const char *const eval_switches[] = {
+    "--collection=", "--queries=", "--typo", "--json", "--keep",
+    "--compare=",    "--without=", "--tune", NULL};
 
-static const int up_settings[] = {EDDA_CONFIG_DATA,
-                                  EDDA_CONFIG_HTTP,
-                                  EDDA_CONFIG_PROCESSES,
-                                  EDDA_CONFIG_WORKERS,
-                                  EDDA_CONFIG_RESTARTS,
-                                  EDDA_CONFIG_LISTEN,
-                                  EDDA_CONFIG_API_KEY,
-                                  EDDA_CONFIG_CURVE_KEY,
-                                  EDDA_CONFIG_AUTHORIZED,
-                                  EDDA_CONFIG_DATABASE,
-                                  EDDA_CONFIG_DRAIN_MS,
-                                  EDDA_CONFIG_LOG_LEVEL,
-                                  EDDA_CONFIG_LOG_FORMAT,
-                                  -1};
+static const int up_settings[] = {EDDA_CONFIG_DATA,       EDDA_CONFIG_HTTP,
+                                  EDDA_CONFIG_PROCESSES,  EDDA_CONFIG_WORKERS,
+                                  EDDA_CONFIG_RESTARTS,   EDDA_CONFIG_LISTEN,
+                                  EDDA_CONFIG_API_KEY,    EDDA_CONFIG_CURVE_KEY,
+                                  EDDA_CONFIG_AUTHORIZED, EDDA_CONFIG_DATABASE,
+                                  EDDA_CONFIG_DRAIN_MS,   EDDA_CONFIG_LOG_LEVEL,
+                                  EDDA_CONFIG_LOG_FORMAT, -1};
 static const int role_settings[] = {
     EDDA_CONFIG_CONNECT,      EDDA_CONFIG_LISTEN,    EDDA_CONFIG_DATA,       EDDA_CONFIG_DATABASE,
     EDDA_CONFIG_HTTP,         EDDA_CONFIG_CURVE_KEY, EDDA_CONFIG_BROKER_KEY, EDDA_CONFIG_AUTHORIZED,
@@ -151,6 +146,13 @@ static const struct edda_command commands[] = {
      "tables. Several may run at once. Never back: a program that is older than the tables says "
      "so.\n",
      edda_command_migrate, NULL, database_settings, 0, 0},
+    {"copy", "--from sqlite:DIR --to postgres://...", "moves a store to PostgreSQL",
+     "Everything goes: memos, chunks, vectors, chats, keys, jobs that wait. The service on DIR "
+     "must have\n"
+     "ended, and the database be empty. What is broken off goes on when it is said again. At the "
+     "end\n"
+     "both sides are counted and compared. Without --to, EDDA_DATABASE_URL is where it goes.\n",
+     edda_command_copy, copy_switches, database_settings, 0, 0},
     {"index", "[list|build|drop] [--model NAME] [--database URL]",
      "PostgreSQL's indexes over vectors",
      "A search looks at all vectors of a project of up to --vector-exact-chunks chunks, which is "

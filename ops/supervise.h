@@ -53,7 +53,7 @@ struct edda_supervisor {
     size_t count;
     int64_t grace_ms;  /* from TERM to KILL */
     unsigned restarts; /* of one child within the window, before everything ends */
-    bool up;          /* every child has served once */
+    bool up;           /* every child has served once */
     bool stopping;
     int result; /* exit status of the whole: 0, or 1 */
 };

@@ -29,6 +29,7 @@ from live import Edda
 SERVER = os.path.join(HERE, "..", "..", "ops", "postgres")
 OPTIONS = argparse.Namespace(edda="build/edda", minutes=10.0, memos=10000, every=0.04, concurrency=32, size=1500,
                              server_every=15.0, postgres=None)
+ROLES = {"broker", "store", "chunker", "embedder", "reranker", "llm", "gateway"}
 PATIENCE_S = 300    # for the last acceptance, after the time is over
 RSS_KIB = 256 << 10  # of any one process; of the supervisor a tenth
 FILES = 200         # open in any one process
@@ -70,7 +71,7 @@ class Killer:
         pid = self.random.choice(pids)
         try:
             role = role_of(pid)
-            if not role:
+            if role not in ROLES:
                 return  # forked, and not yet what it will be
             self.measure(role, pid)
             self.measure("supervisor", supervisor)
