@@ -22,15 +22,19 @@ static bool is_claimable(const struct edda_job_row *row, int64_t now_ms) {
            (row->state == EDDA_JOB_LEASED && row->lease_until_ms < now_ms);
 }
 
-static void delay(struct edda_job_row *row, const struct edda_job_input *input, uint32_t most) {
-    int64_t wait_ms = edda_job_backoff_ms(row->delays < most ? row->delays : most, input->random);
+static void delay(struct edda_job_row *row, const struct edda_job_input *input, uint32_t exponent) {
+    int64_t wait_ms = edda_job_backoff_ms(exponent, input->random);
     if (wait_ms < input->retry_after_ms) {
         wait_ms = input->retry_after_ms;
     }
     row->state = EDDA_JOB_READY;
     row->lease_until_ms = 0;
     row->run_at_ms = input->now_ms + wait_ms;
-    row->delays++;
+}
+
+/* Each attempt that is to blame waits longer, however long an outage was before it. */
+static uint32_t own_delays(const struct edda_job_row *row) {
+    return row->attempts > 0 ? row->attempts - 1 : 0;
 }
 
 static void give_up(struct edda_job_row *row) {
@@ -51,13 +55,14 @@ static void report(struct edda_job_row *row, const struct edda_job_input *input)
     case EDDA_JOB_RETURNED:
     case EDDA_JOB_OUTSIDE:
         row->attempts -= row->attempts > 0;
-        delay(row, input, OUTSIDE_DELAYS);
+        delay(row, input, row->delays < OUTSIDE_DELAYS ? row->delays : OUTSIDE_DELAYS);
+        row->delays++;
         break;
     case EDDA_JOB_FAILED:
         if (row->attempts >= EDDA_JOB_ATTEMPTS) {
             give_up(row);
         } else {
-            delay(row, input, UINT32_MAX);
+            delay(row, input, own_delays(row));
         }
         break;
     case EDDA_JOB_DIED:
@@ -66,7 +71,7 @@ static void report(struct edda_job_row *row, const struct edda_job_input *input)
         if (row->deaths >= EDDA_JOB_DEATHS) {
             give_up(row);
         } else {
-            delay(row, input, UINT32_MAX);
+            delay(row, input, own_delays(row));
         }
         break;
     default:

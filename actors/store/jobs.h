@@ -63,7 +63,7 @@ struct edda_job_row {
     enum edda_job_state state;
     uint32_t attempts;
     uint32_t deaths;
-    uint32_t delays; /* back-offs so far: their exponent */
+    uint32_t delays; /* back-offs so far that nobody was to blame for: their exponent */
     bool solo;
     uint64_t token;
     int64_t lease_until_ms;

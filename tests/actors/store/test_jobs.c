@@ -84,6 +84,23 @@ static void an_outage_never_makes_a_job_sleep_for_minutes(void **state) {
     assert_true(after.run_at_ms <= NOW + 32000);
 }
 
+static void an_outage_before_makes_no_failure_s_pause_longer(void **state) {
+    (void)state;
+    static const enum edda_job_event events[] = {EDDA_JOB_FAILED, EDDA_JOB_DIED};
+    for (size_t i = 0; i < 2; i++) {
+        struct edda_job_row row = leased();
+        struct edda_job_row after;
+        row.delays = 30;
+        assert_true(next(row, events[i], 7, &after));
+        assert_true(after.run_at_ms <= NOW + 1000);
+        assert_int_equal(after.delays, 30);
+        row.attempts = EDDA_JOB_ATTEMPTS - 1;
+        assert_true(next(row, events[i], 7, &after));
+        assert_true(after.run_at_ms > NOW + 1000);
+        assert_true(after.run_at_ms <= NOW + 8000);
+    }
+}
+
 static void the_last_attempt_is_followed_by_death(void **state) {
     (void)state;
     struct edda_job_row row = leased();
@@ -149,6 +166,7 @@ int main(void) {
         cmocka_unit_test(every_report_needs_the_token_and_a_lease),
         cmocka_unit_test(a_failure_nobody_is_to_blame_for_gives_the_attempt_back),
         cmocka_unit_test(an_outage_never_makes_a_job_sleep_for_minutes),
+        cmocka_unit_test(an_outage_before_makes_no_failure_s_pause_longer),
         cmocka_unit_test(the_last_attempt_is_followed_by_death),
         cmocka_unit_test(a_worker_s_death_makes_the_next_run_solo),
         cmocka_unit_test(retry_after_is_obeyed_when_it_is_longer),

@@ -131,7 +131,6 @@ static void a_failed_job_is_ready_again_after_its_backoff(void **state) {
     struct fixture *f = *state;
     accept_text(f, "Title", "Some text.");
     struct edda_claimed job = claim_one(f);
-    sql_run(f, "UPDATE job SET delays = 8");
     assert_int_equal(fail_job(f, &job, job.token, EDDA_JOB_FAILED), 1);
     assert_int_equal(sql_integer(f, "SELECT state * 10 + attempts FROM job"), 1);
     assert_true(sql_integer(f, "SELECT last_error = 'because' FROM job"));
