@@ -1,7 +1,8 @@
 /* ops/command.h: the commands of `edda`, one function and one file each.
  *
  * A command gets its options already read, prints results on standard output and everything for
- * people on standard error, and returns the exit status: 0 done, 1 could not be done, 2 wrong use.
+ * people on standard error, and returns the exit status: 0 done, 1 could not be done, 2 wrong use,
+ * 75 (EX_TEMPFAIL of sysexits.h) a store did not start as its database is away.
  */
 #ifndef EDDA_OPS_COMMAND_H
 #define EDDA_OPS_COMMAND_H
@@ -11,6 +12,7 @@
 #define EDDA_EXIT_OK     0
 #define EDDA_EXIT_FAILED 1
 #define EDDA_EXIT_USAGE  2
+#define EDDA_EXIT_AWAY   75
 
 struct edda_command {
     const char *name;

@@ -59,6 +59,12 @@ static int serve(edda_launch_t *launch, int64_t drain_ms) {
     return error == 0 && drained == 0 ? EDDA_EXIT_OK : EDDA_EXIT_FAILED;
 }
 
+/* A store whose database does not answer: no fault of its own, and the next start may do. */
+static int status_of(const struct edda_part_kind *kind, int error) {
+    bool away = kind->phase == 1 && error == EDDA_E_UNAVAILABLE;
+    return away ? EDDA_EXIT_AWAY : EDDA_EXIT_FAILED;
+}
+
 static int run_part(const struct edda_options *options, const struct edda_part_kind *kind,
                     const struct edda_urls *urls, const edda_curve_t *curve) {
     bool is_broker = kind->phase == 0;
@@ -83,9 +89,13 @@ static int run_part(const struct edda_options *options, const struct edda_part_k
         status = serve(launch, drain_ms);
     } else {
         int drained = edda_launch_drain(launch, drain_ms);
-        status = error == EDDA_E_CANCELLED && drained == 0 ? EDDA_EXIT_OK : EDDA_EXIT_FAILED;
-        if (error != EDDA_E_CANCELLED)
-            edda_reason_print(kind->name, edda_launch_result(launch, kind->name), options->config);
+        int result = edda_launch_result(launch, kind->name);
+        if (error != EDDA_E_CANCELLED) {
+            edda_reason_print(kind->name, result, options->config);
+            status = status_of(kind, result);
+        } else if (drained == 0) {
+            status = EDDA_EXIT_OK;
+        }
     }
     edda_launch_destroy(&launch);
     edda_context_destroy(&context);

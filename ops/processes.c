@@ -20,6 +20,8 @@
 #include "ops/parts.h"
 #include "ops/supervise.h"
 
+_Static_assert(EDDA_EXIT_AWAY == EDDA_SUPERVISE_AWAY, "one number for what is away");
+
 #define GRACE_EXTRA_MS 15000 /* beyond the drain limit: a child closes sockets and its database */
 
 struct process {

@@ -99,11 +99,10 @@ static bool too_many_exits(struct edda_child *child, unsigned restarts, int64_t 
     return now_ms - child->exits_ms[child->exit_count % slots] <= EDDA_SUPERVISE_WINDOW_MS;
 }
 
-static int64_t backoff_ms(unsigned failures) {
-    int64_t wait = EDDA_SUPERVISE_BACKOFF_MIN_MS;
-    for (unsigned i = 1; i < failures && wait < EDDA_SUPERVISE_BACKOFF_MAX_MS; i++)
+static int64_t backoff_ms(unsigned failures, int64_t wait, int64_t most_ms) {
+    for (unsigned i = 1; i < failures && wait < most_ms; i++)
         wait *= 2;
-    return wait < EDDA_SUPERVISE_BACKOFF_MAX_MS ? wait : EDDA_SUPERVISE_BACKOFF_MAX_MS;
+    return wait < most_ms ? wait : most_ms;
 }
 
 static void take_exit(struct edda_supervisor *supervisor, const struct edda_supervise_event *event,
@@ -120,11 +119,17 @@ static void take_exit(struct edda_supervisor *supervisor, const struct edda_supe
     }
     bool served = child->state == EDDA_CHILD_SERVING;
     bool served_long = served && now_ms - child->ready_at_ms >= EDDA_SUPERVISE_STABLE_MS;
-    bool not_its_fault = served && event->by_signal && event->status == SIGKILL;
-    child->failures = served_long || not_its_fault ? 1 : child->failures + 1;
+    bool killed = event->by_signal && event->status == SIGKILL;
+    child->failures = served_long || (served && killed) ? 1 : child->failures + 1;
     child->state = EDDA_CHILD_WAITING;
     child->restarts++;
-    child->start_at_ms = now_ms + backoff_ms(child->failures);
+    bool away = child->served && !event->by_signal && event->status == EDDA_SUPERVISE_AWAY;
+    child->start_at_ms =
+        now_ms + backoff_ms(child->failures,
+                            killed ? EDDA_SUPERVISE_KILLED_MS : EDDA_SUPERVISE_BACKOFF_MIN_MS,
+                            away ? EDDA_SUPERVISE_AWAY_MS : EDDA_SUPERVISE_BACKOFF_MAX_MS);
+    if (away)
+        return;
     bool never_came_up = !supervisor->up && !child->served && !event->by_signal;
     if (never_came_up || too_many_exits(child, supervisor->restarts, now_ms)) {
         supervisor->stopping = true;

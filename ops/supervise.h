@@ -2,15 +2,17 @@
  *
  *   WAITING --(its phase may start, back-off over)--> STARTING --READY--> SERVING
  *   STARTING, SERVING --EXITED--> WAITING   restart after min(100 ms * 2^(n-1), 5 s), n in a row;
- *                                           100 ms when it was killed with SIGKILL while it served:
- *                                           that is not its own fault
+ *                                           from 10 ms on after a SIGKILL, which is not its own
+ *                                           fault, and n is 1 again when it served until then
  *   any --STOP--> STOPPING (asked in reverse order of phases) --EXITED--> ENDED
  *
  * Phases come up in order: a child starts when all children of lower phases have served once; after
  * that every child restarts on its own. They go down in reverse, the next phase when the one above
  * has ended. A child that exits by itself with an error before the whole has served once, or that
  * exits more than `restarts` times within EDDA_SUPERVISE_WINDOW_MS, ends everything: a supervisor
- * that hides a fault for ever is worse than none (Erlang/OTP's intensity).
+ * that hides a fault for ever is worse than none (Erlang/OTP's intensity). A SIGKILL is counted,
+ * too: the kernel out of memory kills as a person does. Not counted is a child that has served and
+ * ends with EDDA_SUPERVISE_AWAY: when its database, say, is away, ending all brings nothing back.
  *
  * Pure: no process, clock or signal in here. Times are monotonic ms given by the caller. */
 #ifndef EDDA_OPS_SUPERVISE_H
@@ -24,8 +26,11 @@
 #define EDDA_SUPERVISE_WINDOW_MS      60000
 #define EDDA_SUPERVISE_BACKOFF_MIN_MS 100
 #define EDDA_SUPERVISE_BACKOFF_MAX_MS 5000
+#define EDDA_SUPERVISE_KILLED_MS      10   /* the first pause after a SIGKILL */
+#define EDDA_SUPERVISE_AWAY_MS        1000 /* the longest pause while what it stands on is away */
 #define EDDA_SUPERVISE_STABLE_MS      10000 /* served this long: the next failure is the first again */
 #define EDDA_SUPERVISE_ACTIONS        256
+#define EDDA_SUPERVISE_AWAY           75 /* exit status: what the child stands on is away */
 
 enum edda_child_state {
     EDDA_CHILD_WAITING,

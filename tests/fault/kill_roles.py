@@ -92,8 +92,7 @@ class Draining(unittest.TestCase):
                         except OSError:
                             return
                         if status == 201:
-                            with ledger.lock:
-                                ledger.accepted[number] = answer["memo_uuid"]
+                            ledger.accept(number, answer["memo_uuid"])
                         number += 1
 
                 threads = [threading.Thread(target=work, args=(one * 10000,)) for one in range(8)]

@@ -17,8 +17,11 @@ import corpus
 
 
 class Ledger:
-    def __init__(self, size=4096):
+    """path: a file that has a line for each 201 before anything else is done with it."""
+
+    def __init__(self, size=4096, path=None):
         self.size = size  # bytes of a memo
+        self.file = open(path, "w", encoding="utf-8", buffering=1) if path else None
         self.lock = threading.Lock()
         self.accepted = {}
         self.repeats = 0
@@ -29,6 +32,20 @@ class Ledger:
         with self.lock:
             self.asked += 1
             return f"r{self.asked}"
+
+    def accept(self, number, memo):
+        with self.lock:
+            if self.file:
+                self.file.write(f"{number} {memo}\n")
+            self.accepted[number] = memo
+
+    def close(self):
+        """What the file holds is what is compared from now on."""
+        self.file.close()
+        with open(self.file.name, encoding="utf-8") as file:
+            lines = [line.split() for line in file]
+        assert len(lines) == len(self.accepted), "a line for each 201"
+        self.accepted = {int(number): memo for number, memo in lines}
 
     def note(self, event, node="client", **keys):
         if self.log:
@@ -52,8 +69,7 @@ def post_until_accepted(edda, number, ledger, until):
             ledger.note("withdrawn", request=request)
         if status == 201:
             ledger.note("accepted", node="-", memo=answer["memo_uuid"], key=number)
-            with ledger.lock:
-                ledger.accepted[number] = answer["memo_uuid"]
+            ledger.accept(number, answer["memo_uuid"])
             return
         if status not in (0, 409, 429, 502, 503, 504):
             raise AssertionError(f"memo {number} was answered {status} {answer}")
@@ -61,6 +77,18 @@ def post_until_accepted(edda, number, ledger, until):
             ledger.repeats += 1
         time.sleep(0.1 + random.random() * 0.2)
     raise AssertionError(f"memo {number} was not accepted in time")
+
+
+def ask_until_served(edda, until, method, path, body=None):
+    """(status, answer) of the first answer that is not 'try again'."""
+    while True:
+        try:
+            status, _, answer = edda.request(method, path, body)
+        except OSError as error:
+            status, answer = 0, error
+        if status not in (0, 429, 502, 503, 504) or time.monotonic() >= until:
+            return status, answer
+        time.sleep(0.1)
 
 
 def database_of_folder(test, edda):
@@ -84,8 +112,8 @@ def database_of_server(edda):
 
 
 class LedgerChecks(unittest.TestCase):
-    def wait_processed(self, edda, ledger):
-        waiting, until = dict(ledger.accepted), time.monotonic() + 120
+    def wait_processed(self, edda, ledger, seconds=120):
+        waiting, until = dict(ledger.accepted), time.monotonic() + seconds
         while waiting and time.monotonic() < until:
             for number, memo in list(waiting.items()):
                 try:
@@ -146,5 +174,6 @@ class LedgerChecks(unittest.TestCase):
             self.assertEqual(open_jobs, 0)
             self.assertEqual(sorted(rows.pop(version, [])), list(range(chunks)))
         self.assertEqual(rows, {}, "no chunk of a version that is not there")
+        self.assertEqual(ask("select count(*) from job where state <> 2"), [(0,)], "no job is open")
         missing = ask(f"select count(*) from chunk left join {index} using (id) where {index}.id is null")
         self.assertEqual(missing, [(0,)], "every chunk can be found")

@@ -62,10 +62,10 @@ static void it_is_up_once_when_all_have_served(void **state) {
     assert_int_equal(actions.count, 0);
 }
 
-static void a_killed_child_starts_again_after_a_pause(void **state) {
+static void a_child_that_crashed_starts_again_after_a_pause(void **state) {
     (void)state;
     bring_up();
-    send(EDDA_SUPERVISE_EXITED, 1, true, 9, 20000);
+    send(EDDA_SUPERVISE_EXITED, 1, true, 11, 20000);
     assert_int_equal(actions.count, 0);
     assert_int_equal(edda_supervisor_next_ms(&supervisor), 20100);
     send(EDDA_SUPERVISE_TICK, 0, false, 0, 20099);
@@ -95,23 +95,27 @@ static void the_pause_doubles_to_five_seconds_and_begins_anew_when_stable(void *
         send(EDDA_SUPERVISE_READY, 2, false, 0, now_ms);
     }
     now_ms += EDDA_SUPERVISE_STABLE_MS;
-    send(EDDA_SUPERVISE_EXITED, 2, true, 9, now_ms);
+    send(EDDA_SUPERVISE_EXITED, 2, true, 11, now_ms);
     assert_int_equal(edda_supervisor_next_ms(&supervisor), now_ms + 100);
 }
 
-static void who_is_killed_while_it_serves_waits_the_shortest_pause(void **state) {
+static void who_is_killed_while_it_serves_is_back_at_once(void **state) {
     (void)state;
     bring_up();
-    for (int64_t now_ms = 0; now_ms < 500; now_ms += 101) {
-        send(EDDA_SUPERVISE_EXITED, 2, true, 9, now_ms);
-        assert_int_equal(edda_supervisor_next_ms(&supervisor), now_ms + 100);
-        send(EDDA_SUPERVISE_TICK, 0, false, 0, now_ms + 100);
-        send(EDDA_SUPERVISE_READY, 2, false, 0, now_ms + 100);
+    for (int64_t at_ms = 0; at_ms < 300; at_ms += 101) {
+        send(EDDA_SUPERVISE_EXITED, 2, true, 9, at_ms);
+        assert_int_equal(edda_supervisor_next_ms(&supervisor), at_ms + 10);
+        send(EDDA_SUPERVISE_TICK, 0, false, 0, at_ms + 10);
+        send(EDDA_SUPERVISE_READY, 2, false, 0, at_ms + 100);
     }
-    send(EDDA_SUPERVISE_EXITED, 2, true, 9, 700); /* and who never comes to serve: longer */
-    send(EDDA_SUPERVISE_TICK, 0, false, 0, 800);
-    send(EDDA_SUPERVISE_EXITED, 2, true, 9, 810);
-    assert_int_equal(edda_supervisor_next_ms(&supervisor), 810 + 200);
+    static const int64_t pauses[] = {10, 20, 40, 80, 160, 320, 640}; /* who never comes to serve */
+    int64_t now_ms = 700;
+    for (size_t i = 0; i < sizeof pauses / sizeof pauses[0]; i++) {
+        send(EDDA_SUPERVISE_EXITED, 2, true, 9, now_ms);
+        assert_int_equal(edda_supervisor_next_ms(&supervisor), now_ms + pauses[i]);
+        now_ms += pauses[i];
+        send(EDDA_SUPERVISE_TICK, 0, false, 0, now_ms);
+    }
 }
 
 /* Kills child 2 `times` times, every_ms apart; true when the supervisor gave up at the last. */
@@ -150,6 +154,43 @@ static void as_many_restarts_as_are_said_are_borne_and_no_more(void **state) {
         supervisor.children[0].start_at_ms = 0;
     }
     assert_true(supervisor.stopping);
+}
+
+static void what_a_child_stands_on_may_be_away_for_as_long_as_it_likes(void **state) {
+    (void)state;
+    static const int64_t pauses[] = {100, 200, 400, 800, 1000};
+    bring_up();
+    int64_t now_ms = 1000;
+    for (size_t i = 0; i < 100; i++) {
+        send(EDDA_SUPERVISE_EXITED, 1, false, EDDA_SUPERVISE_AWAY, now_ms);
+        assert_int_equal(actions.count, 0);
+        int64_t next_ms = now_ms + pauses[i < 4 ? i : 4];
+        assert_int_equal(edda_supervisor_next_ms(&supervisor), next_ms);
+        now_ms = next_ms;
+        send(EDDA_SUPERVISE_TICK, 0, false, 0, now_ms);
+        assert_true(acted(EDDA_SUPERVISE_START, 1));
+    }
+}
+
+static void only_an_exit_says_that_something_is_away(void **state) {
+    (void)state;
+    bring_up();
+    for (unsigned i = 0; i <= RESTARTS; i++) {
+        assert_false(supervisor.stopping);
+        send(EDDA_SUPERVISE_EXITED, 1, true, EDDA_SUPERVISE_AWAY, i);
+        supervisor.children[1].start_at_ms = 0;
+        send(EDDA_SUPERVISE_TICK, 0, false, 0, i);
+    }
+    assert_true(supervisor.stopping);
+}
+
+static void what_it_stands_on_must_be_there_at_the_first_start(void **state) {
+    (void)state;
+    edda_supervisor_init(&supervisor, 1000, RESTARTS);
+    edda_supervisor_add(&supervisor, 0);
+    send(EDDA_SUPERVISE_TICK, 0, false, 0, 0);
+    send(EDDA_SUPERVISE_EXITED, 0, false, EDDA_SUPERVISE_AWAY, 20);
+    assert_true(acted(EDDA_SUPERVISE_GIVE_UP, 0));
 }
 
 static void exits_spread_over_longer_than_the_window_are_borne(void **state) {
@@ -253,12 +294,15 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_phase_starts_when_the_one_below_serves),
         cmocka_unit_test(it_is_up_once_when_all_have_served),
-        cmocka_unit_test(a_killed_child_starts_again_after_a_pause),
+        cmocka_unit_test(a_child_that_crashed_starts_again_after_a_pause),
         cmocka_unit_test(a_child_that_ends_without_error_starts_again_too),
         cmocka_unit_test(the_pause_doubles_to_five_seconds_and_begins_anew_when_stable),
-        cmocka_unit_test(who_is_killed_while_it_serves_waits_the_shortest_pause),
+        cmocka_unit_test(who_is_killed_while_it_serves_is_back_at_once),
         cmocka_unit_test(as_many_restarts_as_are_said_are_borne_and_no_more),
         cmocka_unit_test(ten_restarts_in_a_minute_are_borne_and_the_eleventh_exit_ends_all),
+        cmocka_unit_test(what_a_child_stands_on_may_be_away_for_as_long_as_it_likes),
+        cmocka_unit_test(only_an_exit_says_that_something_is_away),
+        cmocka_unit_test(what_it_stands_on_must_be_there_at_the_first_start),
         cmocka_unit_test(exits_spread_over_longer_than_the_window_are_borne),
         cmocka_unit_test(a_child_that_fails_before_all_served_ends_all),
         cmocka_unit_test(a_child_killed_while_starting_is_started_again),
