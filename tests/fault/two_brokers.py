@@ -5,8 +5,6 @@ answer, everything accepted is processed with its chunks once, and a broker that
 
 import argparse
 import os
-import signal
-import subprocess
 import sys
 import threading
 import time
@@ -15,47 +13,10 @@ import unittest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", "harness"), os.path.join(HERE, "..", "bench")]
 import corpus
-from live import Edda
+from cluster import Cluster
 
 OPTIONS = argparse.Namespace(edda="build/edda", memos=120)
 SLOWEST_S = 10  # 3 s of failover, and a loaded machine under a sanitizer
-PARTS = ("store", "chunker", "embedder", "reranker", "llm", "gateway")
-
-
-class Cluster(Edda):
-    def start(self, seconds=60):
-        self.output = open(os.path.join(self.directory, "log"), "ab")
-        os.makedirs(self.data)
-        self.urls = [f"ipc://{self.directory}/{name}.sock" for name in ("one", "two")]
-        self.environment["EDDA_CONNECT"] = ",".join(self.urls)
-        self.brokers = [self.run("broker", "--listen", url) for url in self.urls]
-        self.parts = {part: self.run(part, "--data", self.data, "--http", f"127.0.0.1:{self.port}")
-                      for part in PARTS}
-        self.wait_ready(seconds)
-        return self
-
-    def run(self, *words):
-        return subprocess.Popen([self.binary, *words], stdout=self.output, stderr=self.output, env=self.environment)
-
-    def wait_ready(self, seconds):
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            try:
-                if self.request("GET", "/readyz", timeout=2)[0] == 200:
-                    return
-            except OSError:
-                pass
-            time.sleep(0.1)
-        raise AssertionError(f"not ready in {seconds} s:\n{self.log()}")
-
-    def stop(self, seconds=60):
-        status = 0
-        for process in [*reversed(list(self.parts.values())), *self.brokers]:
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
-                status |= process.wait(seconds) if process.returncode is None else 0
-        self.output.close()
-        return status
 
 
 class TwoBrokers(unittest.TestCase):
@@ -77,7 +38,7 @@ class TwoBrokers(unittest.TestCase):
                         cluster.brokers[0].kill()
                         cluster.brokers[0].wait()
                     if number == OPTIONS.memos * 2 // 3:
-                        cluster.brokers[0] = cluster.run("broker", "--listen", cluster.urls[0])
+                        cluster.brokers[0] = cluster.run_broker(0)
                     self.post(cluster, number, accepted)
             finally:
                 done.set()
