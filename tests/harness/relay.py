@@ -24,7 +24,7 @@ class Relay:
         self.target, self.on_message = port, on_message
         self.port = free_pair()
         self.url = f"tcp://127.0.0.1:{self.port}"
-        self.accepted = 0
+        self.workers_url = f"tcp://127.0.0.1:{self.port + 1}"
         self.loop = asyncio.new_event_loop()
         self.gates = {}
         started = threading.Event()
@@ -43,9 +43,10 @@ class Relay:
                 "127.0.0.1", self.port + offset))
         self.loop.call_soon(started.set)
         self.loop.run_forever()
-        for task in asyncio.all_tasks(self.loop):
+        tasks = asyncio.all_tasks(self.loop)
+        for task in tasks:
             task.cancel()
-        self.loop.run_until_complete(asyncio.sleep(0))
+        self.loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
 
     def hold(self, *ways):
         for way in ways or self.gates:
@@ -60,9 +61,14 @@ class Relay:
         self.thread.join()
 
     async def serve(self, reader, writer, port):
+        try:
+            await self.join(reader, writer, port)
+        except asyncio.CancelledError:
+            pass  # the relay is closed
+
+    async def join(self, reader, writer, port):
         for gate in self.gates.values():  # a handshake needs both ways
             await gate.wait()
-        self.accepted += 1
         try:
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port)
         except OSError:
