@@ -1,9 +1,9 @@
 /* proto/fault_point.h: places at which a test may have the process die, at once and unflushed.
  *
  * `EDDA_FAULT_POINT("pump.claimed")` is nothing, its arguments too, but in `edda-faults`
- * (tests/fault), where a file of that name in the folder that FAULT_POINTS names kills whoever comes
- * by first and takes the file away. For what must hold however a moment is cut in two; branches that
- * go on are EDDA_BUGGIFY's (proto/buggify.h). */
+ * (tests/fault), where a file of that name in the folder that FAULT_POINTS names kills whoever
+ * comes by first and takes the file away. For what must hold however a moment is cut in two;
+ * branches that go on are EDDA_BUGGIFY's (proto/buggify.h). */
 #ifndef EDDA_PROTO_FAULT_POINT_H
 #define EDDA_PROTO_FAULT_POINT_H
 

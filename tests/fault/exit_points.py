@@ -20,6 +20,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", "harness"), os.path.join(HERE, "..", "bench")]
 import corpus
 import live
+import points
 import provider
 from live import Edda
 from sse import Stream
@@ -42,23 +43,6 @@ WRITING = [
 ]
 
 
-class Points:
-    def __init__(self, edda):
-        self.edda = edda
-        self.folder = os.path.join(edda.directory, "points")
-        os.makedirs(self.folder)
-        edda.environment["FAULT_POINTS"] = self.folder
-
-    def arm(self, name):
-        open(os.path.join(self.folder, name), "w").close()
-
-    def wait_passed(self, name):
-        until = time.monotonic() + PATIENCE_S
-        while os.path.exists(os.path.join(self.folder, name)):
-            assert time.monotonic() < until, f"nobody came by {name}"
-            time.sleep(0.01)
-
-
 class ExitPoints(unittest.TestCase):
     def setUp(self):
         self.fake = provider.FakeProvider(provider.find(OPTIONS.edda, OPTIONS.fake_provider)).start()
@@ -66,7 +50,7 @@ class ExitPoints(unittest.TestCase):
         self.edda = Edda(OPTIONS.faults, "--processes", environment={
             "EDDA_LEASE_MS": "60000", "EDDA_LOG_LEVEL": "warning", "LLM_PROVIDER": "local",
             "LOCAL_LLM_BASE_URL": self.fake.url("openai/v1"), "LOCAL_LLM_MODEL": "mock"})
-        self.points = Points(self.edda)
+        self.points = points.Points(self.edda)
         self.edda.__enter__()
         self.addCleanup(self.edda.__exit__, None, None, None)
         self.memos = []
@@ -159,13 +143,10 @@ class ExitPoints(unittest.TestCase):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--edda", default=OPTIONS.edda)
-    parser.add_argument("--faults", help="edda-faults of a build with tests; by default the one beside --edda")
+    points.add_argument(parser)
     parser.add_argument("--database", help="URL of a PostgreSQL server; SQLite without")
     provider.add_argument(parser)
     parser.parse_args(namespace=OPTIONS)
-    OPTIONS.edda = os.path.abspath(OPTIONS.edda)
-    OPTIONS.faults = OPTIONS.faults or os.path.join(os.path.dirname(OPTIONS.edda), "tests", "fault", "edda-faults")
-    if not os.path.exists(OPTIONS.faults):
-        parser.error(f"there is no {OPTIONS.faults}; say --faults")
+    OPTIONS.faults = points.find(parser, OPTIONS.edda, OPTIONS.faults)
     live.server = OPTIONS.database
     unittest.main(argv=sys.argv[:1])
