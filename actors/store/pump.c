@@ -247,7 +247,7 @@ static void on_claimed(void *context, const struct edda_backend_answer *answer) 
         }
         bool more = self->again || claims->wait_ms == 0;
         for (size_t i = 0; i < EDDA_JOB_KINDS; i++) {
-            self->idle[i] = !more;
+            self->idle[i] = !more && (self->idle[i] || self->claim.limits[i] > 0);
         }
         claim_in(self, more                                               ? 0
                        : claims->wait_ms > 0 && claims->wait_ms < SLOW_MS ? claims->wait_ms

@@ -233,7 +233,8 @@ static void each_kind_of_job_waits_for_its_own_credit(void **state) {
                                           " attempts = 0"),
                      1);
     grant(1);
-    (void)expect_sent_steps(4); /* within its two seconds: the slow timer has five */
+    wait_for_flights(1); /* within its three seconds: the slow timer has five */
+    (void)expect_sent_steps(4);
     /* Both kinds together stay within the window. */
     const char *const parts[] = {"1", "2", "3", "4", "5", "6"};
     accept_parts(bench.f, "Title", parts, 6);
@@ -244,6 +245,18 @@ static void each_kind_of_job_waits_for_its_own_credit(void **state) {
     assert_int_equal(edda_pump_in_flight(bench.pump), 8);
     assert_int_equal(sql_integer(bench.f, "SELECT count(*) FROM job WHERE state = 1 AND kind = 1"),
                      1);
+}
+
+/* As after a broker's restart, when the store is back before the chunker is. */
+static void a_kind_that_was_not_asked_for_is_not_taken_for_idle(void **state) {
+    (void)state;
+    start_pump(8);
+    grant_store(10);
+    fake_loop_for(bench.f->loop, 200);
+    accept_text(bench.f, "Title", "Some text.");
+    fake_loop_for(bench.f->loop, 200);
+    grant(1);
+    wait_for_flights(1); /* within its three seconds: the slow timer has five */
 }
 
 static void nothing_is_claimed_without_credit(void **state) {
@@ -281,7 +294,7 @@ static void a_commit_of_new_jobs_wakes_the_pump(void **state) {
     grant(10);
     fake_loop_for(bench.f->loop, 100);
     accept_text(bench.f, "Title", "Some text.");
-    (void)expect_sent(); /* within its two seconds: the slow timer has five */
+    wait_for_flights(1); /* within its three seconds: the slow timer has five */
 }
 
 static void a_busy_broker_costs_the_job_no_attempt(void **state) {
@@ -359,6 +372,7 @@ int main(void) {
         TEST(new_content_looks_for_vectors_there_are),
         TEST(new_vectors_are_made_of_stored_chunks),
         TEST(each_kind_of_job_waits_for_its_own_credit),
+        TEST(a_kind_that_was_not_asked_for_is_not_taken_for_idle),
         TEST(nothing_is_claimed_without_credit),
         TEST(claims_stay_within_credit_and_window),
         TEST(a_commit_of_new_jobs_wakes_the_pump),
