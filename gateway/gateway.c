@@ -2,6 +2,7 @@
  */
 #include "gateway/gateway.h"
 
+#include <fcntl.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -15,6 +16,22 @@
 #define POOL_QUEUE  256
 
 #define MAX_PROVIDERS_BYTES ((size_t)64 * 1024)
+
+/* Descriptors of this process, of which other parts may have many, below a limit. */
+static rlim_t count_open(rlim_t limit) {
+    rlim_t count = 0;
+    for (rlim_t fd = 0; fd < limit; fd++) {
+        count += fcntl((int)fd, F_GETFD) >= 0;
+    }
+    return count;
+}
+
+/* A third of what is left for connections, and as much for those that were refused and linger, so
+ * that none takes the last descriptor from libzmq or a database. */
+static size_t share_files(rlim_t limit) {
+    rlim_t open = count_open(limit);
+    return limit > open + 3 ? (size_t)(limit - open) / 3 : 1;
+}
 
 /* Raises the limit as far as it goes, and says how many connections it allows. */
 static size_t allow_files(size_t wanted) {
@@ -31,10 +48,10 @@ static size_t allow_files(size_t wanted) {
     if (limit.rlim_cur >= needed) {
         return wanted;
     }
-    size_t allowed = (size_t)(limit.rlim_cur > 2 * SPARE_FILES ? limit.rlim_cur - SPARE_FILES
-                                                               : limit.rlim_cur / 2);
-    edda_log(EDDA_LOG_WARNING, "few_files", "limit=%llu connections=%zu",
-             (unsigned long long)limit.rlim_cur, allowed);
+    size_t allowed = limit.rlim_cur > 2 * SPARE_FILES ? (size_t)limit.rlim_cur - SPARE_FILES
+                                                      : share_files(limit.rlim_cur);
+    edda_log(EDDA_LOG_WARNING, "few_files", "limit=%llu connections=%zu needed=%llu",
+             (unsigned long long)limit.rlim_cur, allowed, (unsigned long long)needed);
     return allowed;
 }
 

@@ -40,7 +40,8 @@ static void refuse_connection(edda_http_t *http, int fd, const char *reason) {
     edda_metric_add(EDDA_METRIC_HTTP_REFUSED, reason, 1);
     send_raw(fd, 503, "Too many connections", false, "Retry-After: 2\r\n");
     (void)shutdown(fd, SHUT_WR);
-    if (http->linger_count == LINGER_MAXIMUM) {
+    if (http->linger_count == LINGER_MAXIMUM ||
+        http->linger_count >= http->options.max_connections) {
         close_linger(http);
     }
     size_t last = (http->linger_first + http->linger_count) % LINGER_MAXIMUM;
