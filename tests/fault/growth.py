@@ -1,20 +1,19 @@
 """What must not grow in a service whose parts are killed all the time, measured from outside, and how much
 it may.
 
-Memory: of a role at any time as much as it may need for what is stored then, however often it was started;
-of the supervisor, the one process that lives throughout, as much in the end as in the beginning. Descriptors
+Memory: of a role at any time a constant, however often it was started and whatever is stored by then (nothing
+is searched meanwhile, so the store holds no index); of the supervisor, the one process that lives throughout, as much in the end as in the beginning. Descriptors
 of the supervisor and files of the data directory: a constant. The write-ahead log: a limit."""
 
 import os
 
 MIB = 1 << 20
-ROLE_MIB = 48            # a role that holds nothing of what is stored
-STORE_MIB = 64           # and the store, beside
-STORE_MEMO_BYTES = 40000  # what a 4 KiB memo costs its index at most
+ROLE_MIB = 48
+STORE_MIB = 64
 SUPERVISOR_MIB = 2
-DESCRIPTORS = 4          # of the supervisor: readiness pipes come and go
+DESCRIPTORS = 4  # of the supervisor: readiness pipes come and go
 FILES = 4
-WAL_MIB = 64             # SQLite's; PostgreSQL bounds its own by max_wal_size
+WAL_MIB = 64     # SQLite's; PostgreSQL bounds its own by max_wal_size
 
 
 def roles_of(supervisor):
@@ -109,9 +108,7 @@ class Growth:
         """While it still serves, after the last kill. times: of memory, what a sanitizer needs more."""
         for sample in self.samples:
             for role, (memory, _) in sample["roles"].items():
-                allowed = ROLE_MIB * MIB
-                if role == "store":
-                    allowed = STORE_MIB * MIB + sample["memos"] * STORE_MEMO_BYTES
+                allowed = (STORE_MIB if role == "store" else ROLE_MIB) * MIB
                 test.assertLessEqual(memory, allowed * times, f"memory of the {role} at {sample['memos']} memos")
             test.assertLessEqual(sample["wal"], WAL_MIB * MIB)
             test.assertLessEqual(sample["files"], self.files + FILES, "files of the data directory")
