@@ -10,6 +10,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import load
 import peers
 import providers
+import scale
 import service
 from load import count_chunks, median
 
@@ -162,21 +163,23 @@ def idle(options):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("which", nargs="*", default=[], metavar="roundtrip|memo|get|ingest|search|embed|chat|idle")
+    parser.add_argument("which", nargs="*", default=[], metavar="roundtrip|memo|get|ingest|search|scale|embed|chat|idle")
     parser.add_argument("--edda", required=True)
     providers.provider.add_argument(parser)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=4)
     parser.add_argument("--memos", type=int, default=1000)
+    parser.add_argument("--chunks", type=int, default=100000, help="of scale")
+    parser.add_argument("--collections", default="", help="of scale: a folder of judged collections")
     parser.add_argument("--quick", action="store_true", help="one short round of each")
     options = parser.parse_args()
-    known = [*GOALS, "embed", "chat"]
+    known = [*GOALS, "scale", "embed", "chat"]
     unknown = set(options.which) - set(known)
     if unknown:
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
     if options.quick:
         options.rounds, options.seconds, options.memos = 1, 1, 200
-    which = options.which or known
+    which = options.which or [one for one in known if one != "scale" or options.collections]
     print(f"{machine()}; {options.rounds} rounds of {options.seconds} s")
     if "idle" in which:
         idle(options)
@@ -188,7 +191,7 @@ def main():
                 bench(edda, options)
             finally:
                 edda.stop()
-    for name, bench in (("get", get), ("embed", providers.embed), ("chat", providers.chat)):
+    for name, bench in (("get", get), ("scale", scale.scale), ("embed", providers.embed), ("chat", providers.chat)):
         if name in which:
             bench(options)
 

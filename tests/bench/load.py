@@ -77,24 +77,20 @@ def memo_script(uuids):
     return path
 
 
-def ingest(service, memos, concurrency=32, first=0, size=4096):
-    """Posts memos, waits until all are processed. {accepted_s, processed_s, cpu_ms, post latencies}."""
-    bodies = []
-    for number in range(first, first + memos):
-        title, content = corpus.memo(number, size)
-        bodies.append(json.dumps({"title": title, "content": content, "reference_id": f"memo-{number}"}))
+def post_all(service, bodies, concurrency):
+    """Posts memos over as many connections. (milliseconds of each, statuses that were no 201)"""
     latencies, failures, lock = [], [], threading.Lock()
-    todo = iter(range(memos))
+    todo = iter(bodies)
 
     def work():
         connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=60)
         while True:
             with lock:
-                one = next(todo, None)
-            if one is None:
+                body = next(todo, None)
+            if body is None:
                 return
             began = time.monotonic()
-            connection.request("POST", "/api/v1/memo", bodies[one],
+            connection.request("POST", "/api/v1/memo", body,
                                {"Authorization": "Bearer " + KEY, "Content-Type": "application/json"})
             response = connection.getresponse()
             response.read()
@@ -103,13 +99,23 @@ def ingest(service, memos, concurrency=32, first=0, size=4096):
                 if response.status != 201:
                     failures.append(response.status)
 
-    known = call(service, "GET", "/api/v1/memo?page_size=1")[1]["count"]
-    before, began = service.cpu_seconds(), time.monotonic()
     threads = [threading.Thread(target=work) for _ in range(concurrency)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+    return latencies, failures
+
+
+def ingest(service, memos, concurrency=32, first=0, size=4096):
+    """Posts memos, waits until all are processed. {accepted_s, processed_s, cpu_ms, post latencies}."""
+    bodies = []
+    for number in range(first, first + memos):
+        title, content = corpus.memo(number, size)
+        bodies.append(json.dumps({"title": title, "content": content, "reference_id": f"memo-{number}"}))
+    known = call(service, "GET", "/api/v1/memo?page_size=1")[1]["count"]
+    before, began = service.cpu_seconds(), time.monotonic()
+    latencies, failures = post_all(service, bodies, concurrency)
     accepted = time.monotonic() - began
     wait_processed(service, known + memos)
     processed = time.monotonic() - began
