@@ -256,13 +256,29 @@ float edda_lexical_idf(const struct edda_lexical *self, uint32_t df) {
     return (float)log(1.0 + (rest > 0.5 ? rest : 0.5) / ((double)df + 0.5));
 }
 
-/* The two constants of the length normalisation: tf / (tf + base + slope * length). */
-static void prepare_norm(const struct edda_lexical *self, float *ret_base, float *ret_slope) {
+void edda_lexical_begin(const struct edda_lexical *self, struct edda_lexical_sums *sums) {
     double average = self->documents && self->total_length
                          ? (double)self->total_length / (double)self->documents
                          : 1.0;
-    *ret_base = EDDA_BM25_K1 * (1 - EDDA_BM25_B);
-    *ret_slope = (float)((double)(EDDA_BM25_K1 * EDDA_BM25_B) / average);
+    sums->base = EDDA_BM25_K1 * (1 - EDDA_BM25_B);
+    sums->slope = (float)((double)(EDDA_BM25_K1 * EDDA_BM25_B) / average);
+    for (size_t length = 0; length < EDDA_LEXICAL_SHORT; length++) {
+        sums->once[length] = 1 / (1 + sums->base + sums->slope * (float)length);
+    }
+}
+
+/* The next posting's slot, and the share of its word's weight that it gets. */
+static inline float take_posting(const struct edda_lexical *self,
+                                 const struct edda_lexical_sums *sums, const uint8_t **at,
+                                 uint32_t *slot) {
+    uint32_t head = edda_varint_take(at);
+    *slot += head >> 1;
+    uint16_t length = self->lengths[*slot];
+    if (!(head & 1) && length < EDDA_LEXICAL_SHORT) {
+        return sums->once[length];
+    }
+    float tf = head & 1 ? (float)*(*at)++ : 1.0f;
+    return tf / (tf + sums->base + sums->slope * (float)length);
 }
 
 void edda_lexical_sum(const struct edda_lexical *self, uint32_t term, float weight,
@@ -270,17 +286,11 @@ void edda_lexical_sum(const struct edda_lexical *self, uint32_t term, float weig
     const struct edda_postings *postings = &self->terms[term];
     const uint8_t *at = read_data(postings);
     const uint8_t *end = at + postings->bytes;
-    float base;
-    float slope;
     uint32_t slot = 0;
-    prepare_norm(self, &base, &slope);
     weight *= EDDA_BM25_K1 + 1;
     while (at < end) {
-        uint32_t head = edda_varint_take(&at);
-        float tf = head & 1 ? (float)*at++ : 1.0f;
-        slot += head >> 1;
-        float norm = base + slope * (float)self->lengths[slot];
-        sums->scores[slot] += weight * tf / (tf + norm);
+        float share = take_posting(self, sums, &at, &slot);
+        sums->scores[slot] += weight * share;
     }
 }
 
@@ -289,17 +299,10 @@ void edda_lexical_sum_best(const struct edda_lexical *self, uint32_t term, float
     const struct edda_postings *postings = &self->terms[term];
     const uint8_t *at = read_data(postings);
     const uint8_t *end = at + postings->bytes;
-    float base;
-    float slope;
     uint32_t slot = 0;
-    prepare_norm(self, &base, &slope);
     weight *= EDDA_BM25_K1 + 1;
     while (at < end) {
-        uint32_t head = edda_varint_take(&at);
-        float tf = head & 1 ? (float)*at++ : 1.0f;
-        slot += head >> 1;
-        float norm = base + slope * (float)self->lengths[slot];
-        float score = weight * tf / (tf + norm);
+        float score = weight * take_posting(self, sums, &at, &slot);
         if (score > sums->best[slot]) {
             if (sums->best[slot] == 0) {
                 sums->touched[sums->touched_count++] = slot;

@@ -18,6 +18,7 @@
 #define EDDA_BM25_B  0.75f
 
 #define EDDA_POSTINGS_INSIDE 8
+#define EDDA_LEXICAL_SHORT   512 /* tokens */
 
 struct edda_postings {
     uint32_t hash;
@@ -85,7 +86,14 @@ struct edda_lexical_sums {
     float *best;       /* of the current group; all zero between groups */
     uint32_t *touched; /* slots with best > 0 */
     size_t touched_count;
+    /* Of tf / (tf + base + slope * length), which edda_lexical_begin fixes. Most words of a chunk
+     * occur in it once, and few chunks are long: those need no division. */
+    float base;
+    float slope;
+    float once[EDDA_LEXICAL_SHORT];
 };
+
+void edda_lexical_begin(const struct edda_lexical *self, struct edda_lexical_sums *sums);
 
 /* scores[slot] += weight * tf part, for all postings of term. */
 void edda_lexical_sum(const struct edda_lexical *self, uint32_t term, float weight,

@@ -150,7 +150,12 @@ static int score_term(const edda_index_t *self, edda_index_scratch_t *scratch,
 
 int edda_words_score(const edda_index_t *self, edda_index_scratch_t *scratch, size_t count,
                      bool widen) {
-    struct edda_lexical_sums sums = {scratch->scores, scratch->best, scratch->touched, 0};
+    struct edda_lexical_sums sums;
+    sums.scores = scratch->scores;
+    sums.best = scratch->best;
+    sums.touched = scratch->touched;
+    sums.touched_count = 0;
+    edda_lexical_begin(&self->lexical, &sums);
     int error = EDDA_GROW(scratch->terms, scratch->terms_capacity, count);
     size_t expanded = 0;
     scratch->term_count = 0;
