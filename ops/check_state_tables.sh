@@ -1,6 +1,7 @@
 #!/bin/sh
 # ops/check_state_tables.sh [ROOT]: every row of the state tables in proto/README.md names its test,
-# and each named test is a function somewhere under tests/; so is each that ops/threat-model.md names.
+# and each named test is a function somewhere under tests/; so is each that ops/threat-model.md and
+# tests/fault/FAULTS.md name.
 #
 # Prints what lacks one and exits 1 when there is any.
 set -eu
@@ -36,20 +37,22 @@ while read -r table name; do
     fi
 done < "$rows"
 
-# The last cell of a row of the threat model may name several: functions of C or Python, fuzzers.
+# A cell of the rows of these pages may name several: functions of C or Python, fuzzers.
 python_tests=$(find tests -name '*.py' -exec sed -n 's/^ *def \(test_[a-z0-9_]*\)(.*/\1/p' {} +)
 fuzzers=$(find tests -name 'fuzz_*.c' -exec basename {} .c ';')
-threats=0
-if [ -f ops/threat-model.md ]; then
-    for name in $(awk -F'|' '/^\|/ && NF > 3 { print $(NF - 1) }' ops/threat-model.md |
+named=0
+for cell in ops/threat-model.md:last tests/fault/FAULTS.md:5; do
+    page=${cell%:*}
+    [ -f "$page" ] || continue
+    for name in $(awk -F'|' -v cell="${cell#*:}" '/^\|/ && NF > 3 { print $(cell == "last" ? NF - 1 : cell) }' "$page" |
         grep -oE '`[a-z0-9]+(_[a-z0-9]+)+`' | tr -d '`'); do
-        threats=$((threats + 1))
+        named=$((named + 1))
         if ! printf '%s\n' "$tests" "$python_tests" "$fuzzers" | grep -qx "$name"; then
-            echo "threat model: no test $name"
+            echo "$page: no test $name"
             missing=$((missing + 1))
         fi
     done
-fi
+done
 
-echo "state tables: $total rows, threat model: $threats tests, $missing missing"
+echo "state tables: $total rows, threat model and faults: $named tests, $missing missing"
 [ "$total" -gt 0 ] && [ "$missing" -eq 0 ]

@@ -1,8 +1,7 @@
 """A disk that is full, or that takes no writes (row 41 of the fault list): nothing is promised with a 201, what is
 asked is told to come again (503), reads go on, and when there is room again all goes on by itself.
 
-The disk is SQLite's own table of system calls (full_disk.c), so that nobody needs the right to mount; a small
-tmpfs, filled and mounted read-only, showed the same by hand.
+The disk is SQLite's own table of system calls (full_disk.c), so that nobody needs the right to mount.
 
 Seen to fail: with the error of EDDA_SQL_COMMIT not looked at (commit() in actors/store/sqlite/writer.c) a 201 is
 given for nothing."""
