@@ -3,6 +3,7 @@
 import argparse
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -17,6 +18,9 @@ import corpus
 from live import Edda
 
 SERVER = os.path.join(HERE, "..", "..", "ops", "postgres")
+TABLES = os.path.join(HERE, "..", "..", "actors", "store", "copy_table.def")
+# The store's pulse, the schema's version, how far a copy is: of a database, not of what it keeps.
+NOT_COPIED = {"probe", "schema_version", "copy_progress"}
 OPTIONS = argparse.Namespace(edda="build/edda")
 MEMOS = 75
 SIZE = 30000  # bytes of a memo: some batches of the copy
@@ -148,6 +152,24 @@ class Copy(unittest.TestCase):
         self.copy()
         self.sql("UPDATE copy_progress SET finished = 0, source = 'another'", self.to)
         self.assertIn("another store", self.copy(expect=1).stderr)
+
+    def test_a_finished_copy_of_another_store_is_not_taken_for_one_of_this(self):
+        self.copy()
+        self.assertIn("finished copy", self.copy().stdout)
+        self.sql("UPDATE copy_progress SET source = 'another'", self.to)
+        self.assertIn("another store", self.copy(expect=1).stderr)
+
+    def test_every_column_of_the_target_is_copied_or_named_here(self):
+        self.copy()
+        with open(TABLES) as file:
+            copied = {f"{name}.{column.strip()}" for name, columns in
+                      re.findall(r'EDDA_COPY_TABLE\(\s*"(\w+)",\s*((?:"[^"]*"\s*)+),', file.read())
+                      for column in re.sub(r'"\s*"|"', "", columns).split(",")}
+        there = set(self.sql("SELECT table_name || '.' || column_name FROM information_schema.columns"
+                             " WHERE table_schema = 'public'", self.to).split())
+        there = {column for column in there if column.split(".")[0] not in NOT_COPIED}
+        self.assertEqual(there - copied, {"project.forgotten"}, "a column that a copy would lose")
+        self.assertEqual(copied - there, set())
 
     def test_where_nothing_is_nothing_is_made(self):
         nowhere = os.path.join(self.directory, "nowhere")

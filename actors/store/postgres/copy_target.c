@@ -79,10 +79,9 @@ static int read_progress(struct edda_copy_target *self, const char *source) {
             edda_pg_plain_number(self->database, "SELECT finished FROM copy_progress", &finished);
     }
     self->finished = finished > 0;
-    if (!error && !self->finished && strcmp(found, source) != 0) {
-        return refuse(self,
-                      "it holds part of a copy of another store, or of this one before it was "
-                      "changed; begin anew with an empty one");
+    if (!error && strcmp(found, source) != 0) {
+        return refuse(self, "it holds a copy, or part of one, of another store, or of this one "
+                            "before it was changed; begin anew with an empty one");
     }
     return error;
 }
