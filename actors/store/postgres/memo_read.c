@@ -216,6 +216,20 @@ static int on_page(struct edda_pg_call *call, edda_pg_result_t *result) {
     return error ? error : read_chunks(call, &row, select->from_chunk, &page);
 }
 
+static int ask_page(struct edda_pg_call *call, const struct wanted *wanted) {
+    const struct edda_store_select *select = call->request.arguments;
+    return edda_pg_call_run(
+        call,
+        wanted->by_reference ? EDDA_PGSQL_MEMO_PAGE_BY_REFERENCE : EDDA_PGSQL_MEMO_PAGE_BY_UUID,
+        VALUES(TEXT(call->request.project), wanted->id, BIGINT(select->from_part),
+               BIGINT(select->from_chunk), BIGINT(EDDA_MEMO_PAGE_BYTES)),
+        on_page);
+}
+
+static int on_small(struct edda_pg_call *call, edda_pg_result_t *result) {
+    return edda_pg_rows(result) > 0 ? on_page(call, result) : ask_page(call, call->state);
+}
+
 int edda_postgres_get(struct edda_pg_call *call) {
     const struct edda_store_select *select = call->request.arguments;
     struct wanted *wanted = NULL;
@@ -223,12 +237,11 @@ int edda_postgres_get(struct edda_pg_call *call) {
     if (error) {
         return error;
     }
-    return edda_pg_call_run(
-        call,
-        wanted->by_reference ? EDDA_PGSQL_MEMO_PAGE_BY_REFERENCE : EDDA_PGSQL_MEMO_PAGE_BY_UUID,
-        VALUES(TEXT(call->request.project), wanted->id, BIGINT(select->from_part),
-               BIGINT(select->from_chunk), BIGINT(EDDA_MEMO_PAGE_BYTES)),
-        on_page);
+    if (wanted->by_reference || select->from_part || select->from_chunk) {
+        return ask_page(call, wanted);
+    }
+    return edda_pg_call_run(call, EDDA_PGSQL_MEMO_SMALL_BY_UUID,
+                            VALUES(TEXT(call->request.project), wanted->id), on_small);
 }
 
 /* ---- status ---- */
