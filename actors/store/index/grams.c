@@ -137,7 +137,7 @@ size_t edda_gram_sample_bytes(const struct edda_gram_sample *sample) {
            sample->df.size * sizeof *sample->df.entries;
 }
 
-uint64_t edda_gram_sample_order(const struct edda_uuid *uuid) {
+uint64_t edda_gram_sample_key(const struct edda_uuid *uuid) {
     return edda_text_hash(uuid->bytes, sizeof uuid->bytes);
 }
 
@@ -170,7 +170,7 @@ int edda_gram_sample_take(struct edda_gram_sample *sample, struct edda_index_gra
         return error;
     }
     sample->chunks[sample->chunk_count++] = (struct edda_sampled){
-        .order = edda_gram_sample_order(&grams->uuid),
+        .key = edda_gram_sample_key(&grams->uuid),
         .uuid = grams->uuid,
         .items = grams->items,
         .count = (uint32_t)grams->count,

@@ -15,7 +15,7 @@
 #define EDDA_GRAMS_MAX    1024 /* distinct grams of a query that are used */
 
 struct edda_sampled {
-    uint64_t order; /* hash(uuid): the smallest belong to the sample */
+    uint64_t key; /* of its uuid */
     struct edda_uuid uuid;
     uint32_t *items; /* owned */
     uint32_t count;
@@ -35,8 +35,8 @@ struct edda_gram_sample {
 void edda_gram_sample_done(struct edda_gram_sample *sample);
 size_t edda_gram_sample_bytes(const struct edda_gram_sample *sample);
 
-/* The order of chunks in the sample: stable, spread evenly. */
-uint64_t edda_gram_sample_order(const struct edda_uuid *uuid);
+/* By which a chunk is known in the sample. */
+uint64_t edda_gram_sample_key(const struct edda_uuid *uuid);
 
 /* Moves grams into the sample. EDDA_E_MEMORY: not taken. */
 int edda_gram_sample_take(struct edda_gram_sample *sample,

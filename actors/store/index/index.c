@@ -185,7 +185,9 @@ int edda_index_add(edda_index_t *self, uint64_t memo, const struct edda_index_ch
         return error;
     }
     /* From here a slot may exist: it is dead until the last line gives it to the memo. */
-    self->slots[slot] = (struct edda_index_slot){chunk->uuid, EDDA_INDEX_NONE, EDDA_INDEX_NONE};
+    uint64_t content = edda_map_mix(edda_text_hash(chunk->terms.data, chunk->terms.size));
+    self->slots[slot] =
+        (struct edda_index_slot){chunk->uuid, content, EDDA_INDEX_NONE, EDDA_INDEX_NONE};
     error = edda_lexical_add(&self->lexical, chunk->terms);
     if (!error) {
         error = add_vector(self, slot, chunk);

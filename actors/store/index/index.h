@@ -49,6 +49,7 @@
 #define EDDA_INDEX_LEG        100  /* best chunks of each leg that are fused */
 #define EDDA_INDEX_NEAR       1000 /* chunks of a vector leg that a database gives */
 #define EDDA_INDEX_SAMPLE     1000 /* chunks in the sample of 4-grams */
+#define EDDA_INDEX_SAMPLE_AGE 50   /* it is older than the chunks by one in so many at most */
 #define EDDA_INDEX_MODELS     8
 
 /* Weights of the three legs, each min-max normalised to 0..1. */
@@ -126,7 +127,8 @@ bool edda_index_is_sparse(const edda_index_t *self);
 /* Drops dead chunks. EDDA_E_MEMORY: nothing changed, still correct. */
 int edda_index_compact(edda_index_t *self) EDDA_MUST_CHECK;
 
-/* ---- the 4-gram sample: document frequencies from the chunks with the smallest hash(uuid) ---- */
+/* ---- the 4-gram sample: document frequencies from the chunks with the smallest hash of their
+ * terms ---- */
 
 /* The grams of one chunk's text, distinct; made without a lock. */
 struct edda_index_grams {
@@ -136,7 +138,7 @@ struct edda_index_grams {
     uint32_t length; /* grams, repeated ones counted */
 };
 
-/* The sample is older than 20 % growth (or loss) of the visible chunks. */
+/* The sample is older than 2 % growth (or loss) of the visible chunks. */
 bool edda_index_sample_due(const edda_index_t *self);
 
 /* Chunks that belong in the sample and are not in it; at most EDDA_INDEX_SAMPLE; returns how many.

@@ -29,7 +29,8 @@ static void rise_largest(struct ordered *heap, size_t at, struct ordered item) {
     heap[at] = item;
 }
 
-/* The visible chunks that belong in the sample now, in no order. */
+/* The visible chunks that belong in the sample now, in no order: by what they say, so that the same
+ * texts give the same sample, whatever their ids and whenever they came. */
 static size_t choose_chunks(const edda_index_t *self, struct ordered *heap) {
     size_t held = 0;
     for (uint32_t slot = 0; slot < self->lexical.slot_count; slot++) {
@@ -37,7 +38,7 @@ static size_t choose_chunks(const edda_index_t *self, struct ordered *heap) {
         if (memo == EDDA_INDEX_NONE || !self->memos[memo].visible) {
             continue;
         }
-        struct ordered item = {edda_gram_sample_order(&self->slots[slot].uuid), slot};
+        struct ordered item = {self->slots[slot].content, slot};
         if (held < EDDA_INDEX_SAMPLE) {
             rise_largest(heap, held++, item);
         } else if (item.order < heap[0].order) {
@@ -49,14 +50,14 @@ static size_t choose_chunks(const edda_index_t *self, struct ordered *heap) {
 
 bool edda_index_sample_due(const edda_index_t *self) {
     size_t fresh = self->sample.size_when_fresh;
-    return self->changed_chunks > 0 && self->changed_chunks * 5 >= fresh;
+    return self->changed_chunks > 0 && self->changed_chunks * EDDA_INDEX_SAMPLE_AGE >= fresh;
 }
 
-/* Which of the sample's chunks are known, by order. EDDA_E_MEMORY. */
+/* Which of the sample's chunks are known, by key. EDDA_E_MEMORY. */
 static int map_sample(const struct edda_gram_sample *sample, struct edda_map *map) {
     int error = 0;
     for (size_t i = 0; !error && i < sample->chunk_count; i++) {
-        error = edda_map_put(map, sample->chunks[i].order, (uint32_t)i);
+        error = edda_map_put(map, sample->chunks[i].key, (uint32_t)i);
     }
     return error;
 }
@@ -69,8 +70,9 @@ size_t edda_index_sample_wanted(const edda_index_t *self,
     if (heap && map_sample(&self->sample, &known) == 0) {
         size_t count = choose_chunks(self, heap);
         for (size_t i = 0; i < count; i++) {
-            if (edda_map_get(&known, heap[i].order) == EDDA_MAP_NONE) {
-                ret_chunks[wanted++] = self->slots[heap[i].slot].uuid;
+            const struct edda_uuid *uuid = &self->slots[heap[i].slot].uuid;
+            if (edda_map_get(&known, edda_gram_sample_key(uuid)) == EDDA_MAP_NONE) {
+                ret_chunks[wanted++] = *uuid;
             }
         }
     }
@@ -97,19 +99,20 @@ int edda_index_sample_update(edda_index_t *self, struct edda_index_grams *grams,
     int error = heap ? 0 : EDDA_E_MEMORY;
     size_t chosen = heap ? choose_chunks(self, heap) : 0;
     for (size_t i = 0; !error && i < chosen; i++) {
-        error = edda_map_put(&wanted, heap[i].order, heap[i].slot);
+        uint64_t key = edda_gram_sample_key(&self->slots[heap[i].slot].uuid);
+        error = edda_map_put(&wanted, key, heap[i].slot);
     }
     for (size_t i = self->sample.chunk_count; !error && i > 0; i--) {
-        if (edda_map_get(&wanted, self->sample.chunks[i - 1].order) == EDDA_MAP_NONE) {
+        if (edda_map_get(&wanted, self->sample.chunks[i - 1].key) == EDDA_MAP_NONE) {
             edda_gram_sample_drop(&self->sample, i - 1);
         } else {
-            edda_map_remove(&wanted, self->sample.chunks[i - 1].order);
+            edda_map_remove(&wanted, self->sample.chunks[i - 1].key);
         }
     }
     for (size_t i = 0; !error && i < count; i++) {
-        uint64_t order = edda_gram_sample_order(&grams[i].uuid);
-        if (grams[i].items && edda_map_get(&wanted, order) != EDDA_MAP_NONE) {
-            edda_map_remove(&wanted, order);
+        uint64_t key = edda_gram_sample_key(&grams[i].uuid);
+        if (grams[i].items && edda_map_get(&wanted, key) != EDDA_MAP_NONE) {
+            edda_map_remove(&wanted, key);
             error = edda_gram_sample_take(&self->sample, &grams[i]);
         }
     }

@@ -15,8 +15,9 @@
 /* A chunk. Dead when memo is NONE. */
 struct edda_index_slot {
     struct edda_uuid uuid;
-    uint32_t memo; /* in memos */
-    uint32_t next; /* slot of the same memo, or NONE */
+    uint64_t content; /* a hash of its terms: whose are smallest is in the sample */
+    uint32_t memo;    /* in memos */
+    uint32_t next;    /* slot of the same memo, or NONE */
 };
 
 /* A memo version. A free place when attributes is NULL and first_slot NONE and key is not in keys.

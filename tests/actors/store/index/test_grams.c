@@ -179,7 +179,7 @@ static size_t refresh(struct build *build, edda_index_t *index) {
     return count;
 }
 
-static void the_sample_is_due_after_a_fifth_more_and_asks_only_for_what_is_new(void **state) {
+static void the_sample_is_due_after_a_fiftieth_more_and_asks_only_for_what_is_new(void **state) {
     (void)state;
     struct build build;
     build_init(&build, 4);
@@ -196,7 +196,7 @@ static void the_sample_is_due_after_a_fifth_more_and_asks_only_for_what_is_new(v
     assert_false(edda_index_sample_due(index));
     assert_int_equal(refresh(&build, index), 0);
     for (; memo <= 1200; memo++) {
-        assert_false(edda_index_sample_due(index));
+        assert_true(edda_index_sample_due(index) == (memo > 1020));
         struct build_chunk chunk = build_chunk(&build, memo);
         assert_int_equal(build_add(&build, index, &chunk), 0);
         build_publish(index, memo, 0);
@@ -214,6 +214,49 @@ static void the_sample_is_due_after_a_fifth_more_and_asks_only_for_what_is_new(v
     build_done(&build);
 }
 
+#define TEXTS 1300
+
+/* Which texts are in the sample, by number. uuids hold the number and which index it is. */
+static void note_sampled(struct build *build, const struct build_chunk *chunks,
+                         uint8_t index_number, bool backwards, bool sampled[TEXTS]) {
+    static struct edda_uuid wanted[EDDA_INDEX_SAMPLE];
+    edda_index_t *index = edda_index_new(NULL);
+    for (size_t i = 0; i < TEXTS; i++) {
+        size_t number = backwards ? TEXTS - 1 - i : i;
+        struct build_chunk chunk = chunks[number];
+        memset(chunk.uuid.bytes, (int)(number * 31 + index_number), sizeof chunk.uuid.bytes);
+        memcpy(chunk.uuid.bytes, &number, sizeof number);
+        chunk.uuid.bytes[15] = index_number;
+        chunk.memo = i + 1;
+        assert_int_equal(build_add(build, index, &chunk), 0);
+        build_publish(index, chunk.memo, 0);
+    }
+    size_t count = edda_index_sample_wanted(index, wanted);
+    assert_int_equal(count, EDDA_INDEX_SAMPLE);
+    for (size_t i = 0; i < count; i++) {
+        size_t number;
+        memcpy(&number, wanted[i].bytes, sizeof number);
+        sampled[number] = true;
+    }
+    edda_index_destroy(&index);
+}
+
+static void the_same_texts_give_the_same_sample_whatever_their_ids_and_order(void **state) {
+    (void)state;
+    static struct build_chunk chunks[TEXTS];
+    bool forth[TEXTS] = {0};
+    bool back[TEXTS] = {0};
+    struct build build;
+    build_init(&build, 9);
+    for (size_t i = 0; i < TEXTS; i++) {
+        chunks[i] = build_chunk(&build, i + 1);
+    }
+    note_sampled(&build, chunks, 1, false, forth);
+    note_sampled(&build, chunks, 2, true, back);
+    assert_memory_equal(forth, back, sizeof forth);
+    build_done(&build);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_of_ascii_give_what_single_letters_give),
@@ -221,7 +264,8 @@ int main(void) {
         cmocka_unit_test(chinese_gives_characters_and_pairs),
         cmocka_unit_test(rescoring_lifts_the_chunk_that_spells_alike),
         cmocka_unit_test(candidates_that_are_gone_are_left_out),
-        cmocka_unit_test(the_sample_is_due_after_a_fifth_more_and_asks_only_for_what_is_new),
+        cmocka_unit_test(the_same_texts_give_the_same_sample_whatever_their_ids_and_order),
+        cmocka_unit_test(the_sample_is_due_after_a_fiftieth_more_and_asks_only_for_what_is_new),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
