@@ -423,7 +423,7 @@ void edda_pg_words(const edda_pg_url_t *url, const char *text, char ret_words[ED
             continue;
         }
         char c = *text++;
-        c = c == '"' ? '\'' : (unsigned char)c < ' ' ? ' ' : c;
+        c = c == '"' ? '\'' : (unsigned char)c < ' ' || c == 0x7F ? ' ' : c;
         if (c != ' ' || (used > 0 && ret_words[used - 1] != ' ')) {
             ret_words[used++] = c;
         }
