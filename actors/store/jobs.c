@@ -75,7 +75,7 @@ static void report(struct edda_job_row *row, const struct edda_job_input *input)
         }
         break;
     default:
-        EDDA_ASSERT(!"an event of a holder");
+        EDDA_ASSERT(false && "an event of a holder");
     }
 }
 

@@ -159,7 +159,7 @@ int64_t edda_loop_drain_deadline(const edda_loop_t *self) {
 /* Only mains call it, which no node has. */
 int edda_loop_run(edda_loop_t *self) {
     (void)self;
-    EDDA_ASSERT(!"a simulated loop takes turns");
+    EDDA_ASSERT(false && "a simulated loop takes turns");
     return EDDA_E_INTERNAL;
 }
 

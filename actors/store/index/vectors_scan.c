@@ -3,6 +3,7 @@
 #include "actors/store/index/vectors.h"
 
 #if defined(__x86_64__)
+#include <cpuid.h>
 #include <immintrin.h>
 #endif
 
@@ -109,13 +110,22 @@ scan_vnni(const int8_t *rows, size_t stride, size_t count, const int8_t *query,
     }
 }
 
+/* Clang's __builtin_cpu_supports does not know this one. */
+static bool has_f16c(void) {
+    unsigned a = 0;
+    unsigned b = 0;
+    unsigned c = 0;
+    unsigned d = 0;
+    return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
+}
+
 const struct edda_vectors_kernel *edda_vectors_kernels(size_t *ret_count) {
     static const struct edda_vectors_kernel kernels[] = {{"plain", scan_plain, multiply_plain},
                                                          {"avx2", scan_avx2, multiply_f16c},
                                                          {"avx512vnni", scan_vnni, multiply_f16c}};
     __builtin_cpu_init();
     size_t count = 1;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c")) {
+    if (__builtin_cpu_supports("avx2") && has_f16c()) {
         count = 2;
         if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
             __builtin_cpu_supports("avx512vnni")) {

@@ -12,6 +12,7 @@
 
 #define HOST_BYTES  256
 #define SHOWN_BYTES 512
+#define SHOWN_WHOLE 65536
 #define LIST_BYTES  4096
 #define FORM        "postgres://USER:PASSWORD@HOST:PORT/DATABASE"
 #define ENCODE      "; special characters of the password must be percent-encoded"
@@ -175,7 +176,7 @@ static void show(struct edda_pg_url *self) {
     struct edda_buffer text;
     const char *user = find_value(self, "user");
     const char *database = find_value(self, "dbname");
-    edda_buffer_init(&text, SHOWN_BYTES - 1);
+    edda_buffer_init(&text, SHOWN_WHOLE); /* what is longer than there is room for is cut */
     for (size_t i = 0; i < self->host_count; i++) {
         const struct edda_pg_host *host = &self->hosts[i];
         const char *name = host->name[0] ? host->name : host->address ? host->address : "socket";
