@@ -70,7 +70,11 @@ class Handler(BaseHTTPRequestHandler):
             if piece is None:
                 self.server.began.set()
                 self.connection.settimeout(60)
-                if self.connection.recv(1) == b"":
+                try:
+                    gone = self.connection.recv(1) == b""
+                except ConnectionResetError:  # it went with something unread
+                    gone = True
+                if gone:
                     self.server.gone.set()
                 return
             self.wfile.write(piece.encode())
