@@ -3,8 +3,8 @@
 #include "actors/provider/account.h"
 
 #include <stdio.h>
-#include <strings.h>
 
+#include "actors/provider/outbound.h"
 #include "proto/limits.h"
 
 #define NONE    (-1) /* no such setting */
@@ -155,10 +155,7 @@ static bool may_go_without_key(const struct provider *provider, const char *url)
 }
 
 static bool is_url(const char *url) {
-    const char *host = strncasecmp(url, "https://", 8) == 0  ? url + 8
-                       : strncasecmp(url, "http://", 7) == 0 ? url + 7
-                                                             : "";
-    return *host != '\0' && *host != '/' && url[strcspn(url, " \t\r\n?#\"\\")] == '\0';
+    return edda_outbound_check(url, NULL) == 0 && url[strcspn(url, "?#\"\\")] == '\0';
 }
 
 static int set_url(const char *url, struct edda_account *account, const char *variable,

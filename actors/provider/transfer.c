@@ -232,7 +232,13 @@ static bool is_url(const char *url) {
     const char *host = strncasecmp(url, "https://", 8) == 0  ? url + 8
                        : strncasecmp(url, "http://", 7) == 0 ? url + 7
                                                              : "";
-    return *host != '\0' && *host != '/' && is_clean(url, 0x21) && !strchr(url, '\t');
+    if (*host == '\0' || *host == '/' || !is_clean(url, 0x21) || strchr(url, '\t')) {
+        return false;
+    }
+    CURLU *parts = curl_url();
+    bool sound = parts && curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK;
+    curl_url_cleanup(parts);
+    return sound;
 }
 
 int edda_outbound_check(const char *url, const char *const *headers) {

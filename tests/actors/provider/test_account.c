@@ -141,10 +141,11 @@ static void the_local_reranker_is_the_embedding_service_as_in_skald(void **state
 static void an_url_must_be_one(void **state) {
     (void)state;
     static const char *const wrong[] = {
-        "EMBEDDING_SERVICE_URL=localhost:80",  "EMBEDDING_SERVICE_URL=ftp://host",
-        "EMBEDDING_SERVICE_URL=http://",       "EMBEDDING_SERVICE_URL=http:///v1",
-        "EMBEDDING_SERVICE_URL=http://a b",    "EMBEDDING_SERVICE_URL=http://h/?key=1",
-        "EMBEDDING_SERVICE_URL=http://h/v1#x",
+        "EMBEDDING_SERVICE_URL=localhost:80",   "EMBEDDING_SERVICE_URL=ftp://host",
+        "EMBEDDING_SERVICE_URL=http://",        "EMBEDDING_SERVICE_URL=http:///v1",
+        "EMBEDDING_SERVICE_URL=http://a b",     "EMBEDDING_SERVICE_URL=http://h/?key=1",
+        "EMBEDDING_SERVICE_URL=http://h/v1#x",  "EMBEDDING_SERVICE_URL=http://[::1",
+        "EMBEDDING_SERVICE_URL=http://h:99999",
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         set(wrong[i]);
