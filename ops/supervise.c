@@ -12,14 +12,19 @@ static void act(struct edda_supervise_actions *actions, enum edda_supervise_acti
 
 void edda_supervisor_init(struct edda_supervisor *supervisor, int64_t grace_ms, unsigned restarts) {
     EDDA_ASSERT(restarts >= 1 && restarts <= EDDA_SUPERVISE_RESTARTS_MAX);
-    memset(supervisor, 0, sizeof *supervisor);
+    supervisor->count = 0; /* children are emptied when they are added: most never are */
     supervisor->grace_ms = grace_ms;
     supervisor->restarts = restarts;
+    supervisor->up = false;
+    supervisor->stopping = false;
+    supervisor->result = 0;
 }
 
 size_t edda_supervisor_add(struct edda_supervisor *supervisor, unsigned phase) {
     EDDA_ASSERT(supervisor->count < EDDA_SUPERVISE_CHILDREN);
-    supervisor->children[supervisor->count].phase = phase;
+    struct edda_child *child = &supervisor->children[supervisor->count];
+    memset(child, 0, sizeof *child);
+    child->phase = phase;
     return supervisor->count++;
 }
 

@@ -84,8 +84,8 @@ edda_outbound_t *edda_outbound_new(const struct edda_outbound_options *options);
 /* Open transfers are cancelled: no callbacks. Not from within a callback of its own. */
 void edda_outbound_destroy(edda_outbound_t **self_p);
 
-/* Pure. EDDA_E_INVALID: a URL that is no http or https URL, too many headers, or control characters
- * in them. */
+/* Pure. EDDA_E_INVALID: a URL that is no http or https URL, or none that curl can read; too many
+ * headers, or control characters in them. */
 int edda_outbound_check(const char *url, const char *const *headers) EDDA_MUST_CHECK;
 
 /* EDDA_E_INVALID as above; EDDA_E_LIMIT: EDDA_OUTBOUND_CONNECTIONS are open; EDDA_E_MEMORY. Then

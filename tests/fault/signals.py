@@ -67,10 +67,11 @@ class Signals(LedgerChecks):
         self.addCleanup(self.load.end)
 
     def stop_for(self, role, seconds):
-        for pid in self.edda.role(role):
+        pids = self.edda.role(role)
+        for pid in pids:
             os.kill(pid, signal.SIGSTOP)
         time.sleep(seconds)
-        for pid in self.edda.role(role):
+        for pid in pids:
             os.kill(pid, signal.SIGCONT)
 
     def wait_for_memos(self, more):

@@ -93,6 +93,7 @@ struct edda_lexical_sums {
     float once[EDDA_LEXICAL_SHORT];
 };
 
+/* Before the sums of one search; scores, best and touched are the caller's. */
 void edda_lexical_begin(const struct edda_lexical *self, struct edda_lexical_sums *sums);
 
 /* scores[slot] += weight * tf part, for all postings of term. */
