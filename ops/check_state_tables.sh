@@ -1,7 +1,7 @@
 #!/bin/sh
 # ops/check_state_tables.sh [ROOT]: every row of the state tables in proto/README.md names its test,
 # and each named test is a function somewhere under tests/; so is each that ops/threat-model.md and
-# tests/fault/FAULTS.md name.
+# tests/fault/FAULTS.md name, whose guards' patches must apply (tests/fault/guards.py --check).
 #
 # Prints what lacks one and exits 1 when there is any.
 set -eu
@@ -53,6 +53,10 @@ for cell in ops/threat-model.md:last tests/fault/FAULTS.md:5; do
         fi
     done
 done
+
+if [ -f tests/fault/guards.py ] && ! python3 tests/fault/guards.py --check; then
+    missing=$((missing + 1))
+fi
 
 echo "state tables: $total rows, threat model and faults: $named tests, $missing missing"
 [ "$total" -gt 0 ] && [ "$missing" -eq 0 ]
