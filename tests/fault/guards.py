@@ -209,8 +209,8 @@ def judge(patch, ran):
 def first_reason(patch, output):
     """The line to read first of what a failing run said."""
     _, _, after = output.partition(patch.test)
-    reason = re.search(r"(\[  ERROR   \] --- .*|\w*Error: .*|ERROR: \w+Sanitizer.*|.*(?i:assert).*)", after)
-    return reason.group(0).strip()[:160] if reason else f"see --verbose"
+    reason = re.search(r"(\[  ERROR   \] --- .*|\w*Error: .*|runtime error: .*|ERROR: \w+Sanitizer.*|.*(?i:assert).*)", after)
+    return reason.group(0).strip()[:160] if reason else "see --verbose"
 
 
 def take_away(patch, programs, passed, verbose):
