@@ -32,7 +32,7 @@ static int ask(struct rig *rig, uint32_t client, const char *route, uint32_t ttl
     return rig_fail_code(rig, client, &id);
 }
 
-/* Seen to fail without request.c's check_time. */
+/* Seen to fail without check_time() (tests/fault/guards/28c.patch). */
 static void a_request_that_would_expire_in_the_queue_is_refused_at_once(void **state) {
     (void)state;
     struct rig *rig = rig_new();

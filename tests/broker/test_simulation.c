@@ -32,6 +32,7 @@ static struct world_counts run_seed(uint64_t seed, uint64_t events) {
     return counts;
 }
 
+/* Seen to fail when a live worker's work is not taken from it (tests/fault/guards/51.patch). */
 static void a_million_random_events_keep_every_invariant(void **state) {
     (void)state;
     uint64_t first = setting("EDDA_SEED", 0);

@@ -210,6 +210,7 @@ static void a_worker_on_a_new_connection_takes_the_place_of_its_old_one(void **s
     scenario_stop(&s);
 }
 
+/* Seen to fail without check_command() (tests/fault/guards/33.patch). */
 static void rubbish_resets_its_sender_and_nobody_else(void **state) {
     (void)state;
     edda_scenario_t *s = scenario_start(NULL);
@@ -262,6 +263,7 @@ static void rubbish_resets_its_sender_and_nobody_else(void **state) {
     scenario_stop(&s);
 }
 
+/* Seen to fail without edda_command_allowed() (tests/fault/guards/38.patch). */
 static void a_worker_that_asks_and_a_client_that_works_are_reset(void **state) {
     (void)state;
     edda_scenario_t *s = scenario_start(NULL);

@@ -70,6 +70,7 @@ static void a_key_that_is_not_in_the_file_is_refused_and_counted(void **state) {
     edda_curve_destroy(&curve);
 }
 
+/* Seen to fail without its count (tests/fault/guards/36b.patch). */
 static void a_peer_that_has_the_brokers_key_wrong_is_refused_and_counted(void **state) {
     (void)state;
     edda_scenario_t *s = scenario_start("curve");
@@ -103,6 +104,8 @@ static void a_peer_without_a_key_is_refused_and_counted(void **state) {
     scenario_stop(&s);
 }
 
+/* Two walls, the review and what each message is met with: seen to fail without both
+ * (tests/fault/guards/36.patch). */
 static void a_key_that_is_taken_out_loses_its_session(void **state) {
     (void)state;
     edda_scenario_t *s = scenario_start("curve");
@@ -135,6 +138,7 @@ static void a_key_that_is_taken_out_loses_its_session(void **state) {
     edda_curve_destroy(&curve);
 }
 
+/* Seen to fail without the question of edda_access_admits() (tests/fault/guards/38b.patch). */
 static void a_worker_gets_only_the_services_of_its_key(void **state) {
     (void)state;
     edda_scenario_t *s = scenario_start("curve");

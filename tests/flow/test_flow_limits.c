@@ -3,6 +3,7 @@
 #include "tests/harness/scenario.h"
 #include "tests/proto/cmocka.h"
 
+/* Seen to fail without the deadline of what is queued (tests/fault/guards/28.patch). */
 static void a_request_expires_in_the_queue(void **state) {
     (void)state;
     edda_scenario_t *s = scenario_start(NULL);
@@ -17,6 +18,7 @@ static void a_request_expires_in_the_queue(void **state) {
     scenario_stop(&s);
 }
 
+/* Seen to fail without the deadline of what runs (tests/fault/guards/28b.patch). */
 static void a_request_expires_while_it_runs(void **state) {
     (void)state;
     edda_scenario_t *s = scenario_start(NULL);
@@ -188,6 +190,7 @@ static void bulk_does_not_hold_up_interactive_work(void **state) {
     scenario_stop(&s);
 }
 
+/* Seen to fail when what is returned fails (tests/fault/guards/29.patch). */
 static void a_draining_worker_finishes_and_leaves(void **state) {
     (void)state;
     edda_scenario_t *s = scenario_start(NULL);
@@ -212,6 +215,7 @@ static void a_draining_worker_finishes_and_leaves(void **state) {
     scenario_stop(&s);
 }
 
+/* Seen to fail when it does not wait (tests/fault/guards/29b.patch). */
 static void a_draining_broker_finishes_what_it_has(void **state) {
     (void)state;
     edda_scenario_t *s = scenario_start(NULL);

@@ -133,6 +133,7 @@ static bool gives_up_after(unsigned times, int64_t every_ms) {
     return gave_up;
 }
 
+/* Seen to fail without its window (tests/fault/guards/48.patch). */
 static void ten_restarts_in_a_minute_are_borne_and_the_eleventh_exit_ends_all(void **state) {
     (void)state;
     assert_false(gives_up_after(10, 5500));

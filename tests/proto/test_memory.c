@@ -26,6 +26,7 @@ void *__wrap_realloc(void *old, size_t size) {
     return may_allocate() ? __real_realloc(old, size) : NULL;
 }
 
+/* Seen to fail without the look at realloc's answer (tests/fault/guards/45.patch). */
 static void a_buffer_without_memory_keeps_what_it_has(void **state) {
     (void)state;
     struct edda_buffer buffer;
@@ -41,6 +42,7 @@ static void a_buffer_without_memory_keeps_what_it_has(void **state) {
     edda_buffer_done(&buffer);
 }
 
+/* Seen to fail without the look at malloc's answer (tests/fault/guards/45b.patch). */
 static void an_arena_without_memory_gives_null_and_goes_on(void **state) {
     (void)state;
     struct edda_arena arena;

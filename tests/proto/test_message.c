@@ -218,6 +218,7 @@ static void a_message_of_one_frame_is_malformed(void **state) {
     edda_buffer_done(&built.envelope);
 }
 
+/* Seen to fail without the count of frames (tests/fault/guards/33b.patch). */
 static void a_message_with_eleven_frames_is_refused(void **state) {
     (void)state;
     struct edda_message message = minimal(EDDA_REQ);
@@ -231,6 +232,7 @@ static void a_message_with_eleven_frames_is_refused(void **state) {
     edda_buffer_done(&built.envelope);
 }
 
+/* Seen to fail without check_sizes() of a frame (tests/fault/guards/33c.patch). */
 static void a_frame_of_the_maximum_is_read_and_one_byte_more_is_not(void **state) {
     (void)state;
     struct edda_message message = minimal(EDDA_DONE);
@@ -265,6 +267,7 @@ static void a_message_of_four_mebibytes_is_read_and_one_byte_more_is_not(void **
     edda_buffer_done(&built.envelope);
 }
 
+/* Seen to fail when frames are counted first (tests/fault/guards/30c.patch). */
 static void another_major_is_told_before_anything_else(void **state) {
     (void)state;
     static const uint8_t frame[] = {'E', 'D', 9, 99, 0, 0, 0, 0};
