@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "actors/provider/api_state.h"
+#include "actors/provider/mend.h"
 #include "actors/provider/provider.h"
 #include "proto/limits.h"
 #include "proto/utf8.h"
@@ -125,7 +126,7 @@ int edda_embed_parse(const struct edda_account *account, struct edda_bytes body,
     if (!is_about(body, count, dimension)) {
         return EDDA_E_FAILED;
     }
-    json_t *json = json_loadb((const char *)body.data, body.size, 0, NULL);
+    json_t *json = edda_provider_json(body.data, body.size);
     *ret_why = "it is no JSON";
     if (!json) {
         return EDDA_E_FAILED;
@@ -185,7 +186,7 @@ int edda_rerank_parse(const struct edda_account *account, struct edda_bytes body
                       double *ret_scores, const char **ret_why) {
     const struct edda_rerank_api *api = rerank_apis[account->kind];
     EDDA_ASSERT(api);
-    json_t *json = json_loadb((const char *)body.data, body.size, 0, NULL);
+    json_t *json = edda_provider_json(body.data, body.size);
     *ret_why = "it is no JSON";
     if (!json) {
         return EDDA_E_FAILED;
@@ -226,14 +227,16 @@ void edda_chat_text(struct edda_chat_stream *stream, const json_t *text) {
 }
 
 void edda_chat_finish(struct edda_chat_stream *stream, const char *finish) {
-    (void)edda_redact(edda_text_of(finish), NULL, stream->finish, sizeof stream->finish);
+    const char *secrets[] = {stream->key, NULL};
+    (void)edda_redact(edda_text_of(finish), secrets, stream->finish, sizeof stream->finish);
 }
 
 void edda_chat_break(struct edda_chat_stream *stream, int error, const char *reason) {
     if (!stream->error) {
         stream->error = error;
         const char *secrets[] = {stream->key, NULL};
-        (void)edda_redact(edda_text_of(reason), secrets, stream->reason, sizeof stream->reason);
+        struct edda_text words = edda_text_of(*reason ? reason : "the provider broke off");
+        (void)edda_redact(words, secrets, stream->reason, sizeof stream->reason);
     }
 }
 

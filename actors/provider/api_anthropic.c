@@ -3,6 +3,7 @@
  * The system text stands beside the messages, and two messages of one role in a row are one.
  * Source: anthropic-sdk-python, types/message_create_params.py and raw_*_event.py. */
 #include "actors/provider/api_state.h"
+#include "actors/provider/mend.h"
 
 #define VERSION "2023-06-01"
 
@@ -95,7 +96,7 @@ static void take_typed(struct edda_chat_stream *stream, const char *type, const 
 
 static void take_chat(struct edda_chat_stream *stream, struct edda_text event,
                       struct edda_text data) {
-    json_t *json = json_loadb(data.data, data.size, JSON_ALLOW_NUL, NULL);
+    json_t *json = edda_provider_json(data.data, data.size);
     const char *type = json_string_value(json_object_get(json, "type"));
     (void)event; /* repeats the type */
     if (type) {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "actors/provider/api_state.h"
+#include "actors/provider/mend.h"
 
 static void add_headers(struct edda_api_request *request, const struct edda_account *account) {
     edda_api_header(request, "Accept", "application/json");
@@ -123,7 +124,7 @@ static void take_usage(struct edda_chat_stream *stream, const json_t *usage) {
 
 static void take_chat(struct edda_chat_stream *stream, struct edda_text event,
                       struct edda_text data) {
-    json_t *json = json_loadb(data.data, data.size, JSON_ALLOW_NUL, NULL);
+    json_t *json = edda_provider_json(data.data, data.size);
     (void)event;
     if (!json_is_object(json)) {
         json_decref(json);

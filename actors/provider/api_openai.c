@@ -4,6 +4,7 @@
  * anything else. Services that answer with arrays of numbers all the same are understood.
  * Source: openai-openapi 2.3.0, CreateEmbeddingRequest, CreateChatCompletionRequest. */
 #include "actors/provider/api_state.h"
+#include "actors/provider/mend.h"
 
 static void build_embed(const struct edda_account *account, const struct edda_texts *texts,
                         bool query, struct edda_api_request *request) {
@@ -111,7 +112,7 @@ static void take_chat(struct edda_chat_stream *stream, struct edda_text event,
         }
         return;
     }
-    json_t *json = json_loadb(data.data, data.size, JSON_ALLOW_NUL, NULL);
+    json_t *json = edda_provider_json(data.data, data.size);
     if (!json_is_object(json)) {
         json_decref(json);
         edda_chat_break(stream, EDDA_E_FAILED, "an event of the stream is no JSON object");

@@ -1,9 +1,9 @@
 /* actors/provider/judge.c: what a response means, and what of its words may be repeated. */
 #include <ctype.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <strings.h>
 
+#include "actors/provider/mend.h"
 #include "actors/provider/provider_state.h"
 #include "proto/utf8.h"
 
@@ -292,7 +292,7 @@ void edda_provider_judge(const char *name, int status, struct edda_bytes body,
                          enum edda_outcome *ret_outcome, bool *ret_again) {
     bool good = status >= 200 && status < 300;
     json_t *json =
-        good ? NULL : json_loadb((const char *)body.data, body.size, JSON_ALLOW_NUL, NULL);
+        good ? NULL : edda_provider_json(body.data, body.size);
     struct verdict verdict = judge_status(status, is_for_a_person(json, 0));
     ret_reply->error = verdict.error;
     ret_reply->blame = verdict.blame;

@@ -249,6 +249,22 @@ static void the_key_that_was_sent_is_in_no_reason(void **state) {
         EDDA_E_UNAVAILABLE);
     assert_string_equal(stream.reason, "*** is no key");
     edda_chat_stream_done(&stream);
+    edda_chat_stream_init(&stream, &account);
+    assert_int_equal(
+        edda_chat_stream_feed(
+            &stream, bytes_of("data: {\"choices\":[{\"finish_reason\":\"correcthorse\"}]}\n\n")),
+        0);
+    assert_string_equal(stream.finish, "***");
+    edda_chat_stream_done(&stream);
+}
+
+static void an_error_without_words_has_ours(void **state) {
+    (void)state;
+    assert_int_equal(
+        read_stream(EDDA_PROVIDER_OPENAI, "data: {\"error\":{\"message\":\"\"}}\n\n", 9),
+        EDDA_E_UNAVAILABLE);
+    assert_string_equal(stream.reason, "the provider broke off");
+    edda_chat_stream_done(&stream);
 }
 
 static void text_comes_in_pieces_of_a_list_too_and_without_nul(void **state) {
@@ -261,6 +277,51 @@ static void text_comes_in_pieces_of_a_list_too_and_without_nul(void **state) {
                     1000),
         0);
     assert_string_equal(heard(), "By the\xef\xbf\xbd river");
+    edda_chat_stream_done(&stream);
+}
+
+/* A model's token may end in the middle of an emoji: the answer goes on all the same. */
+static void half_an_emoji_is_one_unknown_character_and_the_answer_stands(void **state) {
+    (void)state;
+    static const struct {
+        enum edda_provider_kind kind;
+        const char *text;
+    } cases[] = {
+        {EDDA_PROVIDER_OPENAI, "data: {\"choices\":[{\"delta\":{\"content\":\"a\\ud83d\"}}]}\n\n"
+                               "data: {\"choices\":[{\"delta\":{\"content\":\"\\uDE00b\"},"
+                               "\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n"},
+        {EDDA_PROVIDER_ANTHROPIC,
+         "data: {\"type\":\"content_block_delta\",\"delta\":{\"type\":"
+         "\"text_delta\",\"text\":\"a\\ud83d\\udbff\"}}\n\ndata: {\"type\":"
+         "\"content_block_delta\",\"delta\":{\"type\":\"text_delta\","
+         "\"text\":\"b\"}}\n\ndata: {\"type\":\"message_stop\"}\n\n"},
+        {EDDA_PROVIDER_GEMINI,
+         "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":"
+         "\"a\\ud83dx\\udc00\"},{\"text\":\"b\"}]},\"finishReason\":\"STOP\"}]}"
+         "\n\n"},
+    };
+    static const char *const texts[] = {"a\xef\xbf\xbd\xef\xbf\xbd\x62",
+                                        "a\xef\xbf\xbd\xef\xbf\xbd\x62",
+                                        "a\xef\xbf\xbdx\xef\xbf\xbd\x62"};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_int_equal(read_stream(cases[i].kind, cases[i].text, 5), 0);
+        assert_string_equal(heard(), texts[i]);
+        edda_chat_stream_done(&stream);
+    }
+}
+
+/* Escaped backslashes begin no character, and a whole pair is one. */
+static void only_halves_are_mended(void **state) {
+    (void)state;
+    assert_int_equal(read_stream(EDDA_PROVIDER_OPENAI,
+                                 "data: {\"choices\":[{\"delta\":{\"content\":\"\\ud83d"
+                                 "\\ud83d\\ude00\\\\ud83d\\\\\\udc00\\n\"}}]}\n\ndata: [DONE]\n\n",
+                                 100),
+                     0);
+    assert_string_equal(heard(), "\xef\xbf\xbd\xf0\x9f\x98\x80\\ud83d\\\xef\xbf\xbd\n");
+    edda_chat_stream_done(&stream);
+    assert_int_equal(read_stream(EDDA_PROVIDER_OPENAI, "data: {\"a\":\"\\ud83d\\ud8\"}\n\n", 100),
+                     EDDA_E_FAILED);
     edda_chat_stream_done(&stream);
 }
 
@@ -298,7 +359,10 @@ int main(void) {
         cmocka_unit_test(nonsense_within_the_stream_is_an_error),
         cmocka_unit_test(odd_but_harmless_events_are_passed_over),
         cmocka_unit_test(the_key_that_was_sent_is_in_no_reason),
+        cmocka_unit_test(an_error_without_words_has_ours),
         cmocka_unit_test(text_comes_in_pieces_of_a_list_too_and_without_nul),
+        cmocka_unit_test(half_an_emoji_is_one_unknown_character_and_the_answer_stands),
+        cmocka_unit_test(only_halves_are_mended),
         cmocka_unit_test(an_answer_without_end_is_cut_by_a_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -181,11 +181,15 @@ static void each_providers_response_is_understood(void **state) {
         "\"embedding\":\"AACAPwAAAL8=\"}],\"model\":\"m\",\"usage\":{\"total_tokens\":9}}";
     static const char floats[] = "{\"data\":[{\"index\":0,\"embedding\":[1,-0.5]},"
                                  "{\"index\":1,\"embedding\":[0.25,2.0]}]}";
+    static const char half[] =
+        "{\"model\":\"\\ud83d\",\"data\":[{\"index\":0,\"embedding\":[1,-0.5]},"
+        "{\"index\":1,\"embedding\":[0.25,2.0]}]}";
     static const enum edda_provider_kind kinds[] = {EDDA_PROVIDER_OPENAI, EDDA_PROVIDER_VOYAGE,
                                                     EDDA_PROVIDER_JINA};
     for (size_t i = 0; i < 3; i++) {
         expect_vectors(kinds[i], indexed);
         expect_vectors(kinds[i], floats);
+        expect_vectors(kinds[i], half);
     }
     expect_vectors(EDDA_PROVIDER_COHERE,
                    "{\"id\":\"x\",\"embeddings\":{\"float\":[[1,-0.5],[0.25,2]]},\"texts\":[]}");

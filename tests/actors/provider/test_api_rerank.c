@@ -16,7 +16,8 @@ static const struct {
     {EDDA_PROVIDER_COHERE, "http://host/base/v2/rerank",
      "{\"model\":\"m1\",\"query\":\"q\",\"documents\":[\"a\",\"b \\\"x\\\"\",\"c\"],\"top_n\":3}",
      "{\"id\":\"1\",\"results\":[{\"index\":1,\"relevance_score\":1},{\"index\":2,"
-     "\"relevance_score\":0.5},{\"index\":0,\"relevance_score\":0.25}],\"meta\":{}}"},
+     "\"relevance_score\":0.5},{\"index\":0,\"relevance_score\":0.25}],\"meta\":{\"a\":\"\\udc00\"}"
+     "}"},
     {EDDA_PROVIDER_JINA, "http://host/base/rerank",
      "{\"model\":\"m1\",\"query\":\"q\",\"documents\":[\"a\",\"b \\\"x\\\"\",\"c\"],\"top_n\":3,"
      "\"return_documents\":false}",

@@ -122,6 +122,13 @@ static void the_providers_own_words_are_found_in_every_shape(void **state) {
     }
 }
 
+static void half_an_emoji_hides_neither_words_nor_code(void **state) {
+    (void)state;
+    judge(429, "{\"error\":{\"message\":\"no money \\ud83d\",\"code\":\"insufficient_quota\"}}");
+    assert_string_equal(reply.text, "openai: 429 no money \xef\xbf\xbd");
+    assert_false(again);
+}
+
 static void pages_and_nonsense_are_not_quoted(void **state) {
     (void)state;
     static const char *const bodies[] = {
@@ -262,6 +269,7 @@ int main(void) {
         cmocka_unit_test(a_code_that_only_a_person_can_heal_counts_for_more_than_its_status),
         cmocka_unit_test(too_much_and_broken_servers_are_asked_again),
         cmocka_unit_test(the_providers_own_words_are_found_in_every_shape),
+        cmocka_unit_test(half_an_emoji_hides_neither_words_nor_code),
         cmocka_unit_test(pages_and_nonsense_are_not_quoted),
         cmocka_unit_test(keys_are_taken_out_of_texts),
         cmocka_unit_test(names_of_models_and_addresses_are_no_keys),
