@@ -59,7 +59,9 @@ struct edda_http_head {
                                identify the exchange, returns */
 };
 
-/* A piece of one part of a multipart body; offset 0 begins a part. Views live for the call. */
+/* A piece of one part of a multipart body; offset 0 begins a part, and begins it again when all
+ * that came so far was nothing: libmicrohttpd tells of a part as soon as its headers are there.
+ * Views live for the call. */
 struct edda_http_field {
     struct edda_text name;
     struct edda_text file_name; /* absent: a plain field */

@@ -16,6 +16,7 @@ struct header_scan {
     bool bad_value;
     bool bad_name;
     const char *line_end; /* of the header before: where its value ended */
+    const char *body;     /* where the headers end, in libmicrohttpd's buffer */
     bool repeated;
 };
 
@@ -90,10 +91,14 @@ static bool ends_before(const char *value_end, const char *name) {
     return name - value_end == 2 && ends_line(value_end[0]) && ends_line(value_end[1]);
 }
 
-/* CRLF and an empty line: all of it has been received. */
-static bool ends_headers(const char *value_end) {
-    while (is_space(*value_end)) {
+/* CRLF and an empty line, and then exactly the body: one byte less, LF for CRLF, and the next would
+ * be the body's, or not yet there. */
+static bool ends_headers(const char *value_end, const char *body) {
+    while (value_end < body && is_space(*value_end)) {
         value_end++;
+    }
+    if (body - value_end != 4) {
+        return false;
     }
     for (size_t i = 0; i < 4; i++) {
         if (!ends_line(value_end[i])) {
@@ -112,7 +117,16 @@ static void check_line(struct header_scan *scan, const char *key, size_t key_siz
 }
 
 static void check_end(struct header_scan *scan) {
-    scan->bad_name = scan->bad_name || (scan->line_end && !ends_headers(scan->line_end));
+    scan->bad_name =
+        scan->bad_name || (scan->line_end && !ends_headers(scan->line_end, scan->body));
+}
+
+/* Its count begins at the method. */
+static const char *find_body(const struct edda_exchange *exchange, const char *method) {
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(exchange->connection->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    EDDA_ASSERT(info);
+    return method + info->header_size;
 }
 #else
 static void check_line(struct header_scan *scan, const char *key, size_t key_size,
@@ -122,6 +136,11 @@ static void check_line(struct header_scan *scan, const char *key, size_t key_siz
 
 static void check_end(struct header_scan *scan) {
     (void)scan;
+}
+
+static const char *find_body(const struct edda_exchange *exchange, const char *method) {
+    (void)exchange, (void)method;
+    return NULL;
 }
 #endif
 
@@ -229,7 +248,7 @@ static enum edda_method read_method(const char *method) {
 
 void read_head(struct edda_exchange *exchange, const char *method) {
     struct edda_http_head *head = &exchange->head;
-    struct header_scan scan = {.head = head};
+    struct header_scan scan = {.head = head, .body = find_body(exchange, method)};
     struct edda_text target = {(const char *)exchange->target.data, exchange->target.size};
 
     head->method = read_method(method);

@@ -102,8 +102,10 @@ static void close_field(struct edda_visit *visit) {
         return;
     }
     text.data = text.data ? text.data : "";
-    note(upload, upload->name, strlen(upload->name));
-    note(upload, text.data, text.size);
+    if (text.size > 0) {
+        note(upload, upload->name, strlen(upload->name));
+        note(upload, text.data, text.size);
+    }
     if (upload->value.error || !edda_utf8_valid(text.data, text.size) ||
         memchr(text.data, '\0', text.size)) {
         turn_away(visit, 400, "Form fields must be UTF-8 text of at most 65536 bytes");
@@ -153,8 +155,17 @@ static void open_file(struct edda_visit *visit, const struct edda_http_field *fi
     note(upload, field->file_name.data, field->file_name.size);
 }
 
+/* It was begun before, and nothing of it has come since. */
+static bool is_open_file(const struct upload *upload, const struct edda_http_field *field) {
+    return upload->in_file && upload->saving.stage.bytes == 0 && field->file_name.data &&
+           edda_text_equal(field->file_name, upload->file_name);
+}
+
 static void open_field(struct edda_visit *visit, const struct edda_http_field *field) {
     struct upload *upload = visit->work;
+    if (is_open_file(upload, field)) {
+        return;
+    }
     upload->in_file = false;
     if (field->file_name.data || edda_text_is(field->name, "file")) {
         open_file(visit, field);

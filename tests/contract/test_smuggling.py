@@ -54,6 +54,8 @@ REFUSED = {
     "a control character in a value": post(b"X: a\x01b\r\n" + LENGTH, BODY),
     "bare line feeds": post(LENGTH, BODY).replace(b"\r\n", b"\n"),
     "one bare line feed": post(b"X: y\n" + LENGTH, BODY),
+    "a bare line feed for the empty line, before a body that fills it up":
+        post(b"Content-Length: 14\r\n", b"")[:-2] + b"\n\r" + BODY,
     "a length with a sign": post(b"Content-Length: +13\r\n", BODY),
     "no length": post(b"Content-Length: \r\n", BODY),
     "a hexadecimal length": post(b"Content-Length: 0xd\r\n", BODY),

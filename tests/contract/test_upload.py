@@ -1,6 +1,8 @@
 """Files posted as multipart/form-data (contract 1.4, with text files instead of office ones)."""
 
 import json
+import socket
+import time
 import unittest
 
 from service import ServiceTest, connect, multipart, receive_answer
@@ -113,6 +115,26 @@ class Upload(ServiceTest):
         self.assertEqual(first.json, again.json)
         other = self.post(("file", "a.md", "text/plain", b"another"), headers=key)
         self.assertEqual(other.status, 422)
+
+    def test_pieces_make_the_same_memo(self):
+        """Also when a part's headers come before the first byte of its data."""
+        body, headers = multipart(("title", "in pieces"), ("file", "a.md", "text/plain", b"some text"),
+                                  ("source", "s"))
+        head = (f"POST {PATH} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {self.client.key}\r\n"
+                f'Idempotency-Key: "pieces-1"\r\nContent-Type: {headers["Content-Type"]}\r\n'
+                f"Content-Length: {len(body)}\r\n\r\n").encode()
+        starts = [at + 4 for at in range(len(body)) if body.startswith(b"\r\n\r\n", at)]
+        memos = set()
+        for cut in [0, *starts, *(at + 3 for at in starts)]:
+            with connect(self.port) as connection:
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                connection.sendall(head + body[:cut])
+                time.sleep(0.05)
+                connection.sendall(body[cut:])
+                answer = receive_answer(connection)
+                self.assertEqual(answer.status, 201, answer.body)
+                memos.add(json.loads(answer.body)["memo_uuid"])
+        self.assertEqual(len(memos), 1)
 
 
 if __name__ == "__main__":
