@@ -62,6 +62,8 @@ static int open_postgres(struct store *store, const char *url, char *message, si
         .connect_ms = edda_config_number(config, EDDA_CONFIG_DATABASE_CONNECT_MS),
         .threads = (unsigned)edda_config_number(config, EDDA_CONFIG_STORE_THREADS),
         .lease_ms = edda_config_number(config, EDDA_CONFIG_LEASE_MS),
+        .backlog = edda_config_number(config, EDDA_CONFIG_BACKLOG),
+        .project_backlog = edda_config_number(config, EDDA_CONFIG_BACKLOG_PROJECT),
         .exact_chunks = (uint64_t)edda_config_number(config, EDDA_CONFIG_VECTOR_EXACT_CHUNKS),
         .index = index_options(config),
         .events = {on_ready, store},

@@ -1,4 +1,5 @@
 /* actors/store/postgres/accept.c: new memos, and the parts of large ones before them. */
+#include "actors/store/postgres/backlog.h"
 #include "actors/store/postgres/store.h"
 #include "actors/store/postgres/versions.h"
 #include "actors/store/rows.h"
@@ -53,13 +54,16 @@ static int take_earlier(struct edda_pg_call *call, struct edda_pg_row *row) {
     return same ? 1 : EDDA_E_MISMATCH;
 }
 
-/* Nothing is staged (any more): a repeat, or one that comes too late. */
+/* Nothing is staged (any more), or there is no room: a repeat, or one that is refused. */
 static int on_earlier(struct edda_pg_call *call, edda_pg_result_t *result) {
     struct edda_pg_row row = edda_pg_row(result, 0);
     bool there = edda_pg_rows(result) > 0;
     int found = there ? take_earlier(call, &row) : 0;
     if (there && row.error) {
         return row.error;
+    }
+    if (found == 0 && call->backlog.refused) {
+        return edda_pg_backlog_refused(call);
     }
     return found == 1 ? 0
            : found < 0
@@ -145,6 +149,12 @@ static int on_begin(struct edda_pg_call *call, edda_pg_result_t *none) {
     return error;
 }
 
+/* What was accepted is answered also when nothing more is. */
+static int after_backlog(struct edda_pg_call *call, edda_pg_result_t *none) {
+    (void)none;
+    return call->backlog.refused ? find_earlier(call) : edda_pg_call_begin(call, on_begin, NULL);
+}
+
 static int begin(struct edda_pg_call *call, edda_pg_result_t *none) {
     const struct edda_store_accept *accept = arguments_of(call);
     const struct accept *state = call->state;
@@ -152,7 +162,7 @@ static int begin(struct edda_pg_call *call, edda_pg_result_t *none) {
     if (accept->staged_parts > 0 && !state->content.staged) {
         return find_earlier(call);
     }
-    return edda_pg_call_begin(call, on_begin, NULL);
+    return edda_pg_backlog_ask(call, state->content.count, after_backlog);
 }
 
 /* ---- measuring ---- */

@@ -152,6 +152,7 @@ int edda_postgres_open(const struct edda_postgres_options *options, char *messag
     self->exact_chunks = options->exact_chunks ? options->exact_chunks : EDDA_EXACT_CHUNKS;
     self->exact_cell = edda_metric_cell(EDDA_METRIC_STORE_EXACT_AFTER_ALL, NULL);
     self->lease_ms = options->lease_ms > 0 ? options->lease_ms : EDDA_LEASE_MS;
+    edda_pg_backlog_init(self, options->backlog, options->project_backlog);
     self->life = ((uint64_t)edda_random32() << 30 ^ edda_random32()) | 1;
     int error = edda_pg_url_parse(options->url, message, message_size, &self->url);
     if (!error) {

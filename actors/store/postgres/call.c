@@ -104,6 +104,9 @@ static void answer(struct edda_pg_call *call) {
     };
     bool jobs_ready = !call->error && call->jobs_ready;
     EDDA_ASSERT(!call->asking && !call->talking && !call->working && !call->waiting);
+    if (!jobs_ready) {
+        edda_pg_backlog_withdraw(call);
+    }
     leave(call);
     call->request.done(call->request.context, &given);
     free_call(call);
@@ -121,6 +124,8 @@ static int begin_operation(struct edda_pg_call *call) {
     call->text = NULL;
     call->state = NULL;
     call->jobs_ready = false;
+    edda_pg_backlog_withdraw(call);
+    call->backlog = (struct edda_pg_backlog_call){0};
     call->first_step = 0;
     call->step_count = 0;
     call->record = edda_arena_take(&call->arena, size);

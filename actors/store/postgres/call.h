@@ -61,6 +61,16 @@ struct edda_pg_kept {
     edda_pg_result_t *result;
 };
 
+/* What a call asked of the backlog. */
+struct edda_pg_backlog_call {
+    int64_t wanted; /* parts */
+    int64_t admitted;
+    int refused;
+    bool waited_all; /* for a count */
+    bool waited_project;
+    edda_pg_step_fn then;
+};
+
 struct edda_pg_call {
     struct edda_postgres *store;
     struct edda_backend_request request;
@@ -74,6 +84,7 @@ struct edda_pg_call {
     struct edda_word_list *words;  /* words.h's, as those below */
     int64_t words_project;
     edda_pg_step_fn after_words;
+    struct edda_pg_backlog_call backlog; /* backlog.h's */
     /* May be set: gives back what is not in the arena, when the call ends or begins again; on the
      * loop, once. */
     void (*release)(struct edda_pg_call *call);

@@ -4,6 +4,7 @@
  *   the memo as it is → its new content measured, or read from where it was staged → with another
  *   title the term vectors of all its chunks (pool) → one trip, in which the memo must still be
  *   what it was: jobs, versions, memo, project are locked in that order */
+#include "actors/store/postgres/backlog.h"
 #include "actors/store/postgres/heads.h"
 #include "actors/store/postgres/store.h"
 #include "actors/store/postgres/versions.h"
@@ -229,6 +230,11 @@ static int on_owner(struct edda_pg_call *call, edda_pg_result_t *result) {
                    : edda_pg_call_fail(call, EDDA_E_NOT_FOUND, "no parts are staged there");
 }
 
+static int after_backlog(struct edda_pg_call *call, edda_pg_result_t *none) {
+    int error = edda_pg_backlog_refused(call);
+    return error ? error : take_title(call, none);
+}
+
 static int take_content(struct edda_pg_call *call, edda_pg_result_t *none) {
     struct patch *state = call->state;
     const struct edda_store_patch *patch = patch_of(call);
@@ -239,7 +245,8 @@ static int take_content(struct edda_pg_call *call, edda_pg_result_t *none) {
                                 on_owner);
     }
     state->has_content = memcmp(state->content.sha, state->head.sha, EDDA_SHA_BYTES) != 0;
-    return take_title(call, NULL);
+    return state->has_content ? edda_pg_backlog_ask(call, state->content.count, after_backlog)
+                              : take_title(call, NULL);
 }
 
 static int measure(struct edda_pg_worker *worker, struct edda_pg_call *call) {

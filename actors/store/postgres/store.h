@@ -7,6 +7,7 @@
 #include "actors/runtime/pool.h"
 #include "actors/store/known.h"
 #include "actors/store/postgres/backend.h"
+#include "actors/store/postgres/backlog.h"
 #include "actors/store/postgres/call.h"
 #include "actors/store/postgres/projects.h"
 #include "actors/store/postgres/waker.h"
@@ -33,6 +34,7 @@ struct edda_postgres {
     uint64_t exact_chunks;   /* of so many a project's nearest are looked for exactly */
     edda_cell_t *exact_cell; /* how often an index gave too few */
     struct edda_pg_waker waker;
+    struct edda_pg_backlog backlog;
 };
 
 #endif

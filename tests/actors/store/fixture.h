@@ -37,7 +37,7 @@ struct fixture {
     struct edda_arena arena;
     int64_t lease_ms;
     size_t index_bytes;
-    int64_t backlog; /* and project_backlog: from the next fixture_open on; SQLite's */
+    int64_t backlog; /* and project_backlog: from the next fixture_open on */
     int64_t project_backlog;
     uint64_t exact_chunks; /* PostgreSQL's; 0: its default; so are those below */
     int64_t statement_ms;

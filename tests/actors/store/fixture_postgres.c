@@ -110,6 +110,8 @@ static int open_store(struct fixture *f, char *message, size_t size) {
         .threads = 2,
         .lease_ms = f->lease_ms,
         .index_bytes = f->index_bytes,
+        .backlog = f->backlog,
+        .project_backlog = f->project_backlog,
         .exact_chunks = f->exact_chunks,
         .events = {fixture_on_ready, f},
     };

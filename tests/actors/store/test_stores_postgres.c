@@ -2,6 +2,7 @@
  * leases are whose, who wakes whom. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "actors/runtime/clock.h"
 #include "tests/actors/store/fixture.h"
@@ -431,6 +432,39 @@ static void what_stores_do_to_the_same_memos_at_once_leaves_the_tables_right(voi
                      0);
 }
 
+/* ---- the backlog ---- */
+
+static int try_accept(struct fixture *f) {
+    struct edda_text part = EDDA_TEXT("Some text.");
+    struct edda_store_accept accept = one_part(&part);
+    return accept_memo(f, &accept, NULL);
+}
+
+/* Fewer tries than the limit leaves to this store alone. */
+static void what_another_store_accepted_counts_at_the_next_count(void **state) {
+    struct fixture *f = *state;
+    const char *parts[50];
+    for (size_t i = 0; i < 50; i++) {
+        parts[i] = "Some text.";
+    }
+    fixture_close(f);
+    f->project_backlog = 50;
+    fixture_open(f);
+    edda_backend_t *first = f->backend;
+    assert_int_equal(try_accept(f), 0);
+    f->backend = open_another(f);
+    accept_parts(f, "Fifty", parts, 50);
+    edda_backend_destroy(&f->backend);
+    f->backend = first;
+    int error = 0;
+    for (int i = 0; i < 40 && !error; i++) {
+        usleep(100000);
+        error = try_accept(f);
+    }
+    assert_int_equal(error, EDDA_E_QUOTA);
+    process_all(f);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void) {
@@ -443,6 +477,7 @@ int main(void) {
         TEST(a_listener_that_is_lost_comes_back_and_looks),
         TEST(eight_pumps_of_four_stores_claim_2000_jobs_once_each),
         TEST(last_parts_that_commit_together_on_two_stores_complete_once),
+        TEST(what_another_store_accepted_counts_at_the_next_count),
         TEST(what_stores_do_to_the_same_memos_at_once_leaves_the_tables_right),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
