@@ -164,7 +164,7 @@ static struct crowd *submit_crowd(struct fixture *f) {
     return &crowd;
 }
 
-/* Seen to fail when on PostgreSQL what is open is not counted, or not added to a count. */
+/* Seen to fail when on PostgreSQL what was admitted is not added to a count. */
 static void accepts_that_come_at_once_do_not_go_over_it_together(void **state) {
     struct fixture *f = *state;
     limit(f, 10, 0);
