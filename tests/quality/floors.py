@@ -3,7 +3,7 @@
     python3 tests/quality/floors.py --edda PATH [--collections DIR] [--write] [--table]
 
 Our own small collection (house/) is always asked. Where EDDA_COLLECTIONS or --collections names a folder of collections
-in BEIR's shape, those that floors.json knows are asked too. A drop of more than 0.5 nDCG@10 of any
+in BEIR's shape, those that floors.json knows are asked too. A drop of more than 0.5 nDCG@10 or 1.0 R@100 of any
 ranking fails. --write keeps the figures found as the new ones, --table prints them for the README."""
 
 import argparse
@@ -48,6 +48,7 @@ class Floors(unittest.TestCase):
             for leg, figures in legs.items():
                 with self.subTest(collection=name, run=run, leg=leg):
                     self.assertGreaterEqual(found[name][run][leg]["nDCG@10"], figures["nDCG@10"] - ALLOWED)
+                    self.assertGreaterEqual(found[name][run][leg]["R@100"], figures["R@100"] - 2 * ALLOWED)
 
     def test_our_own_collection(self):
         self.check("house", os.path.join(HERE, "house"))

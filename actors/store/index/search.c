@@ -1,5 +1,6 @@
-/* actors/store/index/search.c: the two legs of a query and their fusion, before and after the
- * texts. */
+/* actors/store/index/search.c: the two legs of a query, and the list they give. */
+#include "actors/store/index/candidates.h"
+#include "actors/store/index/feedback.h"
 #include "actors/store/index/index.h"
 #include "actors/store/index/state.h"
 #include "actors/store/index/words.h"
@@ -32,6 +33,7 @@ void edda_index_scratch_destroy(edda_index_scratch_t **self_p) {
     free(self->best);
     free(self->touched);
     free(self->verdicts);
+    free(self->feedback);
     free(self);
     *self_p = NULL;
 }
@@ -238,103 +240,20 @@ static int select_vectors(const edda_index_t *self, edda_index_scratch_t *scratc
     return error;
 }
 
-/* ---- fusion ---- */
-
-static struct edda_candidate *add_candidate(const edda_index_t *self, edda_index_scratch_t *scratch,
-                                            uint32_t slot) {
-    struct edda_candidate *added = &scratch->candidates[scratch->candidate_count++];
-    *added = (struct edda_candidate){0};
-    added->hit.chunk = self->slots[slot].uuid;
-    added->hit.memo = self->memos[self->slots[slot].memo].key;
-    added->hit.candidate = slot; /* until the candidates are ordered */
-    return added;
-}
-
-static struct edda_candidate *find_candidate(const edda_index_t *self,
-                                             edda_index_scratch_t *scratch, uint32_t slot) {
-    for (size_t i = 0; i < scratch->candidate_count; i++) {
-        if (scratch->candidates[i].hit.candidate == slot) {
-            return &scratch->candidates[i];
-        }
+static struct edda_fusion_weights choose_weights(const edda_index_t *self,
+                                                 const edda_index_scratch_t *scratch,
+                                                 const struct edda_index_query *query) {
+    struct edda_fusion_weights weights =
+        edda_fusion_is_builtin(query->model) ? self->builtin_weights : self->model_weights;
+    if (query->model.size == 0 || scratch->vector_degraded ||
+        query->without & EDDA_WITHOUT_VECTOR) {
+        weights = edda_fusion_without_vector(self->builtin_weights);
     }
-    return add_candidate(self, scratch, slot);
-}
-
-static struct edda_fusion_range range_of(const struct edda_scored *items, size_t count) {
-    float scores[EDDA_INDEX_LEG];
-    for (size_t i = 0; i < count; i++) {
-        scores[i] = items[i].score;
+    if (query->without & EDDA_WITHOUT_GRAMS) {
+        weights.words += weights.grams;
+        weights.grams = 0;
     }
-    return edda_fusion_range(scores, count, EDDA_INDEX_LEG);
-}
-
-static int compare_candidates(const void *left, const void *right) {
-    const struct edda_index_hit *a = &((const struct edda_candidate *)left)->hit;
-    const struct edda_index_hit *b = &((const struct edda_candidate *)right)->hit;
-    if (a->score != b->score) {
-        return a->score > b->score ? -1 : 1;
-    }
-    return memcmp(a->chunk.bytes, b->chunk.bytes, 16);
-}
-
-/* Behind what was fused: chunks that only the longer list of words knows, in its order. */
-static void append_words(const edda_index_t *self, edda_index_scratch_t *scratch, size_t from,
-                         size_t word_count, size_t limit) {
-    size_t fused = scratch->candidate_count;
-    float least = fused ? scratch->candidates[fused - 1].hit.score : 0;
-    float first = from < word_count ? scratch->words[from].score : 1;
-    for (size_t i = from; i < word_count && scratch->candidate_count < limit; i++) {
-        size_t before = scratch->candidate_count;
-        struct edda_candidate *candidate = find_candidate(self, scratch, scratch->words[i].slot);
-        candidate->raw_words = scratch->words[i].score;
-        if (scratch->candidate_count > before) {
-            candidate->hit.score = least * scratch->words[i].score / first;
-        }
-    }
-}
-
-static void fuse_legs(const edda_index_t *self, edda_index_scratch_t *scratch, size_t word_count,
-                      const struct edda_scored *vectors, size_t vector_count, size_t limit) {
-    size_t leg_count = word_count < EDDA_INDEX_LEG ? word_count : EDDA_INDEX_LEG;
-    struct edda_fusion_range words = range_of(scratch->words, leg_count);
-    struct edda_fusion_range near = range_of(vectors, vector_count);
-    scratch->candidate_count = 0;
-    for (size_t i = 0; i < leg_count; i++) {
-        struct edda_candidate *candidate = add_candidate(self, scratch, scratch->words[i].slot);
-        candidate->raw_words = scratch->words[i].score;
-        candidate->hit.words = edda_fusion_stretch(words, scratch->words[i].score);
-    }
-    for (size_t i = 0; i < vector_count; i++) {
-        struct edda_candidate *candidate = find_candidate(self, scratch, vectors[i].slot);
-        candidate->raw_vector = vectors[i].score;
-        candidate->hit.vector = edda_fusion_stretch(near, vectors[i].score);
-    }
-    for (size_t i = 0; i < scratch->candidate_count; i++) {
-        struct edda_index_hit *hit = &scratch->candidates[i].hit;
-        hit->score = (scratch->weights.words + scratch->weights.grams) * hit->words +
-                     scratch->weights.vector * hit->vector;
-    }
-    qsort(scratch->candidates, scratch->candidate_count, sizeof *scratch->candidates,
-          compare_candidates);
-    append_words(self, scratch, leg_count, word_count, limit);
-    if (scratch->candidate_count > limit) {
-        scratch->candidate_count = limit;
-    }
-    for (size_t i = 0; i < scratch->candidate_count; i++) {
-        scratch->candidates[i].hit.candidate = (uint32_t)i;
-        scratch->hits[i] = scratch->candidates[i].hit;
-    }
-}
-
-static void fill_result(const edda_index_scratch_t *scratch, size_t count,
-                        struct edda_index_result *ret_result) {
-    *ret_result = (struct edda_index_result){
-        .items = scratch->hits,
-        .count = count,
-        .terms = scratch->terms,
-        .term_count = scratch->term_count,
-        .vector_degraded = scratch->vector_degraded,
-    };
+    return weights;
 }
 
 int edda_index_search(const edda_index_t *self, edda_index_scratch_t *scratch,
@@ -362,19 +281,18 @@ int edda_index_search(const edda_index_t *self, edda_index_scratch_t *scratch,
         return error;
     }
     size_t limit = query->limit > EDDA_INDEX_CANDIDATES ? EDDA_INDEX_DEPTH : EDDA_INDEX_CANDIDATES;
-    size_t word_count = term_count ? select_words(self, scratch, &admission, limit) : 0;
-    scratch->weights =
-        edda_fusion_is_builtin(query->model) ? self->builtin_weights : self->model_weights;
-    if (query->model.size == 0 || scratch->vector_degraded ||
-        query->without & EDDA_WITHOUT_VECTOR) {
-        scratch->weights = edda_fusion_without_vector(self->builtin_weights);
+    size_t word_count = term_count ? select_words(self, scratch, &admission, EDDA_INDEX_LEG) : 0;
+    scratch->weights = choose_weights(self, scratch, query);
+    edda_candidates_fuse(self, scratch, word_count, vectors, vector_count);
+    if (limit > EDDA_INDEX_CANDIDATES && scratch->candidate_count >= EDDA_INDEX_CANDIDATES) {
+        error = edda_feedback_add(self, scratch);
+        if (error) {
+            return error;
+        }
+        word_count = select_words(self, scratch, &admission, limit);
+        edda_candidates_lengthen(self, scratch, word_count);
     }
-    if (query->without & EDDA_WITHOUT_GRAMS) {
-        scratch->weights.words += scratch->weights.grams;
-        scratch->weights.grams = 0;
-    }
-    fuse_legs(self, scratch, word_count, vectors, vector_count, limit);
-    fill_result(scratch, scratch->candidate_count, ret_result);
+    edda_candidates_finish(scratch, limit, ret_result);
     ret_result->vector_count = vector_count;
     return 0;
 }
@@ -395,58 +313,4 @@ size_t edda_index_admitted(const edda_index_t *self, const struct edda_index_que
         }
     }
     return count;
-}
-
-/* The 4-grams' score of each candidate that has a text; the others are left out. Returns how many
- * of those kept are rescored. */
-static size_t read_grams(const edda_index_t *self, edda_index_scratch_t *scratch,
-                         const struct edda_index_text *texts) {
-    size_t rescored = 0;
-    size_t kept = 0;
-    edda_gram_query_ready(&scratch->grams, &self->sample);
-    for (size_t i = 0; i < scratch->candidate_count; i++) {
-        struct edda_candidate candidate = scratch->candidates[i];
-        const struct edda_index_text *text = &texts[candidate.hit.candidate];
-        bool head = candidate.hit.candidate < EDDA_INDEX_CANDIDATES;
-        if (!text->text.data) {
-            continue;
-        }
-        if (head && scratch->weights.grams > 0) {
-            candidate.raw_grams = edda_gram_query_score(&scratch->grams, &scratch->folder, text);
-        }
-        rescored += head;
-        scratch->candidates[kept++] = candidate;
-    }
-    scratch->candidate_count = kept;
-    return rescored;
-}
-
-int edda_index_rescore(const edda_index_t *self, edda_index_scratch_t *scratch,
-                       const struct edda_index_text *texts, size_t limit,
-                       struct edda_index_result *ret_result) {
-    const struct edda_fusion_weights *weights = &scratch->weights;
-    float scores[EDDA_INDEX_CANDIDATES];
-    size_t rescored = read_grams(self, scratch, texts);
-    for (size_t i = 0; i < rescored; i++) {
-        scores[i] = scratch->candidates[i].raw_grams;
-    }
-    struct edda_fusion_range grams = edda_fusion_range(scores, rescored, EDDA_INDEX_CANDIDATES);
-    for (size_t i = 0; i < rescored; i++) {
-        struct edda_index_hit *hit = &scratch->candidates[i].hit;
-        hit->grams = edda_fusion_stretch(grams, scratch->candidates[i].raw_grams);
-        hit->score = weights->words * hit->words + weights->grams * hit->grams +
-                     weights->vector * hit->vector;
-    }
-    qsort(scratch->candidates, rescored, sizeof *scratch->candidates, compare_candidates);
-    for (size_t i = rescored > 0 ? rescored : 1; i < scratch->candidate_count; i++) {
-        float before = scratch->candidates[i - 1].hit.score;
-        float *score = &scratch->candidates[i].hit.score;
-        *score = *score < before ? *score : before;
-    }
-    size_t count = scratch->candidate_count < limit ? scratch->candidate_count : limit;
-    for (size_t i = 0; i < count; i++) {
-        scratch->hits[i] = scratch->candidates[i].hit;
-    }
-    fill_result(scratch, count, ret_result);
-    return 0;
 }

@@ -1,5 +1,5 @@
-/* actors/store/index/state.h: what an index and a scratch hold, private to index.c, sample.c,
- * search.c. */
+/* actors/store/index/state.h: what an index and a scratch hold, private to this folder.
+ */
 #ifndef EDDA_ACTORS_STORE_INDEX_STATE_H
 #define EDDA_ACTORS_STORE_INDEX_STATE_H
 
@@ -64,10 +64,16 @@ struct edda_query_term {
     bool expandable;
 };
 
+/* A word of one of the best chunks. */
+struct edda_feedback_term {
+    uint32_t term;
+    uint32_t hash;
+    uint32_t chunk; /* the first, the second, ... */
+    float weight;
+};
+
 struct edda_candidate {
     struct edda_index_hit hit;
-    float raw_words;
-    float raw_vector;
     float raw_grams;
 };
 
@@ -89,8 +95,10 @@ struct edda_index_scratch {
     uint8_t *verdicts; /* by memo: 0 not asked, 1 may be found, 2 may not */
     size_t verdicts_capacity;
     struct edda_scored words[EDDA_INDEX_DEPTH];
-    struct edda_candidate candidates[EDDA_INDEX_DEPTH + EDDA_INDEX_LEG];
+    struct edda_candidate candidates[EDDA_INDEX_DEPTH + 2 * EDDA_INDEX_LEG];
     size_t candidate_count;
+    struct edda_feedback_term *feedback;
+    size_t feedback_capacity;
     struct edda_fusion_weights weights; /* of the last search */
     struct edda_index_hit hits[EDDA_INDEX_DEPTH];
     bool vector_degraded;

@@ -105,10 +105,11 @@ static inline void build_publish(edda_index_t *index, uint64_t memo, uint64_t re
     assert_int_equal(edda_index_publish(index, memo, &attributes, replaces), 0);
 }
 
-static inline struct edda_index_result build_search(struct build *build, edda_index_t *index,
-                                                    const char *text, const float *vector) {
+static inline struct edda_index_result build_search_many(struct build *build, edda_index_t *index,
+                                                         const char *text, const float *vector,
+                                                         uint32_t limit) {
     struct edda_index_result result;
-    struct edda_index_query query = {.text = edda_text_of(text)};
+    struct edda_index_query query = {.text = edda_text_of(text), .limit = limit};
     if (vector) {
         query.model = BUILD_MODEL;
         query.dimension = BUILD_DIMENSION;
@@ -117,6 +118,11 @@ static inline struct edda_index_result build_search(struct build *build, edda_in
     }
     assert_int_equal(edda_index_search(index, build->scratch, &query, &result), 0);
     return result;
+}
+
+static inline struct edda_index_result build_search(struct build *build, edda_index_t *index,
+                                                    const char *text, const float *vector) {
+    return build_search_many(build, index, text, vector, 0);
 }
 
 #endif

@@ -39,17 +39,18 @@ static void compare_indexes(struct build *build, edda_index_t *worn, edda_index_
     assert_int_equal(edda_index_memos(worn), edda_index_memos(fresh));
     for (size_t i = 0; i < 30; i++) {
         char query[128];
-        struct edda_index_hit expected[EDDA_INDEX_CANDIDATES];
+        struct edda_index_hit expected[EDDA_INDEX_DEPTH];
+        uint32_t limit = i % 5 ? 10 : EDDA_INDEX_DEPTH;
         struct build_chunk asked = build_chunk(build, 1);
         build_text(build, 1 + build_random(build, 5), query, sizeof query);
         if (i % 3 == 0) {
             query[1] = 'x'; /* most likely no word of the collection */
         }
         const float *vector = i % 2 ? asked.vector : NULL;
-        struct edda_index_result result = build_search(build, fresh, query, vector);
+        struct edda_index_result result = build_search_many(build, fresh, query, vector, limit);
         size_t count = result.count;
         memcpy(expected, result.items, count * sizeof *expected);
-        result = build_search(build, worn, query, vector);
+        result = build_search_many(build, worn, query, vector, limit);
         assert_same(expected, count, &result);
     }
 }
