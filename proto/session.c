@@ -71,7 +71,6 @@ static unsigned step_connecting(struct edda_session *session, enum edda_session_
         if (!session->hello_sent) {
             return 0;
         }
-        session->failures = 0;
         session->heard_ms = now_ms;
         enter_state(session, EDDA_SESSION_LIVE, now_ms);
         return EDDA_SESSION_READY;
@@ -83,6 +82,9 @@ static unsigned step_connecting(struct edda_session *session, enum edda_session_
     case EDDA_SESSION_BROKER_DRAINS:
     case EDDA_SESSION_BYE_FROM_BROKER:
         return close_and_back_off(session, now_ms, random);
+    case EDDA_SESSION_DISCONNECTED:
+        /* Before HELLO nothing is lost: the transport connects again by itself. */
+        return session->hello_sent ? close_and_back_off(session, now_ms, random) : 0;
     case EDDA_SESSION_HEARD:
     case EDDA_SESSION_SENT:
         return 0;
@@ -96,6 +98,10 @@ static unsigned step_joined(struct edda_session *session, enum edda_session_even
     case EDDA_SESSION_TICK:
         if (now_ms - session->heard_ms >= (int64_t)session->ping_ms * session->liveness) {
             return close_and_back_off(session, now_ms, random);
+        }
+        /* Not at WELCOME: a connection that breaks behind each would have HELLOs without pause. */
+        if (now_ms - session->since_ms >= session->ping_ms) {
+            session->failures = 0;
         }
         if (now_ms - session->sent_ms < session->ping_ms) {
             return 0;
@@ -117,6 +123,7 @@ static unsigned step_joined(struct edda_session *session, enum edda_session_even
         return 0;
     case EDDA_SESSION_RESET_BY_BROKER:
     case EDDA_SESSION_BYE_FROM_BROKER:
+    case EDDA_SESSION_DISCONNECTED:
         return close_and_back_off(session, now_ms, random);
     case EDDA_SESSION_WRITABLE:
         return 0;

@@ -1,12 +1,13 @@
 /* proto/session.h: the broker as a peer sees it (state table 2), without socket or clock.
  *
  *   DOWN --connect--> CONNECTING --WELCOME--> LIVE --DRAIN from broker--> GOING
- *     ^                   |  2 s                |  silence, RESET, BYE       |
+ *     ^                   |  2 s                |  silence, RESET, BYE,      |
+ *     |                   |                     |  the connection is gone    |
  *     +---- back-off -----+---------------------+----------------------------+
  *
- * Back-off doubles from 100 ms to 5 s with full jitter, and every attempt uses a new socket. While
- * the session is not LIVE nothing but HELLO may be sent. proto/README.md names the test of each
- * row. */
+ * Back-off doubles from 100 ms to 5 s with full jitter, begins anew only after a session that
+ * lasted, and every attempt uses a new socket. While the session is not LIVE nothing but HELLO may
+ * be sent. proto/README.md names the test of each row. */
 #ifndef EDDA_PROTO_SESSION_H
 #define EDDA_PROTO_SESSION_H
 
@@ -29,6 +30,7 @@ enum edda_session_event {
     EDDA_SESSION_RESET_BY_BROKER,
     EDDA_SESSION_BROKER_DRAINS,
     EDDA_SESSION_BYE_FROM_BROKER,
+    EDDA_SESSION_DISCONNECTED, /* the transport's word that the socket's connection is gone */
 };
 
 /* What the owner must do now; or'ed. */
@@ -45,7 +47,7 @@ struct edda_session {
     int64_t sent_ms;
     int64_t since_ms;  /* when the state was entered */
     int64_t retry_ms;  /* DOWN: when to connect again */
-    uint32_t failures; /* consecutive, for the back-off */
+    uint32_t failures; /* since a session lasted for a ping interval; for the back-off */
     bool hello_sent;
     uint32_t ping_ms; /* from WELCOME */
     uint32_t liveness;

@@ -2,6 +2,7 @@
 #include "actors/runtime/link.h"
 
 #include <stdio.h>
+#include <sys/epoll.h>
 
 #include "actors/runtime/clock.h"
 #include "actors/runtime/log.h"
@@ -30,6 +31,7 @@ void edda_link_init(struct edda_link *link, edda_loop_t *loop, void *zmq_context
 }
 
 static void close_socket(struct edda_link *link, int linger_ms) {
+    edda_loop_unwatch(link->loop, &link->monitor_watch);
     edda_monitor_close(&link->monitor);
     size_t dropped = edda_outbox_close(&link->outbox, linger_ms > 0);
     if (dropped > 0) {
@@ -91,6 +93,26 @@ static void tell_ping(struct edda_link *link, uint8_t command, uint64_t stamp) {
 }
 
 static void on_socket(void *context);
+static void on_monitor(void *context, uint32_t events);
+static void say_hello_if_writable(struct edda_link *link);
+
+/* Without it, and for what it misses, there are the timers of proto/session.h. */
+static void watch_connection(struct edda_link *link) {
+    unsigned kinds = EDDA_MONITOR_LOST;
+    if (edda_url_is_inproc(link->url)) {
+        return;
+    }
+    if (link->curve && edda_url_is_tcp(link->url)) {
+        kinds |= EDDA_MONITOR_REFUSED | EDDA_MONITOR_MISMATCHED | EDDA_MONITOR_BROKEN;
+    }
+    if (edda_monitor_open(&link->monitor, link->zmq_context, link->socket, kinds) == 0) {
+        link->monitor_watch = edda_loop_watch(link->loop, edda_monitor_fd(&link->monitor), EPOLLIN,
+                                              on_monitor, link, link->role);
+    }
+    if (!link->monitor_watch) {
+        edda_log(EDDA_LOG_WARNING, "no_monitor", "role=%s broker=%s", link->role, link->url);
+    }
+}
 
 static void open_socket(struct edda_link *link) {
     EDDA_ASSERT(!link->socket);
@@ -110,15 +132,8 @@ static void open_socket(struct edda_link *link) {
         return;
     }
     link->number++;
-    /* Only to say why: what it misses comes again with the next handshake. */
-    if (link->curve && edda_url_is_tcp(link->url) &&
-        edda_monitor_open(&link->monitor, link->zmq_context, link->socket,
-                          EDDA_MONITOR_REFUSED | EDDA_MONITOR_MISMATCHED | EDDA_MONITOR_BROKEN)) {
-        edda_log(EDDA_LOG_WARNING, "no_monitor", "role=%s broker=%s", link->role, link->url);
-    }
-    if (edda_socket_writable(link->socket)) {
-        step_link(link, EDDA_SESSION_WRITABLE);
-    }
+    watch_connection(link);
+    say_hello_if_writable(link);
 }
 
 static void obey_actions(struct edda_link *link, unsigned actions, bool was_joined) {
@@ -140,7 +155,6 @@ static void obey_actions(struct edda_link *link, unsigned actions, bool was_join
         tell_ping(link, EDDA_PING, (uint64_t)edda_loop_now(link->loop));
     }
     if (actions & EDDA_SESSION_READY) {
-        edda_monitor_close(&link->monitor);
         edda_log(EDDA_LOG_INFO, "session_live", "role=%s broker=%s", link->role, link->url);
         link->handler->ready(link->owner, link);
     }
@@ -165,11 +179,7 @@ static const char *explain_handshake(unsigned kind) {
 }
 
 /* A session that is refused backs off, where the socket would knock ten times a second. */
-static void look_at_handshake(struct edda_link *link) {
-    unsigned kind = edda_monitor_next(&link->monitor);
-    if (kind == 0) {
-        return;
-    }
+static void take_refusal(struct edda_link *link, unsigned kind) {
     int64_t now_ms = edda_loop_now(link->loop);
     if (link->refused_kind != kind || now_ms - link->refused_ms >= EDDA_LINK_LOG_MS) {
         edda_log(EDDA_LOG_WARNING, "handshake_failed", "role=%s broker=%s text=\"%s\"", link->role,
@@ -180,17 +190,52 @@ static void look_at_handshake(struct edda_link *link) {
     step_link(link, EDDA_SESSION_RESET_BY_BROKER);
 }
 
+/* What the broker sent before its end counts, and saves a repeat. */
+static void take_disconnection(struct edda_link *link) {
+    uint64_t number = link->number;
+    if (edda_link_joined(link)) {
+        on_socket(link);
+    }
+    if (link->socket && link->number == number) {
+        step_link(link, EDDA_SESSION_DISCONNECTED);
+    }
+}
+
+/* Events are of this link's one socket, and end with it: what an earlier one had to say is never
+ * heard. */
+static void look_at_connection(struct edda_link *link) {
+    unsigned kind;
+    while ((kind = edda_monitor_next(&link->monitor)) != 0) {
+        if (kind == EDDA_MONITOR_LOST) {
+            take_disconnection(link);
+        } else if (link->session.state == EDDA_SESSION_CONNECTING) {
+            take_refusal(link, kind);
+        }
+    }
+}
+
+static void on_monitor(void *context, uint32_t events) {
+    (void)events;
+    look_at_connection(context);
+}
+
+/* What is known to have ended by now was a connection before the one that HELLO goes out on. And a
+ * monitor that was read once wakes the loop from then on. */
+static void say_hello_if_writable(struct edda_link *link) {
+    if (link->session.state != EDDA_SESSION_CONNECTING || link->session.hello_sent) {
+        return;
+    }
+    look_at_connection(link);
+    if (link->socket && edda_socket_writable(link->socket)) {
+        step_link(link, EDDA_SESSION_WRITABLE);
+    }
+}
+
 void edda_link_tick(struct edda_link *link) {
     if (link->left) {
         return;
     }
-    if (link->session.state == EDDA_SESSION_CONNECTING) {
-        look_at_handshake(link);
-    }
-    if (link->session.state == EDDA_SESSION_CONNECTING && link->socket &&
-        edda_socket_writable(link->socket)) {
-        step_link(link, EDDA_SESSION_WRITABLE);
-    }
+    say_hello_if_writable(link);
     edda_outbox_flush(&link->outbox);
     step_link(link, EDDA_SESSION_TICK);
 }
@@ -293,10 +338,7 @@ static void on_socket(void *context) {
     uint64_t number = link->number;
     bool heard = false;
     edda_outbox_flush(&link->outbox); /* it may have become writable */
-    if (link->session.state == EDDA_SESSION_CONNECTING && !link->session.hello_sent &&
-        edda_socket_writable(link->socket)) {
-        step_link(link, EDDA_SESSION_WRITABLE);
-    }
+    say_hello_if_writable(link);
     /* A message may end the session, or begin the next with another socket: then the batch is over.
      */
     for (int i = 0; i < EDDA_SOCKET_BUDGET && link->socket && link->number == number; i++) {

@@ -1,8 +1,8 @@
 /* actors/runtime/link.h: one peer's session with one broker: a DEALER driven by proto/session.h.
  *
  * Shared by client and actor. The link says HELLO as soon as the socket takes it, answers PING,
- * pings, notices silence, backs off, and opens a new socket for every attempt. What is not about
- * the session goes to the owner's message callback.
+ * pings, notices silence and the end of its connection, backs off, and opens a new socket for every
+ * attempt. What is not about the session goes to the owner's message callback.
  *
  * States: edda_session_state. A link that was left does not come back.
  * Threads: the loop's. */
@@ -49,9 +49,10 @@ struct edda_link {
     struct edda_wire *incoming; /* the owner's: where the next message is read */
     struct edda_session session;
     void *socket;                /* NULL while DOWN */
-    struct edda_monitor monitor; /* of an encrypted one, until the session is LIVE */
-    unsigned refused_kind;       /* of the failed handshake that was logged last; 0: none was */
-    int64_t refused_ms;          /* when */
+    struct edda_monitor monitor; /* of it, unless it is inproc: there no connection can break */
+    edda_watch_t *monitor_watch;
+    unsigned refused_kind; /* of the failed handshake that was logged last; 0: none was */
+    int64_t refused_ms;    /* when */
     edda_watch_t *watch;
     struct edda_outbox outbox; /* of the socket; what is sent leaves at the end of the turn */
     uint64_t number;           /* of the socket, from 1: tells sessions apart */

@@ -14,6 +14,7 @@ static const struct {
     {EDDA_MONITOR_REFUSED, ZMQ_EVENT_HANDSHAKE_FAILED_AUTH},
     {EDDA_MONITOR_MISMATCHED, ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL},
     {EDDA_MONITOR_BROKEN, ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL},
+    {EDDA_MONITOR_LOST, ZMQ_EVENT_DISCONNECTED},
 };
 
 #define TABLE_SIZE (sizeof table / sizeof table[0])
@@ -44,6 +45,15 @@ int edda_monitor_open(struct edda_monitor *monitor, void *zmq_context, void *wat
         return EDDA_E_LIMIT;
     }
     return 0;
+}
+
+int edda_monitor_fd(const struct edda_monitor *monitor) {
+    int fd = -1;
+    size_t size = sizeof fd;
+    if (monitor->socket && zmq_getsockopt(monitor->socket, ZMQ_FD, &fd, &size) != 0) {
+        return -1;
+    }
+    return fd;
 }
 
 /* The watched end first: libzmq waits without end for a reader that is gone. */

@@ -163,6 +163,10 @@ bool edda_url_is_tcp(const char *url) {
     return has_prefix(url, "tcp://");
 }
 
+bool edda_url_is_inproc(const char *url) {
+    return has_prefix(url, "inproc://");
+}
+
 bool edda_url_is_exposed(const char *url) {
     return edda_url_is_tcp(url) && !is_loopback(url);
 }

@@ -15,6 +15,7 @@
 #define EDDA_MAX_URL 256
 
 bool edda_url_is_tcp(const char *url);
+bool edda_url_is_inproc(const char *url);
 
 /* Whether others on the network could reach what is bound there: tcp beyond loopback. */
 bool edda_url_is_exposed(const char *url);

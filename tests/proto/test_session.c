@@ -62,7 +62,7 @@ static void a_session_that_is_down_ignores_messages(void **state) {
     (void)state;
     struct edda_session session = live();
     edda_session_step(&session, EDDA_SESSION_RESET_BY_BROKER, 10, 60);
-    for (int event = EDDA_SESSION_WRITABLE; event <= EDDA_SESSION_BYE_FROM_BROKER; event++) {
+    for (int event = EDDA_SESSION_WRITABLE; event <= EDDA_SESSION_DISCONNECTED; event++) {
         assert_int_equal(step(&session, (enum edda_session_event)event, 1000), 0);
         assert_int_equal(session.state, EDDA_SESSION_DOWN);
         assert_int_equal(session.retry_ms, 70);
@@ -90,11 +90,9 @@ static void hello_goes_out_once_per_connection(void **state) {
 static void a_welcome_makes_the_session_live(void **state) {
     (void)state;
     struct edda_session session = connecting();
-    session.failures = 5;
     step(&session, EDDA_SESSION_WRITABLE, 0);
     assert_int_equal(step(&session, EDDA_SESSION_WELCOMED, 1999), EDDA_SESSION_READY);
     assert_int_equal(session.state, EDDA_SESSION_LIVE);
-    assert_int_equal(session.failures, 0);
     assert_int_equal(session.heard_ms, 1999);
 }
 
@@ -123,6 +121,22 @@ static void a_reset_while_connecting_closes_and_backs_off(void **state) {
 static void a_draining_broker_is_not_joined(void **state) {
     (void)state;
     assert_closes(connecting(), EDDA_SESSION_BROKER_DRAINS, 5);
+}
+
+static void a_connection_lost_before_hello_is_left_to_the_transport(void **state) {
+    (void)state;
+    struct edda_session session = connecting();
+    assert_int_equal(step(&session, EDDA_SESSION_DISCONNECTED, 5), 0);
+    assert_int_equal(session.state, EDDA_SESSION_CONNECTING);
+    assert_int_equal(session.failures, 0);
+    assert_int_equal(step(&session, EDDA_SESSION_WRITABLE, 150), EDDA_SESSION_HELLO);
+}
+
+static void a_connection_lost_after_hello_closes_and_backs_off(void **state) {
+    (void)state;
+    struct edda_session session = connecting();
+    step(&session, EDDA_SESSION_WRITABLE, 0);
+    assert_closes(session, EDDA_SESSION_DISCONNECTED, 5);
 }
 
 static void a_session_that_hears_stays_live(void **state) {
@@ -170,6 +184,56 @@ static void a_bye_ends_a_live_session(void **state) {
     assert_closes(live(), EDDA_SESSION_BYE_FROM_BROKER, 5);
 }
 
+static void a_session_ends_with_its_connection(void **state) {
+    (void)state;
+    assert_closes(live(), EDDA_SESSION_DISCONNECTED, 5);
+}
+
+/* Joined at now_ms, lost after lasted_ms: the longest back-off that may follow. */
+static int64_t window_after(struct edda_session *session, int64_t *now_ms, int64_t lasted_ms) {
+    static const uint32_t most = 12800; /* a jitter of all of any smaller window */
+    assert_int_equal(step(session, EDDA_SESSION_TICK, *now_ms), EDDA_SESSION_OPEN);
+    assert_int_equal(step(session, EDDA_SESSION_WRITABLE, *now_ms), EDDA_SESSION_HELLO);
+    edda_session_tune(session, 1000, 3);
+    assert_int_equal(step(session, EDDA_SESSION_WELCOMED, *now_ms), EDDA_SESSION_READY);
+    *now_ms += lasted_ms;
+    step(session, EDDA_SESSION_TICK, *now_ms);
+    struct edda_session before = *session;
+    int64_t longest_ms = 0;
+    for (uint32_t jitter = 0; jitter <= most; jitter++) {
+        *session = before;
+        assert_int_equal(edda_session_step(session, EDDA_SESSION_DISCONNECTED, *now_ms, jitter),
+                         EDDA_SESSION_CLOSE);
+        int64_t wait_ms = session->retry_ms - *now_ms;
+        longest_ms = wait_ms > longest_ms ? wait_ms : longest_ms;
+    }
+    *now_ms = session->retry_ms;
+    return longest_ms;
+}
+
+static void a_connection_that_breaks_behind_each_welcome_is_backed_off_from(void **state) {
+    (void)state;
+    static const int64_t windows_ms[] = {100, 200, 400, 800, 1600, 3200, 5000, 5000};
+    struct edda_session session;
+    int64_t now_ms = 0;
+    edda_session_init(&session, 0);
+    for (size_t i = 0; i < sizeof(windows_ms) / sizeof(windows_ms[0]); i++) {
+        assert_int_equal(window_after(&session, &now_ms, 999), windows_ms[i]);
+    }
+}
+
+static void a_session_that_lasted_a_ping_interval_forgets_the_failures(void **state) {
+    (void)state;
+    struct edda_session session;
+    int64_t now_ms = 0;
+    edda_session_init(&session, 0);
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(window_after(&session, &now_ms, 1000), 100);
+    }
+    assert_int_equal(window_after(&session, &now_ms, 999), 200);
+    assert_int_equal(window_after(&session, &now_ms, 1000), 100);
+}
+
 static void a_broker_that_drains_is_going(void **state) {
     (void)state;
     struct edda_session session = live();
@@ -204,6 +268,11 @@ static void a_bye_ends_a_going_session(void **state) {
     (void)state;
     assert_closes(going(), EDDA_SESSION_BYE_FROM_BROKER, 5);
     assert_closes(going(), EDDA_SESSION_RESET_BY_BROKER, 5);
+}
+
+static void a_going_session_ends_with_its_connection(void **state) {
+    (void)state;
+    assert_closes(going(), EDDA_SESSION_DISCONNECTED, 5);
 }
 
 static void a_second_drain_changes_nothing(void **state) {
@@ -263,7 +332,8 @@ static void actions_come_in_order_whatever_happens(void **state) {
     edda_session_init(&session, 0);
     for (int i = 0; i < 300000; i++) {
         now_ms += (int64_t)random_below(&random, 400);
-        enum edda_session_event event = (enum edda_session_event)random_below(&random, 8);
+        enum edda_session_event event =
+            (enum edda_session_event)random_below(&random, EDDA_SESSION_DISCONNECTED + 1);
         unsigned actions =
             edda_session_step(&session, event, now_ms, (uint32_t)random_next(&random));
         if (actions & EDDA_SESSION_OPEN) {
@@ -301,17 +371,23 @@ int main(void) {
         cmocka_unit_test(a_session_without_welcome_is_closed_after_two_seconds),
         cmocka_unit_test(a_reset_while_connecting_closes_and_backs_off),
         cmocka_unit_test(a_draining_broker_is_not_joined),
+        cmocka_unit_test(a_connection_lost_before_hello_is_left_to_the_transport),
+        cmocka_unit_test(a_connection_lost_after_hello_closes_and_backs_off),
         cmocka_unit_test(a_session_that_hears_stays_live),
         cmocka_unit_test(a_session_that_sent_nothing_pings),
         cmocka_unit_test(a_session_that_sent_something_does_not_ping),
         cmocka_unit_test(a_silent_broker_is_left),
         cmocka_unit_test(a_reset_ends_a_live_session),
         cmocka_unit_test(a_bye_ends_a_live_session),
+        cmocka_unit_test(a_session_ends_with_its_connection),
+        cmocka_unit_test(a_connection_that_breaks_behind_each_welcome_is_backed_off_from),
+        cmocka_unit_test(a_session_that_lasted_a_ping_interval_forgets_the_failures),
         cmocka_unit_test(a_broker_that_drains_is_going),
         cmocka_unit_test(a_second_welcome_changes_nothing),
         cmocka_unit_test(a_session_that_is_going_still_pings),
         cmocka_unit_test(a_going_broker_that_falls_silent_is_left),
         cmocka_unit_test(a_bye_ends_a_going_session),
+        cmocka_unit_test(a_going_session_ends_with_its_connection),
         cmocka_unit_test(a_second_drain_changes_nothing),
         cmocka_unit_test(the_backoff_doubles_to_its_maximum_with_full_jitter),
         cmocka_unit_test(numbers_of_the_broker_are_brought_into_range),

@@ -5,19 +5,22 @@
 #include "tests/sim/loop.h"
 
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <zmq.h>
 
 #include "actors/runtime/clock.h"
 #include "actors/runtime/deferred.h"
 #include "actors/runtime/posts.h"
 #include "actors/runtime/timers.h"
-#include "tests/sim/world.h"
+#include "tests/sim/network.h"
 
 #define MAX_DRAINS 32
 
 struct edda_watch {
     void *socket;
+    bool monitors; /* the socket's connections, not its messages */
     edda_task_fn fire;
+    edda_watch_fn fire_events;
     void *context;
     bool ready;
     bool writable;
@@ -111,6 +114,22 @@ edda_watch_t *edda_loop_socket(edda_loop_t *self, void *zmq_socket, edda_task_fn
     return watch;
 }
 
+/* The only descriptors here are those of monitors. */
+edda_watch_t *edda_loop_watch(edda_loop_t *self, int fd, uint32_t epoll_events, edda_watch_fn fire,
+                              void *context, const char *name) {
+    struct sim_socket *socket = self->node->sockets;
+    (void)epoll_events;
+    while (socket && socket->number != fd) {
+        socket = socket->next;
+    }
+    EDDA_ASSERT(socket);
+    edda_watch_t *watch = edda_loop_socket(self, socket, NULL, context, name);
+    watch->monitors = true;
+    watch->fire_events = fire;
+    watch->ready = false;
+    return watch;
+}
+
 void edda_loop_unwatch(edda_loop_t *self, edda_watch_t **watch_p) {
     (void)self;
     if (*watch_p) {
@@ -175,7 +194,11 @@ static void run_sockets(struct edda_loop *self) {
         if (watch->ready && !watch->dead) {
             watch->ready = false;
             begin_callback(self);
-            watch->fire(watch->context);
+            if (watch->monitors) {
+                watch->fire_events(watch->context, EPOLLIN);
+            } else {
+                watch->fire(watch->context);
+            }
         }
     }
 }
@@ -228,7 +251,11 @@ static void sweep_sockets(struct edda_loop *self) {
         }
         int events = 0;
         size_t size = sizeof(events);
-        if (!watch->ready && zmq_getsockopt(watch->socket, ZMQ_EVENTS, &events, &size) == 0) {
+        if (watch->monitors) {
+            const struct sim_socket *socket = watch->socket;
+            watch->ready = socket->lost > 0;
+        } else if (!watch->ready &&
+                   zmq_getsockopt(watch->socket, ZMQ_EVENTS, &events, &size) == 0) {
             bool writable = events & ZMQ_POLLOUT;
             watch->ready = (events & ZMQ_POLLIN) || (writable && !watch->writable);
             watch->writable = writable;

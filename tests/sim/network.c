@@ -127,6 +127,7 @@ static void notice(struct sim_connection *connection, int end) {
         sim_trace(connection->nodes[end]->name, "connection %u with %s is over", connection->number,
                   connection->nodes[1 - end]->name);
         if (end == SIM_DEALER) {
+            connection->ends[end]->lost++;
             sim_network_connect(connection->ends[end]);
         }
         sim_node_wake(connection->nodes[end]);

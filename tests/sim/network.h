@@ -9,8 +9,8 @@
  *   what has arrived, and of what is on the way a first part arrives and the rest does not.
  * - Each end learns of a break by itself, later; a dead machine tells nobody. Until then an end can
  *   send, into nothing. After it a ROUTER refuses the routing id (EHOSTUNREACH), a DEALER is not
- *   writable (ZMQ_IMMEDIATE) and connects anew by itself: its owner is not told, and the ROUTER
- * sees a stranger.
+ *   writable (ZMQ_IMMEDIATE) and connects anew by itself: its monitor tells, and the ROUTER sees a
+ * stranger.
  * - A path that is cut holds what is sent; when it is whole again the messages arrive late, or the
  *   connection has broken. */
 #ifndef EDDA_TESTS_SIM_NETWORK_H
@@ -65,7 +65,9 @@ struct sim_connection {
 struct sim_socket {
     struct sim_socket *next; /* of the node */
     struct sim_node *node;
-    int end; /* SIM_DEALER or SIM_ROUTER */
+    int end;       /* SIM_DEALER or SIM_ROUTER */
+    int number;    /* unique in the world: the descriptor of its monitor */
+    unsigned lost; /* ends of connections that its monitor has not been asked for yet */
     int linger_ms;
     char urls[SIM_MAX_URLS][SIM_MAX_URL]; /* bound, or the one to connect to */
     size_t url_count;

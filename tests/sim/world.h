@@ -147,6 +147,7 @@ struct sim_world {
     struct sim_node *running; /* whose code runs */
     struct sim_connection *connections;
     uint32_t connection_count;                  /* ever */
+    int socket_count;                           /* ever */
     int64_t cut_until_us[SIM_NODES][SIM_NODES]; /* [from][to] */
     struct sim_truth *truth;                    /* what stores have committed */
     struct sim_office *office;                  /* who asks, outside of all nodes */

@@ -23,6 +23,7 @@ void *zmq_socket(void *context, int type) {
     EDDA_ASSERT(socket && (type == ZMQ_DEALER || type == ZMQ_ROUTER));
     socket->node = node;
     socket->end = type == ZMQ_ROUTER ? SIM_ROUTER : SIM_DEALER;
+    socket->number = ++sim->socket_count;
     socket->linger_ms = -1;
     socket->next = node->sockets;
     node->sockets = socket;

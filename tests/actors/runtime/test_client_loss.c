@@ -2,8 +2,11 @@
  * come, and when the client itself goes. */
 #include "actors/runtime/client.h"
 
+#include <stdio.h>
+
 #include "actors/runtime/clock.h"
 #include "actors/runtime/metric.h"
+#include "actors/runtime/socket.h"
 #include "proto/body.h"
 #include "tests/actors/runtime/peers.h"
 #include "tests/proto/cmocka.h"
@@ -15,8 +18,9 @@ static edda_client_t *client;
 static const struct edda_step embed = {.op = "embed"};
 static const struct edda_bytes nothing = {NULL, 0};
 
+static const char *urls[BROKERS];
+
 static void start_client(size_t brokers) {
-    static const char *const urls[BROKERS] = {FIRST_URL, SECOND_URL};
     struct edda_client_options options = {
         .loop = loop,
         .zmq_context = context,
@@ -39,8 +43,8 @@ static void expect_live(size_t wanted) {
 
 /* Only tests of silence have short intervals: a busy machine may pause us for long. */
 static void start_with_ping(size_t brokers, uint32_t ping_ms) {
-    fakes[0] = fake_broker_new(loop, context, FIRST_URL);
-    fakes[1] = brokers > 1 ? fake_broker_new(loop, context, SECOND_URL) : NULL;
+    fakes[0] = fake_broker_new(loop, context, urls[0]);
+    fakes[1] = brokers > 1 ? fake_broker_new(loop, context, urls[1]) : NULL;
     for (size_t i = 0; i < brokers; i++) {
         fake_broker_tune(fakes[i], ping_ms, 5);
     }
@@ -57,6 +61,8 @@ static void start(size_t brokers) {
 
 static int set_up(void **state) {
     (void)state;
+    urls[0] = FIRST_URL;
+    urls[1] = SECOND_URL;
     context = zmq_ctx_new();
     loop = edda_loop_new("test");
     return 0;
@@ -326,6 +332,24 @@ static void a_restarted_broker_gets_the_unanswered_calls(void **state) {
     expect_answer(loop, &answer, 0);
 }
 
+/* Silence would take ten minutes here. */
+static void a_call_whose_connection_broke_is_sent_again_at_once(void **state) {
+    (void)state;
+    static struct answer answer;
+    char url[EDDA_MAX_URL];
+    snprintf(url, sizeof url, "tcp://127.0.0.1:%u", 20000 + edda_random32() % 20000 / 2 * 2);
+    urls[0] = url;
+    start_with_ping(1, 60000);
+    call(&answer, -1, 20000);
+    struct edda_uuid id = expect_request(fakes[0]);
+    fake_broker_restart(fakes[0]);
+    (void)fake_broker_accept(fakes[0], FAKE_FRONT);
+    struct edda_uuid again = expect_request(fakes[0]);
+    assert_true(edda_uuid_equal(&id, &again));
+    fake_broker_respond(fakes[0], &id, EDDA_BODY_EMPTY, nothing);
+    expect_answer(loop, &answer, 0);
+}
+
 static void stream_credit_is_told_again_after_a_lost_session(void **state) {
     (void)state;
     static struct answer answer;
@@ -449,6 +473,7 @@ int main(void) {
         TEST(a_silent_broker_is_left_and_its_calls_go_on),
         TEST(session_pings_are_answered_and_sent),
         TEST(a_restarted_broker_gets_the_unanswered_calls),
+        TEST(a_call_whose_connection_broke_is_sent_again_at_once),
         TEST(stream_credit_is_told_again_after_a_lost_session),
         TEST(after_a_reconnection_calls_wait_for_the_grant_instead_of_failing),
         TEST(leaving_waits_for_open_calls_then_says_bye),
