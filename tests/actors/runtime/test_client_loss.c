@@ -2,8 +2,6 @@
  * come, and when the client itself goes. */
 #include "actors/runtime/client.h"
 
-#include <stdio.h>
-
 #include "actors/runtime/clock.h"
 #include "actors/runtime/metric.h"
 #include "actors/runtime/socket.h"
@@ -337,7 +335,7 @@ static void a_call_whose_connection_broke_is_sent_again_at_once(void **state) {
     (void)state;
     static struct answer answer;
     char url[EDDA_MAX_URL];
-    snprintf(url, sizeof url, "tcp://127.0.0.1:%u", 20000 + edda_random32() % 20000 / 2 * 2);
+    (void)fake_tcp_url(url);
     urls[0] = url;
     start_with_ping(1, 60000);
     call(&answer, -1, 20000);

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "actors/runtime/clock.h"
 #include "tests/harness/fake_broker.h"
 #include "tests/proto/cmocka.h"
 
@@ -22,6 +21,7 @@ static struct edda_wire incoming;
 static struct edda_timer timer;
 static char folder[64];
 static char url[EDDA_MAX_URL];
+static uint16_t port; /* of a tcp one */
 static size_t ready;
 static size_t lost;
 static size_t messages;
@@ -101,7 +101,7 @@ static void name_url(const char *transport) {
     if (strcmp(transport, "ipc") == 0) {
         snprintf(url, sizeof url, "ipc://%s/broker", folder);
     } else if (strcmp(transport, "tcp") == 0) {
-        snprintf(url, sizeof url, "tcp://127.0.0.1:%u", 20000 + edda_random32() % 20000 / 2 * 2);
+        port = fake_tcp_url(url);
     } else {
         snprintf(url, sizeof url, "inproc://broker");
     }
@@ -195,7 +195,7 @@ static void a_broker_that_breaks_each_connection_is_a_failure_each_time(void **s
     }
 }
 
-static int listen_at(uint16_t port) {
+static int listen_at_port(void) {
     int one = 1;
     struct sockaddr_in address = {
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -227,8 +227,7 @@ static bool turn_away(void *turned_away) {
 static void connections_that_break_before_hello_are_the_transports_own(void **state) {
     (void)state;
     name_url("tcp");
-    struct turned_away turned = {.listener =
-                                     listen_at((uint16_t)strtoul(strrchr(url, ':') + 1, NULL, 10))};
+    struct turned_away turned = {.listener = listen_at_port()};
     start_peer();
     edda_link_tick(&peer);
     assert_true(fake_loop_until(loop, turn_away, &turned, WAIT_MS));
