@@ -70,7 +70,8 @@ static int read_collection(struct eval *eval) {
 static int read_without(struct eval *eval) {
     const char *list = value_of(eval, "--without=");
     char part[64];
-    for (size_t n = 0; edda_list_item(list, n, part, sizeof part); n++) {
+    int more;
+    for (size_t n = 0; (more = edda_list_item(list, n, part, sizeof part)) > 0; n++) {
         if (edda_asking_without(&eval->asking, part))
             continue;
         int size = snprintf(eval->message, sizeof eval->message, "there is no part %s, only", part);
@@ -82,7 +83,9 @@ static int read_without(struct eval *eval) {
                 snprintf(eval->message + size, sizeof eval->message - (size_t)size, " %s", name);
         return EDDA_E_INVALID;
     }
-    return 0;
+    if (more < 0)
+        snprintf(eval->message, sizeof eval->message, "--without names no part as long as that");
+    return more;
 }
 
 static int open_service(struct eval *eval) {

@@ -44,13 +44,16 @@ static int trust_brokers(const edda_config_t *config, size_t url_count, edda_cur
     const char *list = edda_config_text(config, EDDA_CONFIG_BROKER_KEY);
     char item[PATH_MAX];
     char reason[256];
-    for (size_t n = 0; edda_list_item(list, n, item, sizeof item); n++) {
+    int more;
+    for (size_t n = 0; (more = edda_list_item(list, n, item, sizeof item)) > 0; n++) {
         int error = edda_curve_trust(curve, item, reason, sizeof reason);
         if (error != 0) {
             snprintf(message, EDDA_IDENTITY_MESSAGE, "--broker-key: %s", reason);
             return error;
         }
     }
+    if (more < 0)
+        return refuse(message, more, "--broker-key names a file whose path is too long");
     size_t keys = edda_curve_trusted(curve);
     if (keys == 0)
         return refuse(message, EDDA_E_INVALID,

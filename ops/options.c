@@ -161,7 +161,7 @@ const char *edda_options_own_value(const struct edda_options *options, const cha
     return NULL;
 }
 
-bool edda_list_item(const char *list, size_t n, char *ret_item, size_t size) {
+int edda_list_item(const char *list, size_t n, char *ret_item, size_t size) {
     const char *at = list ? list : "";
     while (*at) {
         size_t length = strcspn(at, ",");
@@ -173,16 +173,16 @@ bool edda_list_item(const char *list, size_t n, char *ret_item, size_t size) {
             end--;
         if (end > begin && n-- == 0) {
             if ((size_t)(end - begin) >= size)
-                return false;
+                return EDDA_E_LIMIT;
             memcpy(ret_item, begin, (size_t)(end - begin));
             ret_item[end - begin] = '\0';
-            return true;
+            return 1;
         }
         at += length;
         if (*at == ',')
             at++;
     }
-    return false;
+    return 0;
 }
 
 static bool may_repeat(const char *stage) {
@@ -194,7 +194,8 @@ int edda_workers_of(const char *list, const char *stage, unsigned *ret_count, ch
                     size_t message_size) {
     unsigned wanted = 1;
     char item[96];
-    for (size_t n = 0; edda_list_item(list, n, item, sizeof item); n++) {
+    int more;
+    for (size_t n = 0; (more = edda_list_item(list, n, item, sizeof item)) > 0; n++) {
         char *equals = strchr(item, '=');
         char *end = NULL;
         unsigned long count = equals ? strtoul(equals + 1, &end, 10) : 0;
@@ -213,6 +214,10 @@ int edda_workers_of(const char *list, const char *stage, unsigned *ret_count, ch
         }
         if (strcmp(item, stage) == 0)
             wanted = (unsigned)count;
+    }
+    if (more < 0) {
+        snprintf(message, message_size, "--workers takes STAGE=N, nothing as long as that");
+        return EDDA_E_INVALID;
     }
     *ret_count = wanted;
     return 0;

@@ -36,9 +36,9 @@ bool edda_options_own(const struct edda_options *options, const char *name);
 /* The value of one ("--chat="), the last when it was given several times; NULL: not given. */
 const char *edda_options_own_value(const struct edda_options *options, const char *name);
 
-/* The n-th of a comma-separated list into ret_item, spaces trimmed. False past its end or when the
- * item does not fit; empty items are skipped. */
-bool edda_list_item(const char *list, size_t n, char *ret_item, size_t size);
+/* The n-th of a comma-separated list into ret_item, spaces trimmed; empty items are skipped. 1; 0:
+ * past its end; EDDA_E_LIMIT: the item does not fit. */
+int edda_list_item(const char *list, size_t n, char *ret_item, size_t size) EDDA_MUST_CHECK;
 
 /* How many of `stage` (--workers embedder=2,chunker=1) are wanted: 1 when not named.
  * EDDA_E_INVALID: the list is not STAGE=N with N from 1 to 64 and a stage that may be repeated

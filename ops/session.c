@@ -10,6 +10,7 @@
 #include "ops/identity.h"
 #include "ops/launch.h"
 #include "ops/options.h"
+#include "ops/urls.h"
 
 #define OWN_URL      "inproc://edda-session"
 #define OWN_DRAIN_MS 5000
@@ -112,24 +113,26 @@ static int start_own(edda_session_t *self, const edda_config_t *config, char *me
 /* The brokers that --connect names. */
 static int join_named(edda_session_t *self, const edda_config_t *config, const char *connect,
                       char *message) {
-    char urls[8][EDDA_MAX_URL];
-    const char *pointers[8];
+    struct edda_urls urls;
     char back[EDDA_MAX_URL];
-    size_t count = 0;
-    while (count < 8 && edda_list_item(connect, count, urls[count], sizeof urls[count])) {
-        if (edda_endpoint_back(urls[count], back) != 0) {
+    edda_urls_init(&urls);
+    if (edda_urls_add_list(&urls, connect) != 0) {
+        snprintf(message, EDDA_SESSION_MESSAGE, "--connect has more than %d URLs, or one too long",
+                 EDDA_MAX_URLS);
+        return EDDA_E_LIMIT;
+    }
+    for (size_t i = 0; i < urls.count; i++) {
+        if (edda_endpoint_back(urls.items[i], back) != 0) {
             snprintf(message, EDDA_SESSION_MESSAGE,
-                     "%s is no broker's URL: tcp://HOST:PORT or ipc://PATH", urls[count]);
+                     "%s is no broker's URL: tcp://HOST:PORT or ipc://PATH", urls.items[i]);
             return EDDA_E_INVALID;
         }
-        pointers[count] = urls[count];
-        count++;
     }
-    int error = edda_identity_open(config, false, pointers, count, &self->curve, message);
+    int error = edda_identity_open(config, false, urls.items, urls.count, &self->curve, message);
     if (error != 0)
         return error;
     snprintf(self->where, sizeof self->where, "%s", connect);
-    return connect_client(self, self->own_context, pointers, count);
+    return connect_client(self, self->own_context, urls.items, urls.count);
 }
 
 static int open_connection(edda_session_t *self, const edda_config_t *config,

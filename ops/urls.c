@@ -19,10 +19,11 @@ int edda_urls_add(struct edda_urls *urls, const char *url) {
 
 int edda_urls_add_list(struct edda_urls *urls, const char *list) {
     char item[EDDA_MAX_URL];
-    for (size_t n = 0; edda_list_item(list, n, item, sizeof item); n++) {
+    int more;
+    for (size_t n = 0; (more = edda_list_item(list, n, item, sizeof item)) > 0; n++) {
         int error = edda_urls_add(urls, item);
         if (error != 0)
             return error;
     }
-    return 0;
+    return more;
 }

@@ -18,7 +18,7 @@ void edda_urls_init(struct edda_urls *urls);
 /* EDDA_E_LIMIT: there are too many, or one is too long. */
 int edda_urls_add(struct edda_urls *urls, const char *url) EDDA_MUST_CHECK;
 
-/* Adds each item of a comma-separated setting. */
+/* Adds each item of a comma-separated setting. EDDA_E_LIMIT as above. */
 int edda_urls_add_list(struct edda_urls *urls, const char *list) EDDA_MUST_CHECK;
 
 #endif

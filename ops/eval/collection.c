@@ -89,6 +89,8 @@ static int next_line(struct source *source) {
     source->size = (size_t)got;
     if (source->size > LINE_BYTES)
         return complain(source, "the line is too long");
+    if (memchr(source->text, '\0', source->size))
+        return complain(source, "there is a NUL character in the line");
     return 1;
 }
 

@@ -14,12 +14,14 @@ static const char *const names[] = {"docs.jsonl", "corpus.jsonl", "queries.jsonl
 static char message[EDDA_COLLECTION_MESSAGE];
 static struct edda_collection collection;
 
+/* Each '~' is a NUL. */
 static void write_file(const char *name, const char *text) {
     char path[256];
     snprintf(path, sizeof path, "%s/%s", folder, name);
     FILE *file = fopen(path, "wb");
     assert_non_null(file);
-    assert_int_equal(fwrite(text, 1, strlen(text), file), strlen(text));
+    for (; *text; text++)
+        assert_int_not_equal(fputc(*text == '~' ? '\0' : *text, file), EOF);
     assert_int_equal(fclose(file), 0);
 }
 
@@ -139,6 +141,30 @@ static void a_bad_line_is_named(void **state) {
     }
 }
 
+/* What C's functions would take for the end of the line hides nothing. */
+static void a_nul_is_an_error_wherever_it_stands(void **state) {
+    (void)state;
+    static const char doc[] = "{\"id\":\"a\",\"text\":\"x\"}\n";
+    static const char query[] = "{\"id\":\"q\",\"text\":\"?\"}\n";
+    static const struct {
+        const char *docs;
+        const char *queries;
+        const char *qrels;
+        const char *said;
+    } cases[] = {
+        {"\n~{\"id\":\"b\",\"text\":\"y\"}\n", query, "q\ta\t1\n",
+         "docs.jsonl:2: there is a NUL character in the line"},
+        {doc, "  ~\n", "q\ta\t1\n", "queries.jsonl:1: there is a NUL"},
+        {doc, query, "q\ta\t1\n~q\tb\t1\n", "qrels.tsv:2: there is a NUL"},
+        {doc, query, "q\ta\t1~\tx\n", "qrels.tsv:1: there is a NUL"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_int_equal(read_three(cases[i].docs, cases[i].queries, cases[i].qrels),
+                         EDDA_E_INVALID);
+        assert_non_null(strstr(message, cases[i].said));
+    }
+}
+
 static void a_missing_file_is_named(void **state) {
     (void)state;
     remove_all();
@@ -152,6 +178,7 @@ int main(void) {
         cmocka_unit_test(judgements_of_what_is_not_there_are_counted),
         cmocka_unit_test(queries_kept_are_spread_over_all),
         cmocka_unit_test(a_bad_line_is_named),
+        cmocka_unit_test(a_nul_is_an_error_wherever_it_stands),
         cmocka_unit_test(a_missing_file_is_named),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

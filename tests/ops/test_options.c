@@ -3,6 +3,7 @@
 
 #include "actors/runtime/nearest.h"
 #include "ops/options.h"
+#include "ops/urls.h"
 
 static char *const nothing[] = {NULL};
 
@@ -137,13 +138,40 @@ static void own_switches_may_have_a_value(void **state) {
 static void list_items_are_trimmed_and_empty_ones_skipped(void **state) {
     (void)state;
     char item[16];
-    assert_true(edda_list_item(" a ,, b,", 0, item, sizeof item));
+    assert_int_equal(edda_list_item(" a ,, b,", 0, item, sizeof item), 1);
     assert_string_equal(item, "a");
-    assert_true(edda_list_item(" a ,, b,", 1, item, sizeof item));
+    assert_int_equal(edda_list_item(" a ,, b,", 1, item, sizeof item), 1);
     assert_string_equal(item, "b");
-    assert_false(edda_list_item(" a ,, b,", 2, item, sizeof item));
-    assert_false(edda_list_item("", 0, item, sizeof item));
-    assert_false(edda_list_item("longer than fits here", 0, item, sizeof item));
+    assert_int_equal(edda_list_item(" a ,, b,", 2, item, sizeof item), 0);
+    assert_int_equal(edda_list_item("", 0, item, sizeof item), 0);
+    assert_int_equal(edda_list_item("fifteen letters", 0, item, sizeof item), 1);
+    assert_int_equal(edda_list_item("more than fifteen", 0, item, sizeof item), EDDA_E_LIMIT);
+}
+
+/* An item that does not fit must not end the list as if nothing followed. */
+static void a_list_with_an_item_too_long_or_too_many_is_refused(void **state) {
+    (void)state;
+    struct edda_urls urls;
+    char list[EDDA_MAX_URL + 64];
+    char message[256];
+    unsigned count = 0;
+    for (size_t size = EDDA_MAX_URL - 1; size <= EDDA_MAX_URL; size++) {
+        memset(list, 'u', size);
+        memcpy(list + size, ",tcp://a:1", sizeof ",tcp://a:1");
+        edda_urls_init(&urls);
+        bool fits = size < EDDA_MAX_URL;
+        assert_int_equal(edda_urls_add_list(&urls, list), fits ? 0 : EDDA_E_LIMIT);
+        assert_int_equal(urls.count, fits ? 2 : 0);
+    }
+    edda_urls_init(&urls);
+    assert_int_equal(edda_urls_add_list(&urls, "1,2,3,4,5,6,7,8"), 0);
+    assert_int_equal(edda_urls_add_list(&urls, "9"), EDDA_E_LIMIT);
+    memset(list, '0', 120);
+    memcpy(list, "embedder=", 9);
+    memcpy(list + 120, "2,embedder=3", sizeof "2,embedder=3");
+    assert_int_equal(edda_workers_of(list, "embedder", &count, message, sizeof message),
+                     EDDA_E_INVALID);
+    assert_string_equal(message, "--workers takes STAGE=N, nothing as long as that");
 }
 
 static void workers_are_one_unless_named(void **state) {
@@ -191,6 +219,7 @@ int main(void) {
         cmocka_unit_test(own_switches_belong_to_their_command),
         cmocka_unit_test(own_switches_may_have_a_value),
         cmocka_unit_test(list_items_are_trimmed_and_empty_ones_skipped),
+        cmocka_unit_test(a_list_with_an_item_too_long_or_too_many_is_refused),
         cmocka_unit_test(workers_are_one_unless_named),
         cmocka_unit_test(workers_that_make_no_sense_are_refused),
         cmocka_unit_test(a_near_miss_finds_its_word_and_nonsense_finds_none),
