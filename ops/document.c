@@ -46,7 +46,8 @@ static size_t find_heading(const struct edda_document *document, const char **re
         const char *line = text + at;
         const char *stop = memchr(line, '\n', end - at);
         size_t size = stop ? (size_t)(stop - line) : end - at;
-        if (size > 2 && line[0] == '#' && line[1] == ' ') {
+        bool whole = stop || end == document->size;
+        if (whole && size > 2 && line[0] == '#' && line[1] == ' ') {
             size -= 2;
             line += 2;
             while (size > 0 && strchr(" \t\r#", line[size - 1]))
@@ -102,6 +103,12 @@ int edda_document_read(struct edda_document *document, const struct edda_file *f
     if (error != 0) {
         edda_document_done(document);
         return error;
+    }
+    /* Title and reference are made of it. */
+    if (!edda_utf8_valid(file->path, strlen(file->path))) {
+        *ret_why = "its name is not UTF-8";
+        edda_document_done(document);
+        return EDDA_E_INVALID;
     }
     unsigned char digest[crypto_hash_sha256_BYTES];
     crypto_hash_sha256(digest, document->bytes, document->size);

@@ -16,8 +16,8 @@ struct edda_document {
     char title[EDDA_DOCUMENT_TITLE]; /* a Markdown file's first heading, else the file's name */
 };
 
-/* Reads the file. EDDA_E_IO, EDDA_E_INVALID (empty, or no UTF-8 text), EDDA_E_LIMIT (over 32 MiB),
- * EDDA_E_MEMORY: *ret_why (static) says it in words. */
+/* Reads the file. EDDA_E_IO, EDDA_E_INVALID (empty, or no UTF-8 text or name), EDDA_E_LIMIT (over
+ * 32 MiB), EDDA_E_MEMORY: *ret_why (static) says it in words. */
 int edda_document_read(struct edda_document *document, const struct edda_file *file,
                        const char **ret_why) EDDA_MUST_CHECK;
 void edda_document_done(struct edda_document *document);

@@ -170,8 +170,8 @@ static size_t compare_figure(const struct edda_run *run, const json_t *index,
     for (size_t i = 0; i < run->count; i++) {
         const json_t *query = json_object_get(index, run->collection->queries[i].id);
         const json_t *value = json_object_get(query, edda_figure_name(figure));
-        if (!json_is_number(value))
-            continue;
+        if (!json_is_number(value) || json_number_value(value) < 0 || json_number_value(value) > 1)
+            continue; /* no figure of ours */
         double mine = edda_figure_of(&run->outcomes[i].legs[EDDA_LEG_RERANKED], figure);
         double difference = mine - json_number_value(value);
         differences[count++] = fabs(difference) < KEPT ? 0 : difference;
