@@ -96,7 +96,7 @@ class BrokenStreams(unittest.TestCase):
         return seen
 
     def test_a_worker_that_dies_in_the_middle_is_an_error_and_nobody_asks_again(self):
-        # Seen to fail without `!pending->delivered` in may_retry(), broker/flow.c.
+        # Seen to fail without `!pending->delivered` in may_retry() (guards/26.patch).
         self.fake.set(chat={"answer": ANSWER, "token_ms": 50})
         stream = Stream(self.cluster, "how hot?")
         events = stream.events()
@@ -107,7 +107,7 @@ class BrokenStreams(unittest.TestCase):
         self.expect_broken(stream, ANSWER)
 
     def test_a_worker_that_dies_before_the_first_piece_is_asked_for_again(self):
-        # Seen to fail when edda_flow_lost(), broker/flow.c, gives up at once.
+        # Seen to fail when edda_flow_lost() gives up at once (guards/26b.patch).
         self.fake.set(chat={"answer": "one two three", "fail": {"hang": True}})
         with concurrent.futures.ThreadPoolExecutor() as pool:
             asked = pool.submit(lambda: self.read_all(Stream(self.cluster, "how hot?")))
@@ -117,8 +117,8 @@ class BrokenStreams(unittest.TestCase):
         self.assertEqual(self.fake.counters()["chat"]["requests"], 2)
 
     def test_a_piece_that_is_lost_is_an_error_and_never_a_gap(self):
-        # Two walls: receive_part() in broker/result.c and in actors/runtime/client_dispatch.c. Seen to fail
-        # without both comparisons with what comes next.
+        # Two walls: receive_part() of the broker and take_part() of the client. Seen to fail without both
+        # comparisons with what comes next (guards/27b.patch).
         self.fake.set(chat={"answer": ANSWER, "token_ms": 50})
         seen = self.replace_third_part(lambda frames: [])
         stream = self.read_all(Stream(self.cluster, "how hot?"))
@@ -126,7 +126,7 @@ class BrokenStreams(unittest.TestCase):
         self.expect_broken(stream, ANSWER)
 
     def test_a_piece_that_comes_twice_is_read_once(self):
-        # Seen to fail without the comparison with pending->sequence in receive_part(), broker/result.c.
+        # Seen to fail without the comparison with pending->sequence in receive_part() (guards/27.patch).
         self.fake.set(chat={"answer": ANSWER, "token_ms": 50})
         seen = self.replace_third_part(lambda frames: [frames, frames])
         stream = self.read_all(Stream(self.cluster, "how hot?"))
@@ -156,5 +156,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--edda", default=OPTIONS.edda)
     provider.add_argument(parser)
-    parser.parse_args(namespace=OPTIONS)
-    unittest.main(argv=sys.argv[:1])
+    _, rest = parser.parse_known_args(namespace=OPTIONS)
+    unittest.main(argv=[sys.argv[0], *rest])

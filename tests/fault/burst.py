@@ -3,7 +3,7 @@
 
 `--requests 100000 --connections 1000` is the full-sized run; it prints how long the refusals took.
 
-Seen to fail: with 503s not counted (count_status() in gateway/visit.c) the counts differ."""
+Seen to fail: with 503s not counted (guards/21.patch) the counts differ."""
 
 import argparse
 import asyncio

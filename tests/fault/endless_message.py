@@ -3,7 +3,8 @@ frames until the last comes, whatever MAXMSGSIZE says of each: what bounds it is
 memory. The broker dies inside it, is started again, and nothing accepted is lost.
 
 The limit is AddressSanitizer's (hard_rss_limit_mb), so --edda is a sanitized build; a service has MemoryMax.
-Seen to fail: without the limit the broker takes all that comes and is not started again."""
+Seen to fail: with a supervisor that starts nothing again (guards/35.patch), and without the limit, when the broker
+takes all that comes."""
 
 import argparse
 import os

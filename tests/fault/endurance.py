@@ -223,6 +223,7 @@ class Outage(unittest.TestCase):
 
 class Endurance(LedgerChecks):
     def test_every_memo_is_processed_once_though_something_is_always_being_killed(self):
+        # Seen to fail when a worker's death ends its job (guards/03.patch).
         settings = {**SETTINGS, "TMPDIR": self.make_directory()}
         with Edda(OPTIONS.edda, "--processes", environment=settings) as edda:
             self.endure(edda)

@@ -1,8 +1,8 @@
 """A process that may open few files (row 40 of the fault list): it says so at its start, refuses connections with
 503 before the last descriptor is taken, and what needs one meanwhile, libzmq above all, has it.
 
-Seen to fail: with the descriptors that are open already not counted (share_files() in gateway/gateway.c) the
-connections take the last one."""
+Seen to fail: with the descriptors that are open already not counted (guards/40.patch) the connections take the
+last one."""
 
 import argparse
 import collections

@@ -3,8 +3,7 @@ asked is told to come again (503), reads go on, and when there is room again all
 
 The disk is SQLite's own table of system calls (full_disk.c), so that nobody needs the right to mount.
 
-Seen to fail: with the error of EDDA_SQL_COMMIT not looked at (commit() in actors/store/sqlite/writer.c) a 201 is
-given for nothing."""
+Seen to fail: with the error of EDDA_SQL_COMMIT not looked at (guards/41.patch) a 201 is given for nothing."""
 
 import argparse
 import glob

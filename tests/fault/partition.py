@@ -4,9 +4,8 @@ goes on by the other broker, both sides of a dead link give it up, and it heals 
 A broker is silent for three pings of a second before it is given up; the bounds here are wider, for machines
 that stall.
 
-Seen to fail: with a session whose silence is not noticed (step_joined() in proto/session.c) a worker that
-hears nothing stays; with a broker that does not look at heard_ms (edda_peers_tick() in broker/peers.c) so does
-a worker that is not heard."""
+Seen to fail: with a session whose silence is not noticed (guards/32.patch) a worker that hears nothing stays;
+with a broker that does not look at heard_ms (guards/31.patch) so does a worker that is not heard."""
 
 import argparse
 import os

@@ -3,6 +3,7 @@
 
 #include "proto/frame.h"
 
+/* Seen to fail without a guard (tests/fault/guards/52.patch). */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct edda_frame frame;
     uint8_t again[EDDA_FRAME_BYTES];

@@ -51,6 +51,7 @@ static void must_have_happened(size_t times) {
 
 /* ---- between COMMIT and its answer ---- */
 
+/* Seen to fail without take_earlier() (tests/fault/guards/42b.patch). */
 static void an_accept_whose_answer_was_lost_is_replayed(void **state) {
     struct fixture *f = *state;
     struct edda_text part = EDDA_TEXT("Some text.");
@@ -80,6 +81,7 @@ static void an_accept_that_was_not_committed_is_made_by_its_repetition(void **st
     assert_int_equal(sql_integer(f, "SELECT count(*) FROM memo"), 1);
 }
 
+/* Seen to fail without the lease's token in PUT_CHUNKS (tests/fault/guards/42.patch). */
 static void chunks_whose_commit_was_not_heard_of_are_there_once(void **state) {
     struct fixture *f = *state;
     struct edda_uuid memo = accept_text(f, "Title", "alpha\n\nbeta");
@@ -265,6 +267,7 @@ static void a_statement_that_takes_too_long_is_given_up_and_changes_nothing(void
     assert_int_equal(patch_title(f, &memo, "Other"), 0);
 }
 
+/* Seen to fail when the state 55P03 is one of many (tests/fault/guards/42c.patch). */
 static void a_lock_that_is_not_to_be_had_in_time_is_busy_and_changes_nothing(void **state) {
     static char url[512];
     struct fixture *f = *state;
