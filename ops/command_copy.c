@@ -8,6 +8,7 @@
 #include "actors/store/sqlite/copy_source.h"
 #include "ops/command.h"
 #include "ops/progress.h"
+#include "proto/uuid.h"
 
 #define SQLITE_PREFIX "sqlite:"
 #define TABLES        64
@@ -25,17 +26,24 @@ struct copying {
 
 /* ---- both ends ---- */
 
-/* What a source is, for a copy that goes on: how many rows each table has. */
+/* What a source is, for a copy that goes on: which store, when it last ran, and how many rows each
+ * table has. */
 static int describe_source(struct copying *self, char name[EDDA_COPY_SOURCE]) {
     const struct edda_copy_table *table;
-    size_t used = 0;
+    struct edda_uuid store;
+    int64_t alive_wall_ms = 0;
     int64_t total = 0;
-    int error = 0;
+    int error = edda_copy_source_identity(self->source, &store, &alive_wall_ms);
+    if (error)
+        return error;
+    edda_uuid_format(&store, name);
+    size_t used = strlen(name);
+    used += (size_t)snprintf(name + used, EDDA_COPY_SOURCE - used, " %" PRId64, alive_wall_ms);
     for (size_t i = 0; (table = edda_copy_table(i)) != NULL && !error; i++) {
         error = edda_copy_source_count(self->source, table, &self->counts[i]);
         total += self->counts[i];
-        int size = snprintf(name + used, EDDA_COPY_SOURCE - used, "%s%s %" PRId64, i ? ", " : "",
-                            table->name, self->counts[i]);
+        int size = snprintf(name + used, EDDA_COPY_SOURCE - used, ", %s %" PRId64, table->name,
+                            self->counts[i]);
         used += size > 0 && (size_t)size < EDDA_COPY_SOURCE - used ? (size_t)size : 0;
     }
     edda_progress_init(&self->progress, (size_t)total);
@@ -105,6 +113,7 @@ static int copy_all(struct copying *self) {
 static int compare_all(struct copying *self) {
     const struct edda_copy_table *table;
     size_t different = 0;
+    uint64_t spaced = 0;
     int error = 0;
     for (size_t i = 0; (table = edda_copy_table(i)) != NULL && !error; i++) {
         struct edda_copy_digest here;
@@ -117,10 +126,13 @@ static int compare_all(struct copying *self) {
             break;
         bool same = memcmp(&here, &there, sizeof here) == 0;
         different += !same;
+        spaced += edda_copy_source_spaced(self->source);
         edda_progress_clear(&self->progress);
         printf("%-14s %10" PRIu64 " rows  %016" PRIx64 "%016" PRIx64 "  %s\n", table->name,
                there.rows, there.sums[0], there.sums[1], same ? "same" : "DIFFERENT");
     }
+    if (!error && spaced > 0)
+        printf("U+0000 is a space in %" PRIu64 " texts: the database cannot hold it\n", spaced);
     if (!error && different > 0) {
         snprintf(self->message, sizeof self->message,
                  "%zu tables differ: this copy is not to be used", different);

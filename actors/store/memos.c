@@ -2,6 +2,7 @@
 #include "actors/store/memos.h"
 
 #include "actors/text/text.h"
+#include "proto/uuid.h"
 
 const char *edda_memo_status(enum edda_version_state latest) {
     switch (latest) {
@@ -68,7 +69,7 @@ int edda_memo_check_parts(const struct edda_texts *parts, uint32_t staged_parts,
     return 0;
 }
 
-int edda_memo_check_tags(const struct edda_texts *tags, const char **ret_text) {
+static int check_tags(const struct edda_texts *tags, const char **ret_text) {
     if (tags->count > EDDA_MAX_TAGS) {
         *ret_text = "too many tags";
         return EDDA_E_LIMIT;
@@ -80,4 +81,48 @@ int edda_memo_check_tags(const struct edda_texts *tags, const char **ret_text) {
         }
     }
     return 0;
+}
+
+static int check_fields(const struct edda_text *fields, size_t count, const char **ret_text) {
+    for (size_t i = 0; i < count; i++) {
+        if (!edda_text_valid(fields[i])) {
+            *ret_text = "a field is not valid UTF-8";
+            return EDDA_E_INVALID;
+        }
+    }
+    return 0;
+}
+
+int edda_store_check_accept(const struct edda_store_accept *accept, const char **ret_text) {
+    const struct edda_text fields[] = {
+        accept->title,  accept->source, accept->reference_id, accept->metadata,
+        accept->scopes, accept->type,   accept->format,       accept->idempotency_key};
+    int error = edda_memo_check_parts(&accept->parts, accept->staged_parts, accept->content_bytes,
+                                      ret_text);
+    if (!error) {
+        error = check_tags(&accept->tags, ret_text);
+    }
+    if (!error) {
+        error = check_fields(fields, sizeof fields / sizeof fields[0], ret_text);
+    }
+    if (!error && edda_uuid_is_nil(&accept->memo)) {
+        *ret_text = "a memo needs a uuid";
+        error = EDDA_E_INVALID;
+    }
+    return error;
+}
+
+/* What is not set is absent. */
+int edda_store_check_patch(const struct edda_store_patch *patch, const char **ret_text) {
+    const struct edda_text fields[] = {patch->title, patch->source, patch->reference_id,
+                                       patch->metadata, patch->scopes};
+    int error = 0;
+    if (patch->set & EDDA_PATCH_CONTENT) {
+        error = edda_memo_check_parts(&patch->parts, patch->staged_parts, patch->content_bytes,
+                                      ret_text);
+    }
+    if (!error && (patch->set & EDDA_PATCH_TAGS)) {
+        error = check_tags(&patch->tags, ret_text);
+    }
+    return error ? error : check_fields(fields, sizeof fields / sizeof fields[0], ret_text);
 }

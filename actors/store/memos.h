@@ -47,10 +47,13 @@ bool edda_memo_page_take(struct edda_memo_page *page, size_t size);
 /* EDDA_E_INVALID when the page is 0 or the size is not 1..100; else the first row to show. */
 int edda_list_offset(const struct edda_store_page *page, uint64_t *ret_offset) EDDA_MUST_CHECK;
 
-/* What accept and patch have in common. *ret_text says what is wrong when it is EDDA_E_INVALID or
- * EDDA_E_LIMIT. */
+/* What accept, patch and put_part are refused for by every backend, U+0000 in a text among it.
+ * *ret_text says what is wrong when it is EDDA_E_INVALID or EDDA_E_LIMIT. */
+int edda_store_check_accept(const struct edda_store_accept *accept,
+                            const char **ret_text) EDDA_MUST_CHECK;
+int edda_store_check_patch(const struct edda_store_patch *patch,
+                           const char **ret_text) EDDA_MUST_CHECK;
 int edda_memo_check_parts(const struct edda_texts *parts, uint32_t staged_parts,
                           uint64_t content_bytes, const char **ret_text) EDDA_MUST_CHECK;
-int edda_memo_check_tags(const struct edda_texts *tags, const char **ret_text) EDDA_MUST_CHECK;
 
 #endif

@@ -1,11 +1,13 @@
 """`edda copy` moves a whole store to PostgreSQL: `python3 tests/ops/copy_test.py --edda PATH`."""
 
 import argparse
+import contextlib
 import os
 import random
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -15,7 +17,9 @@ import unittest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", "harness"), os.path.join(HERE, "..", "bench")]
 import corpus
+import provider
 from live import Edda
+from provider import FakeProvider
 
 SERVER = os.path.join(HERE, "..", "..", "ops", "postgres")
 TABLES = os.path.join(HERE, "..", "..", "actors", "store", "copy_table.def")
@@ -84,6 +88,11 @@ class Copy(unittest.TestCase):
         self.sql(f"CREATE DATABASE {name}")
         self.to = self.url.rpartition("/")[0] + "/" + name
 
+    def beside(self, directory=None):
+        """The store's own database, while no service runs on it."""
+        path = os.path.join(directory or self.edda.data, "edda.db")
+        return contextlib.closing(sqlite3.connect(path, isolation_level=None))
+
     def sql(self, text, url=None):
         done = subprocess.run(["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url or self.url, "-c", text],
                               check=True, capture_output=True, text=True)
@@ -105,7 +114,7 @@ class Copy(unittest.TestCase):
         while True:
             process = subprocess.Popen(words, env=clean, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
             try:
-                out, words_of_error = process.communicate(timeout=0.1 + kills * 0.05 + chance.random() * 0.2)
+                _, words_of_error = process.communicate(timeout=0.1 + kills * 0.05 + chance.random() * 0.2)
             except subprocess.TimeoutExpired:
                 process.send_signal(signal.SIGKILL)
                 process.communicate()
@@ -117,6 +126,9 @@ class Copy(unittest.TestCase):
             self.assertEqual(process.returncode, 0, words_of_error)
             break
         self.assertGreater(kills, 1)
+        # The last kill may have come behind the last commit: what is there is compared once more.
+        self.sql("UPDATE copy_progress SET finished = 0", self.to)
+        out = self.copy().stdout
         self.assertNotIn("DIFFERENT", out)
         self.assertRegex(out, rf"memo +{MEMOS + 1} rows")
         self.assertIn("finished copy", self.copy().stdout)
@@ -148,16 +160,35 @@ class Copy(unittest.TestCase):
             self.post(other, 1, {"title": "Mine", "content": "It was here before."})
         self.assertIn("holds a store already", self.copy(expect=1).stderr)
 
-    def test_half_a_copy_of_another_store_is_refused(self):
-        self.copy()
-        self.sql("UPDATE copy_progress SET finished = 0, source = 'another'", self.to)
-        self.assertIn("another store", self.copy(expect=1).stderr)
+    def test_a_copy_of_another_store_is_refused_though_its_tables_are_as_long(self):
+        directories = []
+        for _ in range(2):
+            with Edda(OPTIONS.edda) as edda:
+                self.post(edda, 1, {"title": "Twins", "content": "The same text in both of them."})
+                until = time.monotonic() + 60
+                while edda.request("GET", "/api/v1/memo")[2]["results"][0]["processing_status"] != "processed":
+                    self.assertLess(time.monotonic(), until)
+                    time.sleep(0.05)
+                edda.stop()
+                directories.append(shutil.copytree(edda.data, os.path.join(self.directory, "twin" + os.urandom(4).hex())))
+        first, second = directories
+        self.copy(source=first)
+        mine = self.sql("SELECT source FROM copy_progress", self.to)
+        self.assertIn("finished copy", self.copy(source=first).stdout)
+        self.assertIn("another store", self.copy(expect=1, source=second).stderr)
+        self.sql("UPDATE copy_progress SET finished = 0", self.to)
+        self.assertIn("another store", self.copy(expect=1, source=second).stderr)
+        self.sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public", self.to)
+        self.copy(source=second)
+        theirs = self.sql("SELECT source FROM copy_progress", self.to)
+        self.assertEqual(mine.split(",")[1:], theirs.split(",")[1:], "they were to differ in nothing but who they are")
 
-    def test_a_finished_copy_of_another_store_is_not_taken_for_one_of_this(self):
+    def test_a_copy_of_a_store_that_ran_since_is_not_taken_for_one_of_it(self):
         self.copy()
         self.assertIn("finished copy", self.copy().stdout)
-        self.sql("UPDATE copy_progress SET source = 'another'", self.to)
-        self.assertIn("another store", self.copy(expect=1).stderr)
+        with self.beside() as store:
+            store.execute("UPDATE probe SET at_ms = at_ms + 700")
+        self.assertIn("has run", self.copy(expect=1).stderr)
 
     def test_every_column_of_the_target_is_copied_or_named_here(self):
         self.copy()
@@ -170,6 +201,100 @@ class Copy(unittest.TestCase):
         there = {column for column in there if column.split(".")[0] not in NOT_COPIED}
         self.assertEqual(there - copied, {"project.forgotten"}, "a column that a copy would lose")
         self.assertEqual(copied - there, set())
+
+    def test_chats_keys_dead_jobs_texts_with_nul_and_half_a_change_of_models_arrive(self):
+        with FakeProvider(provider.find(OPTIONS.edda)) as fake:
+            environment = {"EDDA_LEASE_MS": "2000", "EDDA_LOG_LEVEL": "warning", "OPENAI_API_KEY": "sk-copy", "OPENAI_BASE_URL": fake.url("openai/v1")}
+            with Edda(OPTIONS.edda, environment=environment) as edda:
+                book, spent = self.fill(edda)
+                self.change_models(edda, fake)
+                edda.process.kill()  # as a drain would wait for the provider
+                edda.stop()
+                self.break_some(edda.data)
+                done = self.copy(source=edda.data)
+                self.assertNotIn("DIFFERENT", done.stdout)
+                self.assertIn("U+0000 is a space in 3 texts", done.stdout)
+                fake.reset()
+                edda.environment["EDDA_DATABASE_URL"] = self.to
+                edda.start()
+                self.check_arrived(edda, book, spent)
+
+    def run_edda(self, edda, *words):
+        done = subprocess.run([OPTIONS.edda, *words], capture_output=True, text=True, timeout=120,
+                              env={**edda.environment, "EDDA_DATA": edda.data})
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def wait_status(self, edda, number, wanted):
+        until = time.monotonic() + 60
+        while edda.request("GET", f"/api/v1/memo/light-{number}/status?id_type=reference_id")[2]["status"] != wanted:
+            self.assertLess(time.monotonic(), until, f"memo {number} was to be {wanted}")
+            time.sleep(0.05)
+
+    def post_light(self, edda, number):
+        self.post(edda, f"light-{number}", {"title": f"Lighthouse {number}", "reference_id": f"light-{number}",
+                                            "content": f"The lamp of tower {number} turns at night. " * 20})
+
+    def fill(self, edda):
+        """Memos, a chat, a key of another project and one that was revoked."""
+        for number in range(4):
+            self.post_light(edda, number)
+        for number in range(4):
+            self.wait_status(edda, number, "processed")
+        status, _, answer = edda.request("POST", "/api/v1/chat", {"query": "Which lamp turns?", "stream": False})
+        self.assertEqual(status, 200, answer)
+        book = self.run_edda(edda, "key", "create", "--project", "books").strip()
+        spent = self.run_edda(edda, "key", "create", "--project", "books").strip()
+        self.run_edda(edda, "key", "revoke", spent)
+        self.chats = edda.request("GET", "/api/v1/chat")[2]["results"]
+        self.assertEqual(len(self.chats), 1)
+        self.turns = edda.request("GET", f"/api/v1/chat/{self.chats[0]['uuid']}")[2]
+        return book, spent
+
+    def change_models(self, edda, fake):
+        """To one that is there, and from that to one whose provider fails."""
+        def restart(model, dimension):
+            edda.stop()
+            edda.environment.update(EMBEDDING_PROVIDER="openai", EMBEDDING_MODEL=model, EMBEDDING_DIMENSION=str(dimension))
+            edda.start()
+        restart("small", 64)
+        self.run_edda(edda, "reembed")
+        restart("large", 32)
+        # The command itself asks once: what the model is.
+        fake.set(embed={"fail": [{"latency_ms": 0, "times": 1}, {"status": 503, "times": -1}]})
+        self.run_edda(edda, "reembed", "--no-wait")
+        self.post_light(edda, 4)
+
+    def break_some(self, directory):
+        with self.beside(directory) as store:
+            waits = store.execute("SELECT count(*) FROM job WHERE kind = 1 AND state < 2").fetchone()[0]
+            self.assertEqual(waits, 4, "the change was to be half done")
+            job, = store.execute("SELECT id FROM job WHERE kind = 0 AND state < 2").fetchone()
+            store.execute("UPDATE job SET state = 3, lease_until_ms = 0, last_error = 'no' || char(0) || 'answer' WHERE id = ?", (job,))
+            store.execute("UPDATE job SET run_at_ms = 1, lease_until_ms = iif(state = 1, 1, 0)")  # no back-offs, no leases
+            store.execute("UPDATE version SET state = 2, error = 'no answer' WHERE id = ?", (job >> 12,))
+            store.execute("UPDATE memo SET title = 'Light' || char(0) || 'house' WHERE reference_id = 'light-0'")
+            store.execute("UPDATE chunk SET text = replace(text, 'lamp of', 'lamp' || char(0) || 'of')"
+                          " WHERE id = (SELECT min(id) FROM chunk)")
+
+    def check_arrived(self, edda, book, spent):
+        listed = edda.request("GET", "/api/v1/chat")[2]["results"]
+        self.assertEqual(listed, self.chats)
+        self.assertEqual(edda.request("GET", f"/api/v1/chat/{listed[0]['uuid']}")[2], self.turns)
+        for key, expected in ((book, 200), (spent, 401)):
+            status = edda.request("GET", "/api/v1/memo", headers={"Authorization": f"Bearer {key}"})[0]
+            self.assertEqual(status, expected)
+        first = edda.request("GET", "/api/v1/memo/light-0?id_type=reference_id")[2]
+        self.assertEqual(first["title"], "Light house")
+        self.assertTrue(first["chunks"][0]["chunk_content"].startswith("The lamp of tower 0"))
+        self.wait_status(edda, 4, "error")
+        self.run_edda(edda, "jobs", "redrive", "--all")
+        self.wait_status(edda, 4, "processed")
+        self.run_edda(edda, "reembed")
+        self.assertIn("0 of ", self.run_edda(edda, "reembed", "--look"))
+        found = edda.request("POST", "/api/v1/search", {"query": "The lamp of tower 4"})[2]
+        self.assertNotIn("degraded", found)
+        self.assertEqual(len({one["memo_uuid"] for one in found["results"]}), 5)
 
     def test_where_nothing_is_nothing_is_made(self):
         nowhere = os.path.join(self.directory, "nowhere")

@@ -24,15 +24,7 @@ static const struct edda_store_accept *arguments_of(const struct edda_pg_call *c
 static int check_accept(struct edda_pg_call *call) {
     const struct edda_store_accept *accept = arguments_of(call);
     const char *text = NULL;
-    int error =
-        edda_memo_check_parts(&accept->parts, accept->staged_parts, accept->content_bytes, &text);
-    if (!error) {
-        error = edda_memo_check_tags(&accept->tags, &text);
-    }
-    if (!error && edda_uuid_is_nil(&accept->memo)) {
-        text = "a memo needs a uuid";
-        error = EDDA_E_INVALID;
-    }
+    int error = edda_store_check_accept(accept, &text);
     return error ? edda_pg_call_fail(call, error, text) : edda_pg_check_project(call);
 }
 

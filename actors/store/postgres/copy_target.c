@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "actors/store/postgres/value.h"
+#include "proto/uuid.h"
 
 #define DOING     "cannot copy into the database"
 #define HEAD_SIZE 19
@@ -79,9 +80,13 @@ static int read_progress(struct edda_copy_target *self, const char *source) {
             edda_pg_plain_number(self->database, "SELECT finished FROM copy_progress", &finished);
     }
     self->finished = finished > 0;
+    if (!error && strncmp(found, source, EDDA_UUID_TEXT - 1) != 0) {
+        return refuse(self, "it holds a copy, or part of one, of another store; an empty one is "
+                            "needed");
+    }
     if (!error && strcmp(found, source) != 0) {
-        return refuse(self, "it holds a copy, or part of one, of another store, or of this one "
-                            "before it was changed; begin anew with an empty one");
+        return refuse(self, "it holds a copy, or part of one, of this store, which has run or was "
+                            "changed since; begin anew with an empty one");
     }
     return error;
 }

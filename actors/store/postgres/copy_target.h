@@ -11,8 +11,9 @@
 #include "actors/store/postgres/plain.h"
 #include "proto/buffer.h"
 
-#define EDDA_COPY_BATCH_BYTES ((size_t)4 << 20) /* of one transaction; one row more may be in it   \
-                                                 */
+#define EDDA_COPY_BATCH_BYTES                                                                      \
+    ((size_t)4 << 20) /* of one transaction; one row more may be in it                             \
+                       */
 #define EDDA_COPY_ROW_BYTES ((size_t)64 << 20)
 #define EDDA_COPY_SOURCE    1024 /* of the words that say what is copied */
 
@@ -25,8 +26,9 @@ struct edda_copy_target {
     bool finished;     /* copied and compared */
 };
 
-/* source: what is copied, for a copy that goes on. EDDA_E_CONFLICT: the database holds something
- * else, another source or a changed one, or is being copied into at this moment. */
+/* source: what is copied, for a copy that goes on: the store's uuid, then all that changes when it
+ * does. EDDA_E_CONFLICT: the database holds something else, another source or a changed one, or is
+ * being copied into at this moment. */
 int edda_copy_target_open(struct edda_copy_target *self, struct edda_pg_plain *database,
                           const char *source) EDDA_MUST_CHECK;
 void edda_copy_target_close(struct edda_copy_target *self);

@@ -27,14 +27,7 @@ static const struct edda_store_patch *patch_of(const struct edda_pg_call *call) 
 
 static int check_patch(struct edda_pg_call *call, const struct edda_store_patch *patch) {
     const char *text = NULL;
-    int error = 0;
-    if (patch->set & EDDA_PATCH_CONTENT) {
-        error =
-            edda_memo_check_parts(&patch->parts, patch->staged_parts, patch->content_bytes, &text);
-    }
-    if (!error && (patch->set & EDDA_PATCH_TAGS)) {
-        error = edda_memo_check_tags(&patch->tags, &text);
-    }
+    int error = edda_store_check_patch(patch, &text);
     return error ? edda_pg_call_fail(call, error, text) : 0;
 }
 

@@ -8,15 +8,7 @@
 
 static int check_accept(struct edda_sqlite_call *call, const struct edda_store_accept *accept) {
     const char *text = NULL;
-    int error =
-        edda_memo_check_parts(&accept->parts, accept->staged_parts, accept->content_bytes, &text);
-    if (!error) {
-        error = edda_memo_check_tags(&accept->tags, &text);
-    }
-    if (!error && edda_uuid_is_nil(&accept->memo)) {
-        text = "a memo needs a uuid";
-        error = EDDA_E_INVALID;
-    }
+    int error = edda_store_check_accept(accept, &text);
     return error ? edda_sqlite_call_fail(call, error, text) : 0;
 }
 

@@ -9,6 +9,9 @@
 #include "actors/runtime/loop.h"
 #include "actors/store/sqlite/database.h"
 #include "actors/store/sqlite/sqlite.h"
+#include "proto/arena.h"
+
+#define ROW_BYTES ((size_t)64 << 20) /* as the target has it */
 
 struct edda_copy_source {
     edda_loop_t *loop;
@@ -16,6 +19,8 @@ struct edda_copy_source {
     edda_database_t *database;
     sqlite3_stmt *query; /* NULL: no table was begun */
     const struct edda_copy_table *table;
+    struct edda_arena texts; /* of this row that are not as they were stored */
+    uint64_t spaced;
     char *message; /* borrowed */
     size_t message_size;
 };
@@ -49,6 +54,7 @@ int edda_copy_source_open(const char *directory, char *message, size_t message_s
         snprintf(message, message_size, "out of memory");
         return EDDA_E_MEMORY;
     }
+    edda_arena_init(&self->texts, ROW_BYTES);
     self->message = message;
     self->message_size = message_size;
     int error = hold(self, directory);
@@ -77,6 +83,7 @@ void edda_copy_source_close(edda_copy_source_t **self_p) {
         return;
     }
     end_table(self);
+    edda_arena_done(&self->texts);
     edda_database_close(&self->database);
     edda_backend_destroy(&self->holder);
     edda_loop_destroy(&self->loop);
@@ -103,6 +110,20 @@ static int read_number(edda_copy_source_t *self, const char *sql, int64_t *ret_n
     return error;
 }
 
+int edda_copy_source_identity(edda_copy_source_t *self, struct edda_uuid *ret_store,
+                              int64_t *ret_alive_wall_ms) {
+    int error = prepare(self, "SELECT s.uuid, p.at_ms FROM store s, probe p");
+    int code = error ? SQLITE_ERROR : sqlite3_step(self->query);
+    if (code == SQLITE_ROW) {
+        *ret_store = edda_column_uuid(self->query, 0);
+        *ret_alive_wall_ms = sqlite3_column_int64(self->query, 1);
+    } else if (!error) {
+        error = fail(self, code);
+    }
+    end_table(self);
+    return error;
+}
+
 int edda_copy_source_count(edda_copy_source_t *self, const struct edda_copy_table *table,
                            int64_t *ret_rows) {
     char sql[2048];
@@ -120,6 +141,7 @@ int edda_copy_source_begin(edda_copy_source_t *self, const struct edda_copy_tabl
                            int64_t skipped) {
     int error = prepare(self, table->source);
     self->table = table;
+    self->spaced = 0;
     for (int64_t i = 0; i < skipped && !error; i++) {
         int code = sqlite3_step(self->query);
         error = code == SQLITE_ROW ? 0 : fail(self, code);
@@ -127,19 +149,43 @@ int edda_copy_source_begin(edda_copy_source_t *self, const struct edda_copy_tabl
     return error;
 }
 
-static struct edda_copy_value read_column(sqlite3_stmt *query, int column, char type) {
-    struct edda_copy_value value = {.absent = sqlite3_column_type(query, column) == SQLITE_NULL};
-    if (value.absent) {
-        return value;
+static int read_text(edda_copy_source_t *self, int column, struct edda_bytes *ret_bytes) {
+    const void *data = sqlite3_column_text(self->query, column);
+    struct edda_bytes bytes = {data, (size_t)sqlite3_column_bytes(self->query, column)};
+    if (bytes.size > 0 && memchr(bytes.data, '\0', bytes.size)) {
+        uint8_t *copy = edda_arena_take(&self->texts, bytes.size);
+        if (!copy) {
+            snprintf(self->message, self->message_size, "out of memory");
+            return EDDA_E_MEMORY;
+        }
+        for (size_t i = 0; i < bytes.size; i++) {
+            copy[i] = bytes.data[i] ? bytes.data[i] : ' ';
+        }
+        bytes.data = copy;
+        self->spaced++;
+    }
+    *ret_bytes = bytes;
+    return 0;
+}
+
+static int read_column(edda_copy_source_t *self, int column, struct edda_copy_value *ret_value) {
+    char type = self->table->types[column];
+    sqlite3_stmt *query = self->query;
+    *ret_value =
+        (struct edda_copy_value){.absent = sqlite3_column_type(query, column) == SQLITE_NULL};
+    if (ret_value->absent) {
+        return 0;
+    }
+    if (type == 't') {
+        return read_text(self, column, &ret_value->bytes);
     }
     if (type == 'i') {
-        value.integer = sqlite3_column_int64(query, column);
+        ret_value->integer = sqlite3_column_int64(query, column);
     } else {
-        const void *data = type == 't' ? (const void *)sqlite3_column_text(query, column)
-                                       : sqlite3_column_blob(query, column);
-        value.bytes = (struct edda_bytes){data, (size_t)sqlite3_column_bytes(query, column)};
+        const void *data = sqlite3_column_blob(query, column);
+        ret_value->bytes = (struct edda_bytes){data, (size_t)sqlite3_column_bytes(query, column)};
     }
-    return value;
+    return 0;
 }
 
 int edda_copy_source_next(edda_copy_source_t *self,
@@ -152,8 +198,15 @@ int edda_copy_source_next(edda_copy_source_t *self,
     if (code != SQLITE_ROW) {
         return fail(self, code);
     }
-    for (int column = 0; self->table->types[column]; column++) {
-        values[column] = read_column(self->query, column, self->table->types[column]);
+    int error = 0;
+    edda_arena_done(&self->texts);
+    edda_arena_init(&self->texts, ROW_BYTES);
+    for (int column = 0; self->table->types[column] && !error; column++) {
+        error = read_column(self, column, &values[column]);
     }
-    return 1;
+    return error ? error : 1;
+}
+
+uint64_t edda_copy_source_spaced(const edda_copy_source_t *self) {
+    return self->spaced;
 }

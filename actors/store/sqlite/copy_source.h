@@ -17,6 +17,11 @@ int edda_copy_source_open(const char *directory, char *message, size_t message_s
                           edda_copy_source_t **ret_source) EDDA_MUST_CHECK;
 void edda_copy_source_close(edda_copy_source_t **self_p);
 
+/* Which store it is, and when a service last ran on it: Unix time, 0: never. One that did not run
+ * since has changed nothing. */
+int edda_copy_source_identity(edda_copy_source_t *self, struct edda_uuid *ret_store,
+                              int64_t *ret_alive_wall_ms) EDDA_MUST_CHECK;
+
 int edda_copy_source_count(edda_copy_source_t *self, const struct edda_copy_table *table,
                            int64_t *ret_rows) EDDA_MUST_CHECK;
 
@@ -28,8 +33,12 @@ int edda_copy_source_sequence(edda_copy_source_t *self, const struct edda_copy_t
 int edda_copy_source_begin(edda_copy_source_t *self, const struct edda_copy_table *table,
                            int64_t skipped) EDDA_MUST_CHECK;
 
-/* 1 with the next row in values; 0: no more; or an error. */
+/* 1 with the next row in values; 0: no more; or an error. U+0000, which the target's texts cannot
+ * hold, is a space in them: as long, so that places in a text stay what they are. */
 int edda_copy_source_next(edda_copy_source_t *self,
                           struct edda_copy_value values[EDDA_COPY_COLUMNS]) EDDA_MUST_CHECK;
+
+/* Of the rows that were given since the table was begun: how many texts had U+0000. */
+uint64_t edda_copy_source_spaced(const edda_copy_source_t *self);
 
 #endif

@@ -78,6 +78,35 @@ static void wrong_accepts_are_refused_and_leave_nothing(void **state) {
     assert_int_equal(sql_integer(f, "SELECT count(*) FROM memo"), 0);
 }
 
+/* Seen to fail on SQLite, which keeps it, without check_fields. */
+static void no_field_of_a_memo_may_hold_nul(void **state) {
+    struct fixture *f = *state;
+    const struct edda_text with_nul = {"{\0}", 3};
+    struct edda_text part = EDDA_TEXT("x");
+    for (int field = 0; field < 6; field++) {
+        struct edda_store_accept arguments = one_part(&part);
+        *(struct edda_text *[]){
+            &arguments.title,    &arguments.source, &arguments.reference_id,
+            &arguments.metadata, &arguments.scopes, &arguments.idempotency_key}[field] = with_nul;
+        assert_int_equal(accept_memo(f, &arguments, NULL), EDDA_E_INVALID);
+        assert_string_equal(f->text, "a field is not valid UTF-8");
+    }
+    struct edda_uuid memo = accept_text(f, "Title", "x");
+    for (int field = 0; field < 5; field++) {
+        struct edda_store_patch patch = {
+            .id = select_memo(f, &memo).id,
+            .set = (uint32_t[]){EDDA_PATCH_TITLE, EDDA_PATCH_SOURCE, EDDA_PATCH_REFERENCE_ID,
+                                EDDA_PATCH_METADATA, EDDA_PATCH_SCOPES}[field]};
+        *(struct edda_text *[]){&patch.title, &patch.source, &patch.reference_id, &patch.metadata,
+                                &patch.scopes}[field] = with_nul;
+        assert_int_equal(
+            ask(f, EDDA_BACKEND_PATCH, 0, &patch, NULL, EDDA_BODY_STORE_ACCEPTED, NULL),
+            EDDA_E_INVALID);
+        assert_string_equal(f->text, "a field is not valid UTF-8");
+    }
+    assert_int_equal(sql_integer(f, "SELECT count(*) FROM memo"), 1);
+}
+
 static void a_part_may_be_as_large_as_its_limit_and_no_larger(void **state) {
     struct fixture *f = *state;
     char *large = malloc(EDDA_PART_BYTES + 1);
@@ -384,6 +413,7 @@ int main(void) {
         TEST(an_idempotency_key_replays_the_same_request),
         TEST(an_idempotency_key_with_another_body_is_a_mismatch),
         TEST(wrong_accepts_are_refused_and_leave_nothing),
+        TEST(no_field_of_a_memo_may_hold_nul),
         TEST(a_part_may_be_as_large_as_its_limit_and_no_larger),
         TEST(a_blank_content_gives_no_chunks_and_is_processed),
         TEST(a_memo_reads_back_as_it_was_written),
