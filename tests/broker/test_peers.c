@@ -424,6 +424,7 @@ static void a_peer_that_was_gone_comes_back(void **state) {
     rig_free(&rig);
 }
 
+/* Seen to fail with room for one more (tests/fault/guards/46d.patch). */
 static void more_peers_than_there_is_room_for_are_told_so(void **state) {
     (void)state;
     struct rig *rig = rig_new();

@@ -134,7 +134,8 @@ class BrokenStreams(unittest.TestCase):
         self.expect_whole(stream, ANSWER)
 
     def test_a_client_that_leaves_cancels_the_worker_and_frees_its_slot(self):
-        # Two walls again: watch_hangup() in gateway/http_hangup.c, and the next piece that cannot be written.
+        # Two walls again: note_hangup(), and the next piece that cannot be written. Seen to fail with a broker that
+        # does not pass the CANCEL on (guards/25b.patch).
         self.fake.set(chat={"answer": ANSWER, "token_ms": 200})
         for times in range(1, 4):
             stream = Stream(self.cluster, "how hot?")

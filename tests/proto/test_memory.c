@@ -76,6 +76,7 @@ static bool try_body(const struct edda_schema *schema, const void *record, long 
     return result == 0;
 }
 
+/* Seen to fail with another error (tests/fault/guards/45c.patch). */
 static void a_body_without_memory_is_a_memory_error(void **state) {
     (void)state;
     for (uint16_t type = 1; type < 100; type++) {
