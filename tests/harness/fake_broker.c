@@ -242,8 +242,7 @@ void fake_broker_restart(struct fake_broker *fake) {
     for (int side = 0; side < FAKE_SIDES; side++) {
         open_port(&fake->ports[side]);
     }
-    fake->granted = 0;
-    fake->granted_bytes = 0;
+    fake_broker_lose_grants(fake);
 }
 
 void fake_broker_tune(struct fake_broker *fake, uint32_t ping_ms, uint32_t liveness) {
@@ -353,6 +352,11 @@ bool fake_broker_has(struct fake_broker *fake, enum fake_side side, int64_t ms) 
 
 uint64_t fake_broker_granted(const struct fake_broker *fake) {
     return fake->granted;
+}
+
+void fake_broker_lose_grants(struct fake_broker *fake) {
+    fake->granted = 0;
+    fake->granted_bytes = 0;
 }
 
 uint64_t fake_broker_granted_bytes(const struct fake_broker *fake) {

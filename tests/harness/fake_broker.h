@@ -87,6 +87,9 @@ bool fake_broker_has(struct fake_broker *fake, enum fake_side side, int64_t ms);
 uint64_t fake_broker_granted(const struct fake_broker *fake);
 uint64_t fake_broker_granted_bytes(const struct fake_broker *fake);
 
+/* As if what was told had been lost: only what is told from here on counts. */
+void fake_broker_lose_grants(struct fake_broker *fake);
+
 /* Waits until the worker's grant is exactly this many messages. */
 void fake_broker_expect_granted(struct fake_broker *fake, uint64_t messages);
 
