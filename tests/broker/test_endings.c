@@ -5,6 +5,7 @@
 #define LARGE       ((uint64_t)1 << 40)
 #define PATIENCE_MS (EDDA_PING_MS * EDDA_LIVENESS)
 
+/* Seen to fail without edda_flow_overdue() (tests/fault/guards/19.patch). */
 static void a_step_over_its_budget_is_retried_elsewhere(void **state) {
     (void)state;
     struct rig *rig = rig_new();

@@ -47,7 +47,8 @@ static void what_was_tried_before_a_first_grant_is_not_counted_in_it(void **stat
     rig_free(&rig);
 }
 
-/* CREDIT of a client is told again at its PINGs too: it may be the one who always pings first. */
+/* CREDIT of a client is told again at its PINGs too: it may be the one who always pings first. Seen
+ * to fail without repeat_credit() (tests/fault/guards/15.patch). */
 static void a_ping_of_a_client_has_its_credit_told_again(void **state) {
     (void)state;
     struct rig *rig = rig_new();
@@ -247,6 +248,7 @@ static void a_ping_is_answered_with_its_stamp(void **state) {
     rig_free(&rig);
 }
 
+/* Seen to fail without edda_credit_grant() (tests/fault/guards/14c.patch, 15c). */
 static void a_repeated_or_older_grant_changes_nothing(void **state) {
     (void)state;
     struct rig *rig = rig_new();
@@ -262,6 +264,11 @@ static void a_repeated_or_older_grant_changes_nothing(void **state) {
     assert_int_equal(rig_count(rig, EDDA_WORK), 0);
     rig_ping(rig, worker, EDDA_PING, 1, 2, LARGE);
     assert_int_equal(rig_count(rig, EDDA_WORK), 0);
+    rig_credit(rig, worker, NULL, 4, LARGE);
+    assert_int_equal(rig_count(rig, EDDA_WORK), 1);
+    rig_credit(rig, worker, NULL, 3, 1); /* told before, and late */
+    (void)rig_req(rig, client, "embed");
+    assert_int_equal(rig_count(rig, EDDA_WORK), 1);
     rig_free(&rig);
 }
 

@@ -188,6 +188,7 @@ static void the_last_slot_is_for_interactive_work(void **state) {
     rig_free(&rig);
 }
 
+/* Seen to fail without is_better() (tests/fault/guards/18b.patch). */
 static void work_goes_where_there_is_least_for_its_window(void **state) {
     (void)state;
     struct rig *rig = rig_new();
@@ -208,6 +209,7 @@ static void work_goes_where_there_is_least_for_its_window(void **state) {
     rig_free(&rig);
 }
 
+/* Seen to fail without is_better() (tests/fault/guards/18.patch). */
 static void of_idle_workers_the_faster_is_chosen(void **state) {
     (void)state;
     struct rig *rig = rig_new();

@@ -7,7 +7,7 @@ given back when its store starts again, or by the pump when its broker is gone.
 
 Seen to fail: a pump that does not submit EDDA_BACKEND_RELEASE (claim() in actors/store/pump.c) at
 pump.after_claim and store.put_chunks.before_commit; a store that does not look for the key (find_earlier() in
-actors/store/sqlite/accept.c) at gateway.before_201."""
+actors/store/sqlite/accept.c; tests/fault/guards/07c.patch) at gateway.before_201."""
 
 import argparse
 import os

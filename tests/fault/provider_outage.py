@@ -1,5 +1,8 @@
 """An embedding provider is away for a while: no attempt is spent, search goes on by words, and what
-was held is processed when the provider is back, with nobody asking for anything."""
+was held is processed when the provider is back, with nobody asking for anything.
+
+Seen to fail: without the breaker, and without heeding when a provider says to come again (open_breaker(), hold() in
+actors/provider/limit.c; tests/fault/guards/23.patch, 23b, 23c) it is asked more often."""
 
 import argparse
 import glob
@@ -67,7 +70,7 @@ class Outage(unittest.TestCase):
                 self.assertIn("vector", answer["degraded"])
                 time.sleep(0.5)
             asked = fake.counters()["embed"]["requests"]
-            self.assertLess(asked, 100, "a provider that is away is left alone")
+            self.assertLess(asked, 25, "a provider that is away is left alone")
             self.assertEqual(sum(state == 2 for state, _, _ in jobs(edda)), 1, "nothing got through")
             fake.reset()
             wait_done(edda, HELD + 1)

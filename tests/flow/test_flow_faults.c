@@ -3,6 +3,7 @@
 #include "tests/harness/scenario.h"
 #include "tests/proto/cmocka.h"
 
+/* Seen to fail without edda_flow_lost() (tests/fault/guards/01.patch). */
 static void a_worker_killed_in_mid_job_costs_one_attempt(void **state) {
     (void)state;
     edda_scenario_t *s = scenario_start("ipc");
@@ -57,6 +58,7 @@ static void work_for_workers_that_died_idle_blames_nobody(void **state) {
     scenario_stop(&s);
 }
 
+/* Seen to fail without finish_step() (tests/fault/guards/02.patch). */
 static void a_worker_killed_after_done_repeats_nothing(void **state) {
     (void)state;
     edda_scenario_t *s = scenario_start(NULL);
@@ -76,6 +78,7 @@ static void a_worker_killed_after_done_repeats_nothing(void **state) {
     scenario_stop(&s);
 }
 
+/* Seen to fail without edda_peers_tick() (tests/fault/guards/20.patch). */
 static void a_hung_worker_is_given_up_and_told_so_when_it_wakes(void **state) {
     (void)state;
     edda_scenario_t *s = scenario_start(NULL);
@@ -96,6 +99,7 @@ static void a_hung_worker_is_given_up_and_told_so_when_it_wakes(void **state) {
     scenario_stop(&s);
 }
 
+/* Seen to fail without find_running() (tests/fault/guards/05.patch). */
 static void a_stale_result_is_dropped(void **state) {
     (void)state;
     edda_scenario_t *s = scenario_start(NULL);
@@ -116,6 +120,7 @@ static void a_stale_result_is_dropped(void **state) {
     scenario_stop(&s);
 }
 
+/* Seen to fail without is_repeated() or find_running() (tests/fault/guards/14.patch, 14d). */
 static void repeated_requests_and_results_have_no_effect(void **state) {
     (void)state;
     edda_scenario_t *s = scenario_start(NULL);
@@ -140,6 +145,7 @@ static void repeated_requests_and_results_have_no_effect(void **state) {
     scenario_stop(&s);
 }
 
+/* Seen to fail without receive_message() (tests/fault/guards/05b.patch). */
 static void a_restarted_broker_resets_its_peers_and_starts_anew(void **state) {
     (void)state;
     edda_scenario_t *s = scenario_start("ipc");

@@ -112,6 +112,7 @@ static void a_client_beyond_its_credit_is_refused_and_gets_it_back(void **state)
     scenario_stop(&s);
 }
 
+/* Seen to fail without edda_queue_has_room() (tests/fault/guards/22.patch). */
 static void a_full_queue_is_busy_and_its_room_returns(void **state) {
     (void)state;
     edda_scenario_t *s = scenario_start(NULL);

@@ -53,6 +53,7 @@ static struct edda_credit_grant last_credit(struct live_gateway *live, const str
     return grant;
 }
 
+/* Seen to fail without settle_out() (tests/fault/guards/24.patch). */
 static void a_client_that_does_not_read_stops_the_model(void **state) {
     enum { SIZE = 4000, MOST = 60 };
     struct live_gateway *live = live_gateway_start(NULL);
@@ -158,6 +159,7 @@ static void silence_is_filled_with_pings_and_is_no_reason_to_cut(void **state) {
     live_gateway_stop(&live);
 }
 
+/* Seen to fail without sweep_phase() (tests/fault/guards/24b.patch). */
 static void a_client_that_takes_nothing_is_cut(void **state) {
     static const char *const flags[] = {"--body-ms", "300", NULL};
     struct live_gateway *live = live_gateway_start(flags);

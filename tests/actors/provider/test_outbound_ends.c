@@ -31,6 +31,7 @@ static size_t await_blocked(void) {
     return flooded;
 }
 
+/* Seen to fail without edda_transfer_pause() (tests/fault/guards/24c.patch). */
 static void a_pause_blocks_the_server_and_is_no_silence(void **state) {
     (void)state;
     struct transfer transfer;

@@ -284,6 +284,7 @@ static void a_call_that_a_broker_has_no_workers_for_goes_to_each_other_once(void
     assert_int_equal(answers[0].error + answers[1].error, EDDA_E_NO_SERVICE);
 }
 
+/* Seen to fail without step_joined() (tests/fault/guards/10.patch). */
 static void a_silent_broker_is_left_and_its_calls_go_on(void **state) {
     (void)state;
     static struct answer answer;
@@ -316,6 +317,8 @@ static void session_pings_are_answered_and_sent(void **state) {
     assert_true(fake_broker_pings(fakes[0]) > before);
 }
 
+/* Seen to fail without edda_client_dispatch_waiting() and without on_lost()
+ * (tests/fault/guards/04.patch, 04b). */
 static void a_restarted_broker_gets_the_unanswered_calls(void **state) {
     (void)state;
     static struct answer answer;

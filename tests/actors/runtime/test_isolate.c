@@ -193,11 +193,13 @@ static void what_the_function_returns_is_the_calls_error(void **state) {
     assert_string_equal(heard->reason, edda_error_text(EDDA_E_MALFORMED));
 }
 
+/* Seen to fail without say_how() (tests/fault/guards/17c.patch). */
 static void a_crash_fails_its_call_with_its_signal_and_no_other(void **state) {
     expect_failure(*state, "crash", EDDA_E_FAILED, "the tested function died of signal 11");
     expect_failure(*state, "exit", EDDA_E_FAILED, "the tested function ended with status 7");
 }
 
+/* Seen to fail without on_look() (tests/fault/guards/19b.patch). */
 static void a_call_that_hangs_is_ended_at_its_time(void **state) {
     open_isolate(*state, 1, 100, 300, MIB);
     struct fixture *fixture = *state;

@@ -455,6 +455,7 @@ static void sleep_long(void *context) {
     usleep(25000);
 }
 
+/* Seen to fail without note_time() (tests/fault/guards/20b.patch). */
 static void a_slow_callback_is_counted_by_its_name(void **state) {
     (void)state;
     edda_loop_t *loop = edda_loop_new("test");

@@ -91,6 +91,8 @@ static void an_operation_that_fails_does_not_fail_its_neighbours(void **state) {
     assert_int_equal(sql_integer(counter.f, "SELECT count(*) FROM memo"), COUNT - COUNT / 3 + 1);
 }
 
+/* Seen to fail without count_down(), or a count in the locked row (tests/fault/guards/12b.patch,
+ * 12c). */
 static void two_last_parts_that_commit_together_complete_once(void **state) {
     struct counter counter = {.f = *state};
     const char *const parts[] = {"alpha", "beta"};
@@ -170,6 +172,7 @@ static int by_number(const void *a, const void *b) {
     return (left > right) - (left < right);
 }
 
+/* Seen to fail without edda_job_next() (tests/fault/guards/13b.patch). */
 static void eight_claimers_of_2000_jobs_claim_each_once(void **state) {
     static struct claimers claimers;
     const char *parts[50];

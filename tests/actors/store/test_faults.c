@@ -113,6 +113,7 @@ static void check_ledger(struct fixture *f, const struct memory *memory, bool se
     }
 }
 
+/* Seen to fail without the COMMIT before an answer (tests/fault/guards/06.patch). */
 static void nothing_acknowledged_is_lost_by_kill_9_at_any_moment(void **state) {
     struct fixture *f = *state;
     struct memory *memory = calloc(1, sizeof(*memory));

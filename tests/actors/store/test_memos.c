@@ -21,6 +21,7 @@ static void an_accept_that_is_sent_again_is_replayed(void **state) {
     assert_int_equal(sql_integer(f, "SELECT count(*) FROM job"), 1);
 }
 
+/* Seen to fail without find_earlier() or ACCEPT's replayed (tests/fault/guards/07.patch, 07b). */
 static void an_idempotency_key_replays_the_same_request(void **state) {
     struct fixture *f = *state;
     struct edda_text part = EDDA_TEXT("Some text.");

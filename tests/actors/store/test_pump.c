@@ -310,6 +310,7 @@ static void a_busy_broker_costs_the_job_no_attempt(void **state) {
     assert_int_equal(sent.envelope.fence, 2);
 }
 
+/* Seen to fail without report() (tests/fault/guards/17b.patch). */
 static void a_job_that_kills_its_worker_goes_out_solo_and_then_dies(void **state) {
     (void)state;
     struct edda_uuid memo = accept_text(bench.f, "Title", "Some text.");
@@ -327,6 +328,7 @@ static void a_job_that_kills_its_worker_goes_out_solo_and_then_dies(void **state
     fake_broker_expect_nothing(bench.fake, FAKE_FRONT, 100, false);
 }
 
+/* Seen to fail without on_renew() (tests/fault/guards/11b.patch). */
 static void leases_are_renewed_while_their_calls_are_open(void **state) {
     (void)state;
     accept_text(bench.f, "Title", "Some text.");
@@ -339,6 +341,7 @@ static void leases_are_renewed_while_their_calls_are_open(void **state) {
     wait_for_flights(0);
 }
 
+/* Seen to fail without claim() (tests/fault/guards/08.patch). */
 static void leases_of_an_earlier_life_go_out_at_once(void **state) {
     (void)state;
     accept_text(bench.f, "Title", "Some text.");

@@ -64,6 +64,8 @@ static void a_commit_with_the_token_finishes_the_job(void **state) {
     assert_int_equal(sql_integer(f, "SELECT state FROM job"), EDDA_JOB_DONE);
 }
 
+/* Seen to fail without edda_fence_pass() and without the token in PUT_CHUNKS
+ * (tests/fault/guards/09.patch, 09b). */
 static void a_commit_with_an_older_token_changes_no_row(void **state) {
     struct fixture *f = *state;
     accept_text(f, "Title", "Some text.");
@@ -95,6 +97,7 @@ static void the_last_commit_shows_the_version_to_readers(void **state) {
     assert_int_equal(sql_integer(f, "SELECT state FROM version WHERE number = 2"), 1);
 }
 
+/* Seen to fail without report() or JOBS_RENEW (tests/fault/guards/11.patch, 11c). */
 static void progress_extends_the_lease(void **state) {
     struct fixture *f = *state;
     accept_text(f, "Title", "Some text.");
@@ -164,6 +167,7 @@ static void a_job_whose_worker_died_runs_solo_next(void **state) {
     assert_false(commit_job(f, &job, job.token).stale);
 }
 
+/* Seen to fail without report() (tests/fault/guards/17.patch). */
 static void a_job_that_killed_three_workers_is_dead(void **state) {
     struct fixture *f = *state;
     struct edda_uuid memo = accept_text(f, "Title", "Some text.");

@@ -253,6 +253,7 @@ static int by_number(const void *a, const void *b) {
     return (left > right) - (left < right);
 }
 
+/* Seen to fail without FOR UPDATE SKIP LOCKED (tests/fault/guards/13.patch). */
 static void eight_pumps_of_four_stores_claim_2000_jobs_once_each(void **state) {
     static struct pumps pumps;
     struct fixture *f = *state;
@@ -284,6 +285,7 @@ static void eight_pumps_of_four_stores_claim_2000_jobs_once_each(void **state) {
     disperse(&crowd);
 }
 
+/* Seen to fail without the count in the locked row (tests/fault/guards/12.patch). */
 static void last_parts_that_commit_together_on_two_stores_complete_once(void **state) {
     struct fixture *f = *state;
     struct crowd crowd = gather(f);
