@@ -35,6 +35,7 @@ static void write_next(struct fuzz_input *input, const char *name) {
     char path[128];
     snprintf(path, sizeof path, "%s/%s", folder, name);
     size_t size = strnlen((const char *)input->at, (size_t)(input->end - input->at));
+    (void)unlink(path); /* file systems write at once what takes the place of something */
     FILE *file = fopen(path, "wb");
     EDDA_ASSERT(file && fwrite(input->at, 1, size, file) == size && fclose(file) == 0);
     input->at += size;
