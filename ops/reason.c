@@ -32,7 +32,8 @@ static bool explain_broker(int error, const edda_config_t *config, char *text) {
                  "a stranger with a random key was not turned away: nothing is served");
         return true;
     case EDDA_E_INVALID:
-        snprintf(text, REASON_BYTES, "--listen %s is not tcp://ADDRESS:PORT or ipc://PATH", listen);
+        snprintf(text, REASON_BYTES,
+                 "--listen %s is not tcp://ADDRESS:PORT, of this machine, or ipc://PATH", listen);
         return true;
     default:
         return false;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <zmq.h>
 
+#include "actors/runtime/resolve.h"
 #include "proto/limits.h"
 
 #if defined(__SANITIZE_THREAD__)
@@ -71,13 +72,20 @@ static const struct option dealer_options[] = {
     {ZMQ_RECONNECT_IVL_MAX, 0},
 };
 
-/* What a ROUTER has bound, with the lock files of its ipc paths. */
+/* One endpoint of a ROUTER. A URL with a host's name may be several. */
+struct bound {
+    char endpoint[EDDA_MAX_URL]; /* as it is unbound */
+    char numbers[EDDA_MAX_URL];  /* of tcp */
+    int lock;                    /* of an ipc path's file; -1 for other transports */
+};
+
+/* What a ROUTER has bound. */
 struct guard {
     void *socket;
+    struct bound bounds[MAX_ENDPOINTS * EDDA_MAX_ADDRESSES];
     size_t count;
-    int locks[MAX_ENDPOINTS]; /* -1 for other transports */
-    char urls[MAX_ENDPOINTS][EDDA_MAX_URL];
-    char bound[MAX_ENDPOINTS][EDDA_MAX_URL]; /* those of tcp in numbers */
+    size_t firsts[MAX_ENDPOINTS]; /* of the bounds of each URL */
+    size_t url_count;
     struct guard *next;
 };
 
@@ -235,6 +243,42 @@ static int explain_bind(int number) {
     }
 }
 
+/* lock: taken over, -1: none. */
+static int bind_endpoint(struct guard *guard, const char *endpoint, int lock) {
+    struct bound *bound = &guard->bounds[guard->count];
+    size_t size = EDDA_MAX_URL;
+    if (zmq_bind(guard->socket, endpoint) != 0) {
+        int error = explain_bind(errno);
+        if (lock >= 0) {
+            close(lock);
+        }
+        return error;
+    }
+    bound->lock = lock;
+    memcpy(bound->endpoint, endpoint, strlen(endpoint) + 1);
+    if (edda_url_is_tcp(endpoint)) {
+        (void)zmq_getsockopt(guard->socket, ZMQ_LAST_ENDPOINT, bound->numbers, &size);
+    }
+    guard->count++;
+    return 0;
+}
+
+/* Every address that the name has here, at least one: others are another machine's, or of a family
+ * that this one does not speak. */
+static int bind_name(struct guard *guard, const char *url, bool allow_plain_tcp) {
+    char urls[EDDA_MAX_ADDRESSES][EDDA_ADDRESS_URL];
+    size_t count = edda_url_resolve(url, urls);
+    size_t before = guard->count;
+    for (size_t i = 0; i < count; i++) {
+        bool allowed = allow_plain_tcp || !edda_url_is_exposed(urls[i]);
+        int error = allowed ? bind_endpoint(guard, urls[i], -1) : EDDA_E_DENIED;
+        if (error == EDDA_E_CONFLICT || error == EDDA_E_DENIED) {
+            return error;
+        }
+    }
+    return guard->count > before ? 0 : EDDA_E_INVALID;
+}
+
 static int bind_url(struct guard *guard, const char *url, bool allow_plain_tcp) {
     int lock = -1;
     int error = check_url(url);
@@ -244,23 +288,13 @@ static int bind_url(struct guard *guard, const char *url, bool allow_plain_tcp) 
     if (!error && has_prefix(url, "ipc://")) {
         error = lock_path(url + 6, &lock);
     }
-    if (!error && zmq_bind(guard->socket, url) != 0) {
-        error = explain_bind(errno);
-    }
     if (error) {
-        if (lock >= 0) {
-            close(lock);
-        }
         return error;
     }
-    size_t size = EDDA_MAX_URL;
-    guard->locks[guard->count] = lock;
-    memcpy(guard->urls[guard->count], url, strlen(url) + 1);
-    if (edda_url_is_tcp(url)) {
-        (void)zmq_getsockopt(guard->socket, ZMQ_LAST_ENDPOINT, guard->bound[guard->count], &size);
-    }
-    guard->count++;
-    return 0;
+    guard->firsts[guard->url_count++] = guard->count;
+    error = bind_endpoint(guard, url, lock);
+    bool named = error == EDDA_E_INVALID && edda_url_is_tcp(url);
+    return named ? bind_name(guard, url, allow_plain_tcp) : error;
 }
 
 static int make_router(void *zmq_context, void **ret_socket) {
@@ -366,16 +400,17 @@ int edda_socket_dealer(void *zmq_context, const char *url, const edda_curve_t *c
  */
 static void unbind_all(const struct guard *guard) {
     for (size_t i = 0; i < guard->count; i++) {
-        if (zmq_unbind(guard->socket, guard->urls[i]) == 0 && guard->locks[i] >= 0) {
-            (void)unlink(guard->urls[i] + 6);
+        const struct bound *bound = &guard->bounds[i];
+        if (zmq_unbind(guard->socket, bound->endpoint) == 0 && bound->lock >= 0) {
+            (void)unlink(bound->endpoint + 6);
         }
     }
 }
 
 static void release_guard(struct guard *guard) {
     for (size_t i = 0; i < guard->count; i++) {
-        if (guard->locks[i] >= 0) {
-            close(guard->locks[i]);
+        if (guard->bounds[i].lock >= 0) {
+            close(guard->bounds[i].lock);
         }
     }
     free(guard);
@@ -388,7 +423,7 @@ const char *edda_socket_bound(const void *socket, size_t index) {
         guard = guard->next;
     }
     pthread_mutex_unlock(&guards_lock);
-    return guard && index < guard->count ? guard->bound[index] : NULL;
+    return guard && index < guard->url_count ? guard->bounds[guard->firsts[index]].numbers : NULL;
 }
 
 static struct guard *take_guard(void *socket) {

@@ -117,6 +117,39 @@ static void plain_tcp_beyond_loopback_can_be_allowed(void **state) {
     edda_socket_close(&socket, 0);
 }
 
+/* Whatever a client on this machine takes localhost for, the broker is there; a name of nobody, and
+ * one of another machine, is refused. */
+static void a_hosts_name_is_bound_at_its_addresses(void **state) {
+    (void)state;
+    char back[EDDA_MAX_URL];
+    void *socket = NULL;
+    void *other = NULL;
+    void *dealer = NULL;
+    assert_int_equal(bind_one("tcp://localhost:38715", false, &socket), 0);
+    const char *bound = edda_socket_bound(socket, 0);
+    assert_non_null(strstr(bound, "1]:38715")); /* [::1], or 127.0.0.1 as IPv6 has it */
+    assert_null(edda_socket_bound(socket, 1));
+    assert_int_equal(edda_endpoint_back("tcp://localhost:38715", back), 0);
+    assert_int_equal(edda_socket_dealer(context, "tcp://localhost:38715", NULL, 0, &dealer), 0);
+    for (int i = 0; i < 10000 && !edda_socket_writable(dealer); i++) {
+        usleep(1000);
+    }
+    assert_int_equal(zmq_send(dealer, "x", 1, ZMQ_DONTWAIT), 1);
+    zmq_pollitem_t item = {.socket = socket, .events = ZMQ_POLLIN};
+    assert_int_equal(zmq_poll(&item, 1, 10000), 1);
+    assert_int_equal(bind_one("tcp://127.0.0.1:38715", false, &other), EDDA_E_CONFLICT);
+    edda_socket_close(&dealer, 0);
+    edda_socket_close(&socket, 0);
+    for (int i = 0; i < 10000 && bind_one("tcp://localhost:38715", false, &socket) != 0; i++) {
+        usleep(1000); /* until libzmq's thread has let go of it */
+    }
+    assert_non_null(socket);
+    edda_socket_close(&socket, 0);
+    assert_int_equal(bind_one("tcp://nobody.invalid:38715", true, &socket), EDDA_E_INVALID);
+    assert_int_equal(bind_one("tcp://192.0.2.1:38715", true, &socket), EDDA_E_INVALID);
+    assert_null(socket);
+}
+
 static void a_second_bind_does_not_steal_an_ipc_path(void **state) {
     (void)state;
     char url[EDDA_MAX_URL];
@@ -259,6 +292,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(plain_tcp_beyond_loopback_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(plain_tcp_beyond_loopback_can_be_allowed, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(a_hosts_name_is_bound_at_its_addresses, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_second_bind_does_not_steal_an_ipc_path, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(another_process_cannot_steal_an_ipc_path, set_up,
