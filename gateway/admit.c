@@ -23,7 +23,17 @@ static int status_of(int code) {
     }
 }
 
-static uint32_t retry_after(const struct edda_wire_error *detail, uint32_t random) {
+/* What a provider said is no estimate of ours: nobody shall come before it. */
+static uint32_t retry_after_said(uint32_t wait_ms, uint32_t random) {
+    uint64_t spread_ms = wait_ms / 5;
+    return (uint32_t)((wait_ms + random % (spread_ms + 1) + 999) / 1000);
+}
+
+static uint32_t retry_after(int code, const struct edda_wire_error *detail, uint32_t random) {
+    bool said = code == EDDA_E_UNAVAILABLE && detail && detail->blame == EDDA_BLAME_OUTSIDE;
+    if (said && detail->retry_after_ms > 0) {
+        return retry_after_said(detail->retry_after_ms, random);
+    }
     uint32_t wait_ms = detail && detail->retry_after_ms ? detail->retry_after_ms : DEFAULT_RETRY_MS;
     wait_ms = wait_ms > LONGEST_RETRY_S * 1000 ? LONGEST_RETRY_S * 1000 : wait_ms;
     uint32_t spread_ms = wait_ms / 5;
@@ -46,7 +56,7 @@ struct edda_refusal edda_admit_refuse(int code, const struct edda_wire_error *de
         refusal.text = EDDA_TEXT("Service unavailable");
     }
     if (refusal.status == 503 || refusal.status == 429 || code == EDDA_E_RUNNING) {
-        refusal.retry_after_s = retry_after(detail, random);
+        refusal.retry_after_s = retry_after(code, detail, random);
     }
     refusal.ours = !theirs;
     return refusal;

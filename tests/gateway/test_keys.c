@@ -148,6 +148,12 @@ static void failures_inside_are_not_the_clients_fault(void **state) {
         refusal = edda_admit_refuse(EDDA_E_UNAVAILABLE, &detail, random);
         assert_true(refusal.retry_after_s >= 8 && refusal.retry_after_s <= 12);
     }
+    detail.retry_after_ms = 120000; /* our own estimate: at most half a minute */
+    for (uint32_t random = 0; random < 20000; random += 97) {
+        refusal = edda_admit_refuse(EDDA_E_UNAVAILABLE, &detail, random);
+        assert_true(refusal.retry_after_s >= 24 && refusal.retry_after_s <= 30);
+    }
+    detail.retry_after_ms = 10000;
     assert_int_equal(edda_admit_refuse(EDDA_E_EXPIRED, NULL, 0).status, 504);
     assert_int_equal(edda_admit_refuse(EDDA_E_MALFORMED, NULL, 0).status, 500);
     assert_int_equal(edda_admit_refuse(EDDA_E_CREDIT, NULL, 0).status, 503);
@@ -160,6 +166,26 @@ static void failures_inside_are_not_the_clients_fault(void **state) {
     assert_int_equal(refusal.retry_after_s, 0);
 }
 
+/* A client that came back after half a minute would only be refused again. */
+static void a_providers_time_to_come_back_is_told_as_it_is(void **state) {
+    struct edda_wire_error detail = {.blame = EDDA_BLAME_OUTSIDE, .retry_after_ms = 120000};
+    (void)state;
+    for (uint32_t random = 0; random < 50000; random += 97) {
+        uint32_t after_s = edda_admit_refuse(EDDA_E_UNAVAILABLE, &detail, random).retry_after_s;
+        assert_true(after_s >= 120 && after_s <= 144);
+    }
+    for (uint32_t random = 0; random < 50000; random += 97) { /* a broker's is an estimate */
+        assert_true(edda_admit_refuse(EDDA_E_BUSY, &detail, random).retry_after_s <= 30);
+    }
+    detail.retry_after_ms = 1;
+    assert_int_equal(edda_admit_refuse(EDDA_E_UNAVAILABLE, &detail, 0).retry_after_s, 1);
+    detail.retry_after_ms = UINT32_MAX;
+    assert_true(edda_admit_refuse(EDDA_E_UNAVAILABLE, &detail, UINT32_MAX).retry_after_s >=
+                UINT32_MAX / 1000);
+    detail.retry_after_ms = 0; /* it did not say */
+    assert_true(edda_admit_refuse(EDDA_E_UNAVAILABLE, &detail, 7).retry_after_s <= 3);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_schemes_are_taken_in_any_case),
@@ -168,6 +194,7 @@ int main(void) {
         cmocka_unit_test(an_idempotency_key_is_a_quoted_string_or_a_token),
         cmocka_unit_test(a_key_runs_once_at_a_time_in_its_project),
         cmocka_unit_test(failures_inside_are_not_the_clients_fault),
+        cmocka_unit_test(a_providers_time_to_come_back_is_told_as_it_is),
     };
     return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
 }
