@@ -69,7 +69,10 @@ int edda_pg_conninfo_make(struct edda_pg_conninfo *conninfo, const edda_pg_url_t
 void edda_pg_conninfo_done(struct edda_pg_conninfo *conninfo);
 
 /* libpq's or the server's words as one line fit for a log: line breaks and quotes replaced, cut,
- * the password wherever it occurs as "***". url may be NULL: nothing is hidden. */
+ * the password wherever it occurs as "***". url may be NULL: nothing is hidden. A password from
+ * PGPASSWORD or a passfile is not known here, and need not be: of libpq's texts only those about a
+ * URL repeat values of it, the others name at most a file, and a server does not repeat what it was
+ * given. Source: libpq 15, fe-connect.c, fe-auth.c */
 void edda_pg_words(const edda_pg_url_t *url, const char *text, char ret_words[EDDA_PG_WORDS]);
 
 #endif
