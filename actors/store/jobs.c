@@ -14,6 +14,15 @@ int64_t edda_job_backoff_ms(uint32_t delays, uint32_t random) {
     return (int64_t)((uint64_t)random * (uint64_t)(most + 1) >> 32);
 }
 
+int64_t edda_job_unserved_ms(uint32_t times, uint32_t random) {
+    int64_t most = EDDA_JOB_UNSERVED_MAX_MS;
+    EDDA_ASSERT(times > 0);
+    if (times < 20 && ((int64_t)EDDA_JOB_UNSERVED_MIN_MS << (times - 1)) < most) {
+        most = (int64_t)EDDA_JOB_UNSERVED_MIN_MS << (times - 1);
+    }
+    return most - (int64_t)((uint64_t)random * (uint64_t)(most / 2 + 1) >> 32);
+}
+
 static bool is_claimable(const struct edda_job_row *row, int64_t now_ms) {
     if (row->run_at_ms > now_ms) {
         return false;
@@ -51,6 +60,11 @@ static void report(struct edda_job_row *row, const struct edda_job_input *input)
         break;
     case EDDA_JOB_PROGRESS:
         row->lease_until_ms = input->now_ms + input->lease_ms;
+        break;
+    case EDDA_JOB_UNSERVED:
+        row->attempts -= row->attempts > 0;
+        row->state = EDDA_JOB_READY;
+        row->lease_until_ms = 0;
         break;
     case EDDA_JOB_RETURNED:
     case EDDA_JOB_OUTSIDE:
@@ -126,8 +140,9 @@ enum edda_job_event edda_job_event_of(int error, uint8_t blame) {
     case EDDA_E_DRAINING:
     case EDDA_E_CANCELLED:
         return EDDA_JOB_RETURNED;
-    case EDDA_E_BUSY:
     case EDDA_E_NO_SERVICE:
+        return EDDA_JOB_UNSERVED;
+    case EDDA_E_BUSY:
     case EDDA_E_UNAVAILABLE:
     case EDDA_E_EXPIRED:
     case EDDA_E_CREDIT:

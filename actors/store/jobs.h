@@ -9,9 +9,11 @@
  *     |                 v
  *     +-- redrive --- DEAD    too many attempts, or too many deaths
  *
- * Attempts are counted at the claim and given back when nobody is to blame. The token grows with
- * every claim; whoever comes with another token changes nothing. A job that killed a worker runs
- * alone from then on. Source: state table 5 of proto/README.md; every row there names its test.
+ * Attempts are counted at the claim and given back when nobody is to blame. A job that is unserved
+ * is ready at once in its old place: whoever claims has to pause (edda_job_unserved_ms). The token
+ * grows with every claim; whoever comes with another token changes nothing. A job that killed a
+ * worker runs alone from then on. Source: state table 5 of proto/README.md; every row there names
+ * its test.
  *
  * Times are milliseconds of the store's own clock (actors/store/sqlite/README.md). */
 #ifndef EDDA_ACTORS_STORE_JOBS_H
@@ -41,6 +43,7 @@ enum edda_job_event {
     EDDA_JOB_COMMIT,
     EDDA_JOB_PROGRESS,
     EDDA_JOB_RETURNED, /* nobody began it */
+    EDDA_JOB_UNSERVED, /* no worker offers one of its stages: says nothing of the job itself */
     EDDA_JOB_OUTSIDE,  /* something the worker depends on failed */
     EDDA_JOB_FAILED,   /* blame on the job or its worker */
     EDDA_JOB_DIED,     /* the worker died with it */
@@ -86,6 +89,11 @@ bool edda_job_next(const struct edda_job_row *row, const struct edda_job_input *
 
 /* Uniform in 0..min(EDDA_JOB_BACKOFF_MAX_MS, EDDA_JOB_BACKOFF_MIN_MS * 2^delays). */
 int64_t edda_job_backoff_ms(uint32_t delays, uint32_t random);
+
+/* How long nothing of a kind is claimed that was unserved this many times in a row, from 1: uniform
+ * between half and all of min(EDDA_JOB_UNSERVED_MAX_MS, EDDA_JOB_UNSERVED_MIN_MS * 2^(times - 1)).
+ */
+int64_t edda_job_unserved_ms(uint32_t times, uint32_t random);
 
 /* Which event a failed call is: by the error's code, then by blame (enum edda_blame). */
 enum edda_job_event edda_job_event_of(int error, uint8_t blame);

@@ -14,6 +14,7 @@
 #define CALL_TTL_MS 300000
 #define SLOW_MS     5000 /* nothing is known to be due: look again anyway */
 #define RETRY_MS    1000 /* after a database error */
+#define PROBE_AFTER 4    /* refusals for want of a worker */
 #define PRIORITY    9
 #define REASON      256
 
@@ -23,6 +24,7 @@ struct flight {
     struct flight *previous;
     edda_pump_t *pump;
     struct edda_lease lease;
+    enum edda_job_kind kind;
     edda_call_t *call;
 };
 
@@ -44,11 +46,14 @@ struct edda_pump {
     edda_client_t *client;
     struct flight *flights;
     size_t in_flight;
+    size_t in_flight_of[EDDA_JOB_KINDS];
     size_t open;               /* operations in the backend */
     bool released;             /* the leases of earlier lives are */
     bool claiming;             /* a claim is in the backend */
     bool again;                /* something happened during it */
     bool idle[EDDA_JOB_KINDS]; /* nothing is due until a commit, a report or the timer says so */
+    uint32_t unserved[EDDA_JOB_KINDS]; /* in a row, for want of a worker; a pause counts once */
+    struct edda_timer pause[EDDA_JOB_KINDS]; /* set: nothing of that kind is claimed */
     bool draining;
     bool held; /* holds the loop until the drain is done */
     bool stopped;
@@ -103,6 +108,8 @@ static const char *event_name(enum edda_job_event event) {
     switch (event) {
     case EDDA_JOB_RETURNED:
         return "returned";
+    case EDDA_JOB_UNSERVED:
+        return "unserved";
     case EDDA_JOB_OUTSIDE:
         return "outside";
     case EDDA_JOB_DIED:
@@ -167,17 +174,37 @@ static void end_flight(struct flight *flight) {
         flight->next->previous = flight->previous;
     }
     self->in_flight--;
+    self->in_flight_of[flight->kind]--;
     free(flight);
+}
+
+static bool is_paused(const edda_pump_t *self, size_t kind) {
+    return self->pause[kind].index != 0;
+}
+
+/* What one job of a kind is refused for, all of them would be: the kind waits, and its jobs keep
+ * their places. Those that were under way together are one refusal. */
+static void note_service(edda_pump_t *self, enum edda_job_kind kind, int error) {
+    if (error != EDDA_E_NO_SERVICE) {
+        self->unserved[kind] = 0;
+    } else if (!is_paused(self, kind) && !self->draining) {
+        self->unserved[kind]++;
+        edda_loop_timer_set(self->options.loop, &self->pause[kind],
+                            edda_loop_now(self->options.loop) +
+                                edda_job_unserved_ms(self->unserved[kind], edda_random32()));
+    }
 }
 
 static void on_reply(void *context, const struct edda_reply *reply) {
     struct flight *flight = context;
     edda_pump_t *self = flight->pump;
     struct edda_lease lease = flight->lease;
+    enum edda_job_kind kind = flight->kind;
     end_flight(flight);
     if (self->stopped) {
         return;
     }
+    note_service(self, kind, reply->error);
     if (reply->error) {
         report_failure(self, lease, edda_job_event_of(reply->error, reply->detail.blame), reply);
     }
@@ -213,6 +240,7 @@ static void send_job(edda_pump_t *self, const struct edda_claimed *job) {
     if (!error) {
         flight->pump = self;
         flight->lease = lease;
+        flight->kind = job->kind;
         error = call_steps(self, job, flight);
     }
     if (error) {
@@ -226,6 +254,7 @@ static void send_job(edda_pump_t *self, const struct edda_claimed *job) {
     }
     self->flights = flight;
     self->in_flight++;
+    self->in_flight_of[job->kind]++;
 }
 
 /* ---- claims ---- */
@@ -278,7 +307,8 @@ static void on_released(void *context, const struct edda_backend_answer *answer)
     look_at_drain(self);
 }
 
-/* How much may be sent, in all and of each kind. False: nothing. */
+/* How much may be sent, in all and of each kind: of one that nobody has served for a while, one job
+ * to see. False: nothing. */
 static bool find_room(const edda_pump_t *self, struct edda_claim *ret_claim) {
     size_t room =
         self->in_flight < self->options.window ? self->options.window - self->in_flight : 0;
@@ -287,7 +317,12 @@ static bool find_room(const edda_pump_t *self, struct edda_claim *ret_claim) {
     ret_claim->limit = room < EDDA_CLAIM_MOST ? (uint32_t)room : EDDA_CLAIM_MOST;
     for (unsigned i = 0; i < EDDA_JOB_KINDS; i++) {
         uint64_t credit = edda_client_credit(self->client, edda_route_service(i));
-        ret_claim->limits[i] = credit < ret_claim->limit ? (uint32_t)credit : ret_claim->limit;
+        ret_claim->limits[i] = is_paused(self, i)          ? 0
+                               : credit < ret_claim->limit ? (uint32_t)credit
+                                                           : ret_claim->limit;
+        if (self->unserved[i] >= PROBE_AFTER && ret_claim->limits[i] > 0) {
+            ret_claim->limits[i] = self->in_flight_of[i] == 0;
+        }
         some = some || ret_claim->limits[i] > 0;
     }
     return some;
@@ -373,6 +408,12 @@ static void on_renew(void *context) {
 
 /* ---- life ---- */
 
+static void cancel_pauses(edda_pump_t *self) {
+    for (size_t i = 0; i < EDDA_JOB_KINDS; i++) {
+        edda_loop_timer_cancel(self->options.loop, &self->pause[i]);
+    }
+}
+
 static void on_drain(void *context) {
     edda_pump_t *self = context;
     if (self->stopped) {
@@ -383,6 +424,7 @@ static void on_drain(void *context) {
     edda_loop_hold(self->options.loop);
     edda_loop_timer_cancel(self->options.loop, &self->due);
     edda_loop_timer_cancel(self->options.loop, &self->renew);
+    cancel_pauses(self);
     while (self->flights) {
         struct flight *flight = self->flights;
         struct edda_lease lease = flight->lease;
@@ -403,6 +445,9 @@ edda_pump_t *edda_pump_new(const struct edda_pump_options *options) {
     edda_route_init(&self->route);
     self->due = (struct edda_timer){.fire = on_due, .context = self, .name = "pump"};
     self->renew = (struct edda_timer){.fire = on_renew, .context = self, .name = "pump renew"};
+    for (size_t i = 0; i < EDDA_JOB_KINDS; i++) {
+        self->pause[i] = (struct edda_timer){.fire = on_due, .context = self, .name = "pump pause"};
+    }
     self->client = edda_client_new(&(struct edda_client_options){
         .loop = options->loop,
         .zmq_context = options->zmq_context,
@@ -432,6 +477,7 @@ void edda_pump_stop(edda_pump_t *self) {
     self->stopped = true;
     edda_loop_timer_cancel(self->options.loop, &self->due);
     edda_loop_timer_cancel(self->options.loop, &self->renew);
+    cancel_pauses(self);
     edda_client_destroy(&self->client);
     EDDA_ASSERT(!self->flights);
 }

@@ -239,16 +239,17 @@ static int renew(struct turn *turn, struct edda_store_count *renewed) {
 }
 
 static const char *how_of(enum edda_job_event event) {
-    return event == EDDA_JOB_RETURNED  ? "returned"
-           : event == EDDA_JOB_OUTSIDE ? "outside"
-           : event == EDDA_JOB_DIED    ? "died"
-                                       : "failed";
+    return event == EDDA_JOB_RETURNED                                ? "returned"
+           : event == EDDA_JOB_OUTSIDE || event == EDDA_JOB_UNSERVED ? "outside"
+           : event == EDDA_JOB_DIED                                  ? "died"
+                                                                     : "failed";
 }
 
 static int fail_job(struct turn *turn, struct edda_failed *failed) {
     const struct edda_failure *failure = turn->request->arguments;
     struct sim_job *job = find_job(turn->truth, failure->lease.job);
-    bool blamed = failure->event == EDDA_JOB_OUTSIDE && sim_is_broken(SIM_BREAK_BLAMED, 1000);
+    bool nobody = failure->event == EDDA_JOB_OUTSIDE || failure->event == EDDA_JOB_UNSERVED;
+    bool blamed = nobody && sim_is_broken(SIM_BREAK_BLAMED, 1000);
     struct edda_job_input input = {.event = blamed ? EDDA_JOB_DIED : failure->event,
                                    .token = failure->lease.token,
                                    .now_ms = turn->now_ms,

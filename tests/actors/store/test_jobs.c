@@ -49,9 +49,9 @@ static void a_claim_waits_for_run_at_and_for_the_lease(void **state) {
 
 static void every_report_needs_the_token_and_a_lease(void **state) {
     (void)state;
-    static const enum edda_job_event events[] = {EDDA_JOB_COMMIT,   EDDA_JOB_PROGRESS,
-                                                 EDDA_JOB_RETURNED, EDDA_JOB_OUTSIDE,
-                                                 EDDA_JOB_FAILED,   EDDA_JOB_DIED};
+    static const enum edda_job_event events[] = {
+        EDDA_JOB_COMMIT, EDDA_JOB_PROGRESS, EDDA_JOB_RETURNED, EDDA_JOB_OUTSIDE,
+        EDDA_JOB_FAILED, EDDA_JOB_DIED,     EDDA_JOB_UNSERVED};
     struct edda_job_row after;
     for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
         assert_false(next(leased(), events[i], 6, &after));
@@ -73,6 +73,33 @@ static void a_failure_nobody_is_to_blame_for_gives_the_attempt_back(void **state
     assert_int_equal(after.attempts, 0);
     assert_int_equal(after.delays, 1);
     assert_true(after.run_at_ms > NOW);
+}
+
+/* Its pause is its pump's: with thousands in the backlog each would sleep for itself, and longer
+ * each time that a worker is started again. */
+static void a_job_that_nobody_serves_keeps_its_place_and_its_patience(void **state) {
+    (void)state;
+    struct edda_job_row row = leased();
+    struct edda_job_row after;
+    row.delays = 3;
+    row.run_at_ms = NOW - 5000;
+    assert_true(next(row, EDDA_JOB_UNSERVED, 7, &after));
+    assert_int_equal(after.state, EDDA_JOB_READY);
+    assert_int_equal(after.attempts, row.attempts - 1);
+    assert_int_equal(after.deaths, row.deaths);
+    assert_int_equal(after.delays, 3);
+    assert_int_equal(after.run_at_ms, NOW - 5000);
+    assert_true(next(after, EDDA_JOB_CLAIM, 0, &after));
+}
+
+static void the_pause_of_a_kind_nobody_serves_doubles_to_two_seconds(void **state) {
+    (void)state;
+    static const int64_t most_ms[] = {100, 200, 400, 800, 1600, 2000, 2000};
+    for (uint32_t i = 0; i < sizeof most_ms / sizeof most_ms[0]; i++) {
+        assert_int_equal(edda_job_unserved_ms(i + 1, 0), most_ms[i]);
+        assert_int_equal(edda_job_unserved_ms(i + 1, UINT32_MAX), most_ms[i] - most_ms[i] / 2);
+    }
+    assert_int_equal(edda_job_unserved_ms(UINT32_MAX, 0), 2000);
 }
 
 static void an_outage_never_makes_a_job_sleep_for_minutes(void **state) {
@@ -151,7 +178,7 @@ static void errors_become_events_by_code_and_then_by_blame(void **state) {
     assert_int_equal(edda_job_event_of(EDDA_E_WORKER_DIED, EDDA_BLAME_JOB), EDDA_JOB_DIED);
     assert_int_equal(edda_job_event_of(EDDA_E_DRAINING, EDDA_BLAME_JOB), EDDA_JOB_RETURNED);
     assert_int_equal(edda_job_event_of(EDDA_E_BUSY, EDDA_BLAME_JOB), EDDA_JOB_OUTSIDE);
-    assert_int_equal(edda_job_event_of(EDDA_E_NO_SERVICE, EDDA_BLAME_JOB), EDDA_JOB_OUTSIDE);
+    assert_int_equal(edda_job_event_of(EDDA_E_NO_SERVICE, EDDA_BLAME_JOB), EDDA_JOB_UNSERVED);
     assert_int_equal(edda_job_event_of(EDDA_E_UNAVAILABLE, EDDA_BLAME_JOB), EDDA_JOB_OUTSIDE);
     assert_int_equal(edda_job_event_of(EDDA_E_IO, EDDA_BLAME_JOB), EDDA_JOB_OUTSIDE);
     assert_int_equal(edda_job_event_of(EDDA_E_FAILED, EDDA_BLAME_OUTSIDE), EDDA_JOB_OUTSIDE);
@@ -165,6 +192,8 @@ int main(void) {
         cmocka_unit_test(a_claim_waits_for_run_at_and_for_the_lease),
         cmocka_unit_test(every_report_needs_the_token_and_a_lease),
         cmocka_unit_test(a_failure_nobody_is_to_blame_for_gives_the_attempt_back),
+        cmocka_unit_test(a_job_that_nobody_serves_keeps_its_place_and_its_patience),
+        cmocka_unit_test(the_pause_of_a_kind_nobody_serves_doubles_to_two_seconds),
         cmocka_unit_test(an_outage_never_makes_a_job_sleep_for_minutes),
         cmocka_unit_test(an_outage_before_makes_no_failure_s_pause_longer),
         cmocka_unit_test(the_last_attempt_is_followed_by_death),

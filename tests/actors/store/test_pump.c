@@ -310,6 +310,52 @@ static void a_busy_broker_costs_the_job_no_attempt(void **state) {
     assert_int_equal(sent.envelope.fence, 2);
 }
 
+static void refuse(size_t wanted) {
+    struct sent sent[8];
+    for (size_t i = 0; i < wanted; i++) {
+        sent[i] = expect_sent();
+    }
+    for (size_t i = 0; i < wanted; i++) {
+        fake_broker_fail(bench.fake, &sent[i].id, EDDA_E_NO_SERVICE);
+    }
+    wait_for_flights(0);
+}
+
+/* Three refusals, and all go out as they were; from the fourth one goes to see. It holds nothing
+ * back of the other kind. */
+static void jobs_that_nobody_serves_hold_back_their_kind_and_not_themselves(void **state) {
+    (void)state;
+    accept_text(bench.f, "Title", "Some text.");
+    process_all(bench.f);
+    bench.f->model = "new-4";
+    reembed(bench.f, "new-4");
+    const char *const parts[] = {"1", "2", "3", "4"};
+    accept_parts(bench.f, "Title", parts, 4);
+    start_pump(8);
+    grant(1000);
+    for (int i = 0; i < 4; i++) {
+        refuse(4);
+        wait_for("SELECT count(*) FROM job WHERE kind = 0 AND state = 0 AND attempts = 0"
+                 " AND delays = 0",
+                 4);
+    }
+    struct sent probe = expect_sent();
+    assert_int_equal(probe.envelope.fence, 5);
+    fake_broker_expect_nothing(bench.fake, FAKE_FRONT, 200, false);
+    grant_store(10);
+    struct sent embed = expect_sent_steps(3);
+    assert_step(&embed, 0, "store.part_chunks", EDDA_ON_ERROR_FAIL);
+    fake_broker_expect_nothing(bench.fake, FAKE_FRONT, 200, false);
+    finish(&probe);
+    for (int i = 0; i < 3; i++) {
+        struct sent sent = expect_sent();
+        assert_int_equal(sent.envelope.fence, 5);
+        finish(&sent);
+    }
+    finish(&embed);
+    wait_for_flights(0);
+}
+
 /* Seen to fail without report() (tests/fault/guards/17b.patch). */
 static void a_job_that_kills_its_worker_goes_out_solo_and_then_dies(void **state) {
     (void)state;
@@ -380,6 +426,7 @@ int main(void) {
         TEST(claims_stay_within_credit_and_window),
         TEST(a_commit_of_new_jobs_wakes_the_pump),
         TEST(a_busy_broker_costs_the_job_no_attempt),
+        TEST(jobs_that_nobody_serves_hold_back_their_kind_and_not_themselves),
         TEST(a_job_that_kills_its_worker_goes_out_solo_and_then_dies),
         TEST(leases_are_renewed_while_their_calls_are_open),
         TEST(leases_of_an_earlier_life_go_out_at_once),

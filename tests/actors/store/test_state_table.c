@@ -130,6 +130,21 @@ static void a_failure_outside_costs_no_attempt(void **state) {
     }
 }
 
+static void a_job_that_nobody_serves_is_ready_at_once_in_its_old_place(void **state) {
+    struct fixture *f = *state;
+    const char *const parts[] = {"1", "2", "3"};
+    accept_parts(f, "Title", parts, 3);
+    struct edda_claimed first = claim_one(f);
+    for (int i = 0; i < 3 * EDDA_JOB_ATTEMPTS; i++) {
+        assert_int_equal(fail_job(f, &first, first.token, EDDA_JOB_UNSERVED), 1);
+        assert_int_equal(sql_integer(f, "SELECT sum(state * 10 + attempts + delays) FROM job"), 0);
+        struct edda_claimed again = claim_one(f);
+        assert_int_equal(again.job, first.job);
+        assert_int_equal(again.token, first.token + 1);
+        first = again;
+    }
+}
+
 static void a_failed_job_is_ready_again_after_its_backoff(void **state) {
     struct fixture *f = *state;
     accept_text(f, "Title", "Some text.");
@@ -286,6 +301,7 @@ int main(void) {
         TEST(progress_extends_the_lease),
         TEST(progress_with_an_older_token_extends_nothing),
         TEST(a_failure_outside_costs_no_attempt),
+        TEST(a_job_that_nobody_serves_is_ready_at_once_in_its_old_place),
         TEST(a_failed_job_is_ready_again_after_its_backoff),
         TEST(a_job_out_of_attempts_is_dead_and_says_why),
         TEST(a_job_whose_worker_died_runs_solo_next),
