@@ -84,7 +84,16 @@ static void fail(edda_job_t *job, int error, const char *text) {
     edda_job_fail(&job, error, blame, blame == EDDA_BLAME_OUTSIDE ? RETRY_AFTER_MS : 0, text);
 }
 
-static void count(enum edda_backend_operation operation, const void *record) {
+/* The guard that nobody sees at work otherwise: whoever slept past its lease did its work in vain. */
+static void note_stale(const struct edda_store_stored *stored, edda_job_t *job) {
+    if (stored->stale) {
+        edda_metric_add(EDDA_METRIC_STORE_STALE, NULL, 1);
+        edda_log(EDDA_LOG_INFO, "commit_stale", "token=%llu",
+                 (unsigned long long)edda_job_envelope(job)->fence);
+    }
+}
+
+static void count(enum edda_backend_operation operation, const void *record, edda_job_t *job) {
     if (operation == EDDA_BACKEND_ACCEPT) {
         const struct edda_store_accepted *accepted = record;
         if (!accepted->replayed) {
@@ -95,14 +104,9 @@ static void count(enum edda_backend_operation operation, const void *record) {
         if (stored->complete) {
             edda_metric_add(EDDA_METRIC_STORE_MEMOS, "completed", 1);
         }
-        if (stored->stale) {
-            edda_metric_add(EDDA_METRIC_STORE_STALE, NULL, 1);
-        }
+        note_stale(stored, job);
     } else if (operation == EDDA_BACKEND_PUT_VECTORS) {
-        const struct edda_store_stored *stored = record;
-        if (stored->stale) {
-            edda_metric_add(EDDA_METRIC_STORE_STALE, NULL, 1);
-        }
+        note_stale(record, job);
     } else if (operation == EDDA_BACKEND_DELETE) {
         edda_metric_add(EDDA_METRIC_STORE_MEMOS, "deleted", 1);
     }
@@ -116,7 +120,7 @@ static void on_served(void *context, const struct edda_backend_answer *answer) {
         return;
     }
     EDDA_FAULT_POINT("%s.after_commit", served->op->name);
-    count(served->operation, answer->record);
+    count(served->operation, answer->record, job);
     edda_job_finish(&job, served->op->output, answer->record);
 }
 

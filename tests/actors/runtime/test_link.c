@@ -1,5 +1,5 @@
-/* tests/actors/runtime/test_link.c: a session that ends with its connection. The broker's pings are
- * a minute apart, so nothing here is found out by silence. */
+/* tests/actors/runtime/test_link.c: a session that ends with its connection, where the broker's
+ * pings are a minute apart, so that nothing is found out by silence; and what silence is. */
 #include "actors/runtime/link.h"
 
 #include <arpa/inet.h>
@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "proto/body.h"
 #include "tests/harness/fake_broker.h"
 #include "tests/proto/cmocka.h"
 
@@ -107,9 +108,9 @@ static void name_url(const char *transport) {
     }
 }
 
-static void start_fake(void) {
+static void start_fake(uint32_t ping_ms) {
     fake = fake_broker_new(loop, context, url);
-    fake_broker_tune(fake, PING_MS, 10);
+    fake_broker_tune(fake, ping_ms, 10);
 }
 
 static void start_peer(void) {
@@ -126,12 +127,16 @@ static void expect_ready(size_t wanted) {
     assert_true(fake_loop_until(loop, is_ready, &wanted, WAIT_MS));
 }
 
-static void join(const char *transport) {
+static void join_with_pings(const char *transport, uint32_t ping_ms) {
     name_url(transport);
-    start_fake();
+    start_fake(ping_ms);
     start_peer();
     edda_loop_timer_set(loop, &timer, edda_loop_now(loop));
     expect_ready(1);
+}
+
+static void join(const char *transport) {
+    join_with_pings(transport, PING_MS);
 }
 
 static bool is_lost(void *wanted) {
@@ -184,6 +189,23 @@ static void what_came_before_the_end_is_heard_first(void **state) {
     assert_int_equal(messages_when_lost, 1);
 }
 
+/* The tick comes before the socket is looked at, as after a sleep of the whole process. */
+static void signs_of_life_that_wait_unread_are_no_silence(void **state) {
+    (void)state;
+    const struct edda_ping ping = {.stamp = 1};
+    join_with_pings("ipc", 100);
+    edda_loop_timer_cancel(loop, &timer);
+    fake_broker_tell(fake, FAKE_FRONT, EDDA_PING, NULL, EDDA_BODY_PING, &ping);
+    wait_readable(peer.socket, -1);
+    usleep(1200 * 1000);
+    edda_link_tick(&peer);
+    assert_int_equal(lost, 0);
+    assert_int_equal(peer.session.state, EDDA_SESSION_LIVE);
+    usleep(1200 * 1000);
+    edda_link_tick(&peer);
+    assert_int_equal(lost, 1);
+}
+
 static void a_broker_that_breaks_each_connection_is_a_failure_each_time(void **state) {
     (void)state;
     join("ipc");
@@ -232,7 +254,7 @@ static void connections_that_break_before_hello_are_the_transports_own(void **st
     edda_link_tick(&peer);
     assert_true(fake_loop_until(loop, turn_away, &turned, WAIT_MS));
     close(turned.listener);
-    start_fake();
+    start_fake(PING_MS);
     expect_ready(1);
     assert_int_equal(peer.number, 1);
     assert_int_equal(peer.session.failures, 0);
@@ -246,6 +268,7 @@ int main(void) {
         TEST(a_session_over_tcp_ends_with_its_connection),
         TEST(a_session_over_inproc_has_no_monitor),
         TEST(what_came_before_the_end_is_heard_first),
+        TEST(signs_of_life_that_wait_unread_are_no_silence),
         TEST(a_broker_that_breaks_each_connection_is_a_failure_each_time),
         TEST(connections_that_break_before_hello_are_the_transports_own),
     };
