@@ -50,16 +50,16 @@ static void lose(edda_pg_listener_t *self) {
     try_again(self);
 }
 
-/* False: the server refused. */
+/* False: the server refused, or began a COPY, of which libpq tells for ever. */
 static bool take_results(edda_pg_listener_t *self) {
     bool good = true;
-    while (!PQisBusy(self->handle)) {
+    while (good && !PQisBusy(self->handle)) {
         PGresult *result = PQgetResult(self->handle);
         if (!result) {
             break;
         }
         ExecStatusType status = PQresultStatus(result);
-        good = good && (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK);
+        good = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
         PQclear(result);
     }
     return good;
@@ -155,8 +155,7 @@ static void unlock(edda_pg_listener_t *self) {
             PQconsumeInput(self->handle) != 1) {
             return;
         }
-        (void)take_results(self);
-        asked = PQtransactionStatus(self->handle) == PQTRANS_ACTIVE;
+        asked = take_results(self) && PQtransactionStatus(self->handle) == PQTRANS_ACTIVE;
     }
 }
 
