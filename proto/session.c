@@ -10,6 +10,8 @@ void edda_session_init(struct edda_session *session, int64_t now_ms) {
         .sent_ms = now_ms,
         .since_ms = now_ms,
         .retry_ms = now_ms,
+        .ticked_ms = now_ms,
+        .listens_ms = now_ms,
         .ping_ms = EDDA_PING_MS,
         .liveness = EDDA_LIVENESS,
     };
@@ -92,11 +94,17 @@ static unsigned step_connecting(struct edda_session *session, enum edda_session_
     return 0;
 }
 
+/* Who slept has its news unread, and its transport may not have read it either. */
+static bool has_listened(const struct edda_session *session, int64_t now_ms) {
+    return now_ms - session->listens_ms >= session->ping_ms;
+}
+
 static unsigned step_joined(struct edda_session *session, enum edda_session_event event,
                             int64_t now_ms, uint32_t random) {
     switch (event) {
     case EDDA_SESSION_TICK:
-        if (now_ms - session->heard_ms >= (int64_t)session->ping_ms * session->liveness) {
+        if (now_ms - session->heard_ms >= (int64_t)session->ping_ms * session->liveness &&
+            has_listened(session, now_ms)) {
             return close_and_back_off(session, now_ms, random);
         }
         /* Not at WELCOME: a connection that breaks behind each would have HELLOs without pause. */
@@ -133,6 +141,12 @@ static unsigned step_joined(struct edda_session *session, enum edda_session_even
 
 unsigned edda_session_step(struct edda_session *session, enum edda_session_event event,
                            int64_t now_ms, uint32_t random) {
+    if (event == EDDA_SESSION_TICK) {
+        if (now_ms - session->ticked_ms > session->ping_ms) {
+            session->listens_ms = now_ms;
+        }
+        session->ticked_ms = now_ms;
+    }
     switch (session->state) {
     case EDDA_SESSION_DOWN:
         return step_down(session, event, now_ms);

@@ -45,9 +45,11 @@ struct edda_session {
     enum edda_session_state state;
     int64_t heard_ms;
     int64_t sent_ms;
-    int64_t since_ms;  /* when the state was entered */
-    int64_t retry_ms;  /* DOWN: when to connect again */
-    uint32_t failures; /* since a session lasted for a ping interval; for the back-off */
+    int64_t since_ms; /* when the state was entered */
+    int64_t retry_ms; /* DOWN: when to connect again */
+    int64_t ticked_ms;
+    int64_t listens_ms; /* since when it ticks without a gap of a ping interval */
+    uint32_t failures;  /* since a session lasted for a ping interval; for the back-off */
     bool hello_sent;
     uint32_t ping_ms; /* from WELCOME */
     uint32_t liveness;

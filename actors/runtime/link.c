@@ -231,21 +231,11 @@ static void say_hello_if_writable(struct edda_link *link) {
     }
 }
 
-/* Silence is what was listened for: of a process that slept itself, what it was told meanwhile
- * waits unread, a RESET to come or signs of life. */
-static void listen_before_silence(struct edda_link *link) {
-    if (edda_link_joined(link) &&
-        edda_loop_now(link->loop) - link->session.heard_ms > link->session.ping_ms) {
-        on_socket(link);
-    }
-}
-
 void edda_link_tick(struct edda_link *link) {
     if (link->left) {
         return;
     }
     say_hello_if_writable(link);
-    listen_before_silence(link);
     edda_outbox_flush(&link->outbox);
     step_link(link, EDDA_SESSION_TICK);
 }

@@ -13,8 +13,7 @@ A process that is stopped and goes on is told so by its system calls (EINTR): th
 Seen to fail: with EINTR not expected (edda_loop_run() in actors/runtime/loop.c) parts abort in the storm; with the
 token not looked at (edda_fence_pass()) no commit is stale; with returned leases that keep their attempt (report() in
 actors/store/jobs.c) a drain is charged; with silence that ends no session (step_joined()) nobody leaves the broker;
-with a tick that does not look at its socket first (listen_before_silence() in actors/runtime/link.c) nobody who
-wakes is told."""
+with who slept judging at once (has_listened() in proto/session.c) nobody who wakes is told."""
 
 import argparse
 import contextlib

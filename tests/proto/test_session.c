@@ -169,9 +169,27 @@ static void a_session_that_sent_something_does_not_ping(void **state) {
 static void a_silent_broker_is_left(void **state) {
     (void)state;
     struct edda_session session = live();
+    step(&session, EDDA_SESSION_TICK, 1000);
+    step(&session, EDDA_SESSION_TICK, 2000);
     step(&session, EDDA_SESSION_SENT, 2500);
     assert_int_equal(step(&session, EDDA_SESSION_TICK, 2999), 0);
     assert_closes(session, EDDA_SESSION_TICK, 3000);
+}
+
+static void check_that_who_slept_listens(struct edda_session session) {
+    assert_int_equal(step(&session, EDDA_SESSION_TICK, 1000), EDDA_SESSION_PING);
+    assert_int_equal(step(&session, EDDA_SESSION_TICK, 5000), EDDA_SESSION_PING);
+    assert_int_equal(step(&session, EDDA_SESSION_TICK, 5999), 0);
+    struct edda_session told = session;
+    step(&told, EDDA_SESSION_HEARD, 5999);
+    assert_int_equal(step(&told, EDDA_SESSION_TICK, 6000), EDDA_SESSION_PING);
+    assert_closes(session, EDDA_SESSION_TICK, 6000);
+}
+
+static void who_slept_listens_for_a_ping_interval_before_it_calls_a_broker_silent(void **state) {
+    (void)state;
+    check_that_who_slept_listens(live());
+    check_that_who_slept_listens(going());
 }
 
 static void a_reset_ends_a_live_session(void **state) {
@@ -259,6 +277,8 @@ static void a_session_that_is_going_still_pings(void **state) {
 static void a_going_broker_that_falls_silent_is_left(void **state) {
     (void)state;
     struct edda_session session = going();
+    step(&session, EDDA_SESSION_TICK, 1000);
+    step(&session, EDDA_SESSION_TICK, 2000);
     step(&session, EDDA_SESSION_SENT, 2500);
     assert_int_equal(step(&session, EDDA_SESSION_TICK, 2999), 0);
     assert_closes(session, EDDA_SESSION_TICK, 3000);
@@ -377,6 +397,7 @@ int main(void) {
         cmocka_unit_test(a_session_that_sent_nothing_pings),
         cmocka_unit_test(a_session_that_sent_something_does_not_ping),
         cmocka_unit_test(a_silent_broker_is_left),
+        cmocka_unit_test(who_slept_listens_for_a_ping_interval_before_it_calls_a_broker_silent),
         cmocka_unit_test(a_reset_ends_a_live_session),
         cmocka_unit_test(a_bye_ends_a_live_session),
         cmocka_unit_test(a_session_ends_with_its_connection),
