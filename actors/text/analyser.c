@@ -14,12 +14,21 @@
 #define KEEP_TOKENS  16384
 #define WORD_ROOM    (3 * EDDA_FOLD_BYTES) /* key, surface and stem of one word */
 #define GRAM_MAXIMUM 4
+#define AHEAD        4    /* words read before the first of them is looked up */
 #define HIGH         0xFF /* in ascii[]: first byte of a longer sequence */
 
 struct block {
     struct block *next;
     size_t used;
     char bytes[BLOCK_BYTES];
+};
+
+/* A word that was read and is not looked up yet. */
+struct pending {
+    size_t size;
+    uint32_t start;
+    uint32_t end;
+    char key[EDDA_FOLD_BYTES + 16]; /* read_plain writes, and words.c reads, behind its size */
 };
 
 struct edda_analyser {
@@ -32,6 +41,9 @@ struct edda_analyser {
     struct block *blocks; /* the texts of the tokens; the first is being filled */
     struct block *spare;
     uint32_t position;
+    struct pending pending[AHEAD]; /* a ring */
+    size_t pending_first;
+    size_t pending_count;
 };
 
 /* What a scan walks over; source is the text's beginning, for byte offsets. */
@@ -82,6 +94,7 @@ void edda_analyser_destroy(edda_analyser_t **self_p) {
 static void begin_run(edda_analyser_t *self) {
     self->token_count = 0;
     self->position = 0;
+    self->pending_count = 0;
     if (self->token_capacity > KEEP_TOKENS) {
         struct edda_token *smaller = realloc(self->tokens, FIRST_TOKENS * sizeof *smaller);
         if (smaller != NULL) {
@@ -202,12 +215,15 @@ static size_t read_run(edda_analyser_t *self, struct scan *scan, char *key) {
     return size;
 }
 
-static int scan_word(edda_analyser_t *self, struct scan *scan, enum edda_language language) {
+/* Looks up the word that waits longest and makes it a token. */
+static int take_pending(edda_analyser_t *self, enum edda_language language) {
+    const struct pending *pending = &self->pending[self->pending_first];
     char *key = reserve_text(self, WORD_ROOM);
     if (key == NULL)
         return EDDA_E_MEMORY;
-    const char *from = scan->at;
-    struct edda_text run = {key, read_run(self, scan, key)};
+    self->pending_first = (self->pending_first + 1) % AHEAD;
+    self->pending_count--;
+    struct edda_text run = {pending->key, pending->size};
     struct edda_word word;
     edda_words_find(self->words, run, language, &word);
     if (word.surface.size == 0)
@@ -215,13 +231,10 @@ static int scan_word(edda_analyser_t *self, struct scan *scan, enum edda_languag
     struct edda_token *token = add_token(self);
     if (token == NULL)
         return EDDA_E_MEMORY;
-    char *free_at = key + run.size;
-    token->surface = (struct edda_text){key, run.size};
-    if (!word.surface_is_run) {
-        memcpy(key, word.surface.data, word.surface.size);
-        token->surface.size = word.surface.size;
-        free_at = key + word.surface.size;
-    }
+    struct edda_text surface = word.surface_is_run ? run : word.surface;
+    memcpy(key, surface.data, surface.size);
+    char *free_at = key + surface.size;
+    token->surface = (struct edda_text){key, surface.size};
     token->stem = (struct edda_text){key, word.stem.size};
     if (!word.stem_is_prefix) {
         memcpy(free_at, word.stem.data, word.stem.size);
@@ -231,12 +244,30 @@ static int scan_word(edda_analyser_t *self, struct scan *scan, enum edda_languag
     self->blocks->used = (size_t)(free_at - self->blocks->bytes);
     token->hash = word.hash;
     token->position = self->position++;
-    token->start = (uint32_t)(from - scan->source);
-    token->end = (uint32_t)(scan->at - scan->source);
+    token->start = pending->start;
+    token->end = pending->end;
     token->kind = word.kind;
     token->letters = word.letters;
     token->stopword = (word.languages >> language & 1u) != 0;
     return 0;
+}
+
+static int take_all_pending(edda_analyser_t *self, enum edda_language language) {
+    int error = 0;
+    while (error == 0 && self->pending_count > 0)
+        error = take_pending(self, language);
+    return error;
+}
+
+/* Reads a word; it waits until AHEAD more are read, while the memory of words comes near. */
+static int scan_word(edda_analyser_t *self, struct scan *scan, enum edda_language language) {
+    int error = self->pending_count == AHEAD ? take_pending(self, language) : 0;
+    struct pending *pending = &self->pending[(self->pending_first + self->pending_count++) % AHEAD];
+    pending->start = (uint32_t)(scan->at - scan->source);
+    pending->size = read_run(self, scan, pending->key);
+    pending->end = (uint32_t)(scan->at - scan->source);
+    edda_words_expect(self->words, (struct edda_text){pending->key, pending->size}, language);
+    return error;
 }
 
 /* One character of an unspaced run, folded. */
@@ -296,11 +327,15 @@ static int add_gram(edda_analyser_t *self, const struct unit *units, size_t coun
 }
 
 /* All n-grams of shortest to longest characters of the run at scan->at. */
-static int scan_grams(edda_analyser_t *self, struct scan *scan, enum edda_fold_class class) {
+static int scan_grams(edda_analyser_t *self, struct scan *scan, enum edda_fold_class class,
+                      enum edda_language language) {
     size_t shortest = class == EDDA_FOLD_CJK ? 1 : 3;
     size_t longest = class == EDDA_FOLD_CJK ? 2 : 4;
     struct unit window[GRAM_MAXIMUM];
     size_t filled = 0;
+    int pending = take_all_pending(self, language);
+    if (pending != 0)
+        return pending;
     for (bool first = true;; first = false) {
         while (filled < longest && read_unit(self, scan, class, &window[filled]))
             filled++;
@@ -380,10 +415,11 @@ int edda_analyser_run(edda_analyser_t *self, struct edda_text text, enum edda_la
     int error = 0;
     for (enum edda_fold_class class; (class = find_run(self, &scan)) != EDDA_FOLD_SEPARATOR;) {
         error = class == EDDA_FOLD_LETTER ? scan_word(self, &scan, language)
-                                          : scan_grams(self, &scan, class);
+                                          : scan_grams(self, &scan, class, language);
         if (error != 0)
             return error;
     }
+    error = take_all_pending(self, language);
     *ret_tokens = (struct edda_tokens){self->tokens, self->token_count, language};
-    return 0;
+    return error;
 }

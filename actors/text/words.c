@@ -192,6 +192,14 @@ static struct slot *choose_slot(edda_words_t *self, size_t index) {
     return &pair[pair->turn];
 }
 
+void edda_words_expect(const edda_words_t *self, struct edda_text run,
+                       enum edda_language language) {
+    struct key key = {.run = run};
+    size_t index = find_slot(&key, language);
+    __builtin_prefetch(&self->slots[index]);
+    __builtin_prefetch(&self->slots[index ^ 1]);
+}
+
 void edda_words_find(edda_words_t *self, struct edda_text run, enum edda_language language,
                      struct edda_word *ret_word) {
     struct key key = {.run = run};

@@ -27,6 +27,9 @@ struct edda_word {
 edda_words_t *edda_words_new(void);
 void edda_words_destroy(edda_words_t **self_p);
 
+/* Has the memory fetch what it may know of run, so that finding it a little later does not wait. */
+void edda_words_expect(const edda_words_t *self, struct edda_text run, enum edda_language language);
+
 /* The word of a run of at most EDDA_FOLD_BYTES, stemmed for language (AUTO and NONE: not stemmed).
  */
 void edda_words_find(edda_words_t *self, struct edda_text run, enum edda_language language,
