@@ -45,6 +45,7 @@ void edda_index_destroy(edda_index_t **self_p) {
     edda_gram_sample_done(&self->sample);
     edda_map_done(&self->keys);
     free(self->slots);
+    free(self->open);
     free(self->memos);
     free(self->free_memos);
     free(self);
@@ -55,7 +56,7 @@ size_t edda_index_bytes(const edda_index_t *self) {
     size_t bytes = sizeof *self + edda_lexical_bytes(&self->lexical) +
                    edda_vocabulary_bytes(&self->vocabulary) +
                    edda_gram_sample_bytes(&self->sample) + self->attribute_bytes +
-                   self->slots_capacity * sizeof *self->slots +
+                   self->slots_capacity * sizeof *self->slots + self->open_capacity +
                    self->memos_capacity * sizeof *self->memos +
                    self->free_capacity * sizeof *self->free_memos +
                    self->keys.size * sizeof *self->keys.entries;
@@ -181,6 +182,9 @@ int edda_index_add(edda_index_t *self, uint64_t memo, const struct edda_index_ch
         return EDDA_E_LIMIT;
     }
     int error = EDDA_GROW(self->slots, self->slots_capacity, (size_t)slot + 1);
+    if (!error) {
+        error = EDDA_GROW(self->open, self->open_capacity, (size_t)slot + 1);
+    }
     if (error) {
         return error;
     }
@@ -188,6 +192,7 @@ int edda_index_add(edda_index_t *self, uint64_t memo, const struct edda_index_ch
     uint64_t content = edda_map_mix(edda_text_hash(chunk->terms.data, chunk->terms.size));
     self->slots[slot] =
         (struct edda_index_slot){chunk->uuid, content, EDDA_INDEX_NONE, EDDA_INDEX_NONE};
+    self->open[slot] = 0;
     error = edda_lexical_add(&self->lexical, chunk->terms);
     if (!error) {
         error = add_vector(self, slot, chunk);
@@ -204,6 +209,12 @@ int edda_index_add(edda_index_t *self, uint64_t memo, const struct edda_index_ch
     self->memos[number].chunk_count++;
     self->live_slots++;
     return 0;
+}
+
+static void mark_open(edda_index_t *self, const struct edda_index_memo *memo) {
+    for (uint32_t slot = memo->first_slot; slot != EDDA_INDEX_NONE; slot = self->slots[slot].next) {
+        self->open[slot] = memo->visible && memo->expires_wall_ms == 0;
+    }
 }
 
 static void show_memo(edda_index_t *self, struct edda_index_memo *memo) {
@@ -234,6 +245,7 @@ int edda_index_publish(edda_index_t *self, uint64_t memo,
     if (!self->memos[number].visible) {
         show_memo(self, &self->memos[number]);
     }
+    mark_open(self, &self->memos[number]);
     if (replaces != 0 && replaces != memo) {
         edda_index_remove(self, replaces);
     }
@@ -250,6 +262,7 @@ int edda_index_set_attributes(edda_index_t *self, uint64_t memo,
     int error = edda_attributes_pack(attributes, &packed);
     if (!error) {
         take_attributes(self, found, packed);
+        mark_open(self, found);
     }
     return error;
 }
@@ -266,6 +279,7 @@ void edda_index_remove(edda_index_t *self, uint64_t memo) {
             self->changed_chunks++;
         }
         self->slots[slot].memo = EDDA_INDEX_NONE;
+        self->open[slot] = 0;
         self->live_slots--;
     }
     if (found->visible) {
@@ -299,6 +313,7 @@ static void renumber_slots(edda_index_t *self, const uint32_t *renumbered, size_
             continue;
         }
         self->slots[to] = self->slots[slot];
+        self->open[to] = self->open[slot];
         struct edda_index_memo *memo = &self->memos[self->slots[to].memo];
         self->slots[to].next = memo->first_slot;
         memo->first_slot = to;

@@ -216,8 +216,8 @@ struct edda_index_result {
 
 /* The candidates of a query: best of both legs by their fused score, filters applied before any
  * cut. When more than EDDA_INDEX_CANDIDATES are wanted and so many were found, chunks that are like
- * the best ones follow (feedback.h), then what the fusion left over. A query without words and without a usable vector finds nothing.
- * EDDA_E_MEMORY. */
+ * the best ones follow (feedback.h), then what the fusion left over. A query without words and
+ * without a usable vector finds nothing. EDDA_E_MEMORY. */
 int edda_index_search(const edda_index_t *self, edda_index_scratch_t *scratch,
                       const struct edda_index_query *query,
                       struct edda_index_result *ret_result) EDDA_MUST_CHECK;

@@ -82,10 +82,8 @@ static int reserve_posting(struct edda_lexical *self, struct edda_postings *term
 static void append_posting(struct edda_postings *term, uint32_t slot, uint32_t tf) {
     uint8_t *data = posting_data(term);
     uint32_t gap = term->held ? slot - term->last_slot : slot;
-    term->bytes += (uint32_t)edda_varint_put(data + term->bytes, gap << 1 | (tf > 1));
-    if (tf > 1) {
-        data[term->bytes++] = (uint8_t)tf;
-    }
+    term->bytes += (uint32_t)edda_varint_put(data + term->bytes, gap);
+    data[term->bytes++] = (uint8_t)tf;
     term->last_slot = slot;
     term->held++;
 }
@@ -175,9 +173,8 @@ static void renumber_postings(struct edda_postings *term, const uint32_t *renumb
     term->held = 0;
     term->last_slot = 0;
     while (at < end) {
-        uint32_t head = edda_varint_take(&at);
-        uint32_t tf = head & 1 ? *at++ : 1;
-        slot += head >> 1;
+        slot += edda_varint_take(&at);
+        uint32_t tf = *at++;
         if (renumbered[slot] != EDDA_MAP_NONE) {
             append_posting(term, renumbered[slot], tf);
         }
@@ -262,8 +259,11 @@ void edda_lexical_begin(const struct edda_lexical *self, struct edda_lexical_sum
                          : 1.0;
     sums->base = EDDA_BM25_K1 * (1 - EDDA_BM25_B);
     sums->slope = (float)((double)(EDDA_BM25_K1 * EDDA_BM25_B) / average);
-    for (size_t length = 0; length < EDDA_LEXICAL_SHORT; length++) {
-        sums->once[length] = 1 / (1 + sums->base + sums->slope * (float)length);
+    for (size_t i = 0; i < EDDA_LEXICAL_FEW; i++) {
+        float tf = (float)(i + 1);
+        for (size_t length = 0; length < EDDA_LEXICAL_SHORT; length++) {
+            sums->few[i][length] = tf / (tf + sums->base + sums->slope * (float)length);
+        }
     }
 }
 
@@ -271,14 +271,13 @@ void edda_lexical_begin(const struct edda_lexical *self, struct edda_lexical_sum
 static inline float take_posting(const struct edda_lexical *self,
                                  const struct edda_lexical_sums *sums, const uint8_t **at,
                                  uint32_t *slot) {
-    uint32_t head = edda_varint_take(at);
-    *slot += head >> 1;
-    uint16_t length = self->lengths[*slot];
-    if (!(head & 1) && length < EDDA_LEXICAL_SHORT) {
-        return sums->once[length];
+    *slot += edda_varint_take(at);
+    uint32_t tf = *(*at)++;
+    uint32_t length = self->lengths[*slot];
+    if (tf <= EDDA_LEXICAL_FEW && length < EDDA_LEXICAL_SHORT) {
+        return sums->few[tf - 1][length];
     }
-    float tf = head & 1 ? (float)*(*at)++ : 1.0f;
-    return tf / (tf + sums->base + sums->slope * (float)length);
+    return (float)tf / ((float)tf + sums->base + sums->slope * (float)length);
 }
 
 void edda_lexical_sum(const struct edda_lexical *self, uint32_t term, float weight,

@@ -1,10 +1,10 @@
 /* actors/store/index/lexical.h: the inverted index: postings by term, terms by slot, BM25.
  *
- * A slot is a chunk's number in this index. A term's postings are (gap to the previous slot << 1 |
- * (tf > 1)) as a varint, then a byte tf when it is more than one; they only grow at their end, so
- * slots are added in ascending order. forward holds each slot's term ids, so that counting a chunk
- * in (or out) needs no text. Postings of chunks that are not counted stay until rebuild and are
- * skipped by whoever reads the accumulators.
+ * A slot is a chunk's number in this index. A term's postings are the gap to the previous slot as a
+ * varint, then tf as a byte; they only grow at their end, so slots are added in ascending order.
+ * forward holds each slot's term ids, so that counting a chunk in (or out) needs no text. Postings
+ * of chunks that are not counted stay until rebuild and are skipped by whoever reads the
+ * accumulators.
  *
  * Invariants: df(term) = counted slots that hold it; documents, total_length over counted slots.
  * BM25: k1 1.2, b 0.75, idf = ln(1 + (N - df + .5) / (df + .5)). */
@@ -19,6 +19,7 @@
 
 #define EDDA_POSTINGS_INSIDE 8
 #define EDDA_LEXICAL_SHORT   512 /* tokens */
+#define EDDA_LEXICAL_FEW     4   /* times a word occurs in a chunk */
 
 struct edda_postings {
     uint32_t hash;
@@ -87,10 +88,10 @@ struct edda_lexical_sums {
     uint32_t *touched; /* slots with best > 0 */
     size_t touched_count;
     /* Of tf / (tf + base + slope * length), which edda_lexical_begin fixes. Most words of a chunk
-     * occur in it once, and few chunks are long: those need no division. */
+     * occur in it a few times, and few chunks are long: those need no division. */
     float base;
     float slope;
-    float once[EDDA_LEXICAL_SHORT];
+    float few[EDDA_LEXICAL_FEW][EDDA_LEXICAL_SHORT];
 };
 
 /* Before the sums of one search; scores, best and touched are the caller's. */

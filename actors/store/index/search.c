@@ -5,7 +5,18 @@
 #include "actors/store/index/state.h"
 #include "actors/store/index/words.h"
 
+#include <float.h>
 #include <stdlib.h>
+
+/* The built-in vectors say of a chunk how it is spelled, and there words are the better guide: in a
+ * large index only the chunks that say most of the query's words are compared, those with so much
+ * of the hundredth's score and at most about SPELLING_CHUNKS. In a small one all are, and also when
+ * there is a filter or too many score the same. */
+#define SPELLING_ROWS       16384
+#define SPELLING_FLOOR      0.4f
+#define SPELLING_CHUNKS     2000
+#define SPELLING_CHUNKS_MAX 8000
+#define SPELLING_STEPS      1024
 
 edda_index_scratch_t *edda_index_scratch_new(edda_analyser_t *analyser) {
     edda_index_scratch_t *self = calloc(1, sizeof *self);
@@ -86,6 +97,9 @@ static bool judge_memo(const struct admission *admission, const struct edda_inde
 
 static bool admit_slot(void *context, uint32_t slot) {
     const struct admission *admission = context;
+    if (admission->index->open[slot] && !admission->query->filter) {
+        return true;
+    }
     uint32_t memo = admission->index->slots[slot].memo;
     if (memo == EDDA_INDEX_NONE) {
         return false;
@@ -137,19 +151,40 @@ static size_t offer(const edda_index_t *self, struct edda_scored *heap, size_t c
     return count + 1;
 }
 
+typedef float lanes __attribute__((vector_size(16)));
+
+/* The first slot from `from` whose score is not below floor, `end` when there is none. */
+static uint32_t next_above(const float *scores, uint32_t from, uint32_t end, float floor) {
+    for (; end - from >= 8; from += 8) {
+        lanes eight[2];
+        memcpy(eight, scores + from, sizeof eight);
+        uint64_t hits[2];
+        __typeof__(eight[0] >= floor) hit = (eight[0] >= floor) | (eight[1] >= floor);
+        memcpy(hits, &hit, sizeof hits);
+        if (hits[0] | hits[1]) {
+            break;
+        }
+    }
+    while (from < end && scores[from] < floor) {
+        from++;
+    }
+    return from;
+}
+
 /* The best chunks by words, best first. */
 static size_t select_words(const edda_index_t *self, edda_index_scratch_t *scratch,
                            struct admission *admission, size_t most) {
     struct edda_scored *words = scratch->words;
+    uint32_t end = (uint32_t)self->lexical.slot_count;
+    float least = FLT_MIN; /* every score above 0 */
     size_t count = 0;
-    float least = 0;
-    for (uint32_t slot = 0; slot < self->lexical.slot_count; slot++) {
-        float score = scratch->scores[slot];
-        if (score < least || score <= 0 || !admit_slot(admission, slot)) {
-            continue;
+    for (uint32_t slot = next_above(scratch->scores, 0, end, least); slot < end;
+         slot = next_above(scratch->scores, slot + 1, end, least)) {
+        if (admit_slot(admission, slot)) {
+            struct edda_scored item = {scratch->scores[slot], slot};
+            count = offer(self, words, count, most, item);
+            least = count == most ? words[0].score : FLT_MIN;
         }
-        count = offer(self, words, count, most, (struct edda_scored){score, slot});
-        least = count == most ? words[0].score : 0;
     }
     for (size_t left = count; left > 1; left--) {
         struct edda_scored worst = words[0];
@@ -216,12 +251,57 @@ static size_t select_near(const edda_index_t *self, const struct edda_index_quer
     return count;
 }
 
+/* Of the chunks in scratch->touched those whose score is high enough that SPELLING_CHUNKS of them
+ * are as high: in whole steps, so that it does not depend on the order of slots. */
+static size_t keep_highest(edda_index_scratch_t *scratch, size_t count) {
+    uint32_t steps[SPELLING_STEPS + 1] = {0};
+    float scale = SPELLING_STEPS / scratch->words[0].score;
+    size_t level = SPELLING_STEPS + 1;
+    size_t highest = 0;
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        steps[(size_t)(scratch->scores[scratch->touched[i]] * scale)]++;
+    }
+    while (highest < SPELLING_CHUNKS && level > 0) {
+        highest += steps[--level];
+    }
+    for (size_t i = 0; i < count; i++) {
+        if ((size_t)(scratch->scores[scratch->touched[i]] * scale) >= level) {
+            scratch->touched[kept++] = scratch->touched[i];
+        }
+    }
+    return kept;
+}
+
+/* The chunks that say most of the query's words, in scratch->touched, ascending. Returns how many;
+ * 0 when they are too few or too many to be worth it. */
+static size_t select_spelling(const edda_index_t *self, edda_index_scratch_t *scratch,
+                              struct admission *admission) {
+    const float *scores = scratch->scores;
+    uint32_t end = (uint32_t)self->lexical.slot_count;
+    float floor = SPELLING_FLOOR * scratch->words[EDDA_INDEX_LEG - 1].score;
+    size_t count = 0;
+    for (uint32_t slot = next_above(scores, 0, end, floor); slot < end;
+         slot = next_above(scores, slot + 1, end, floor)) {
+        if (admit_slot(admission, slot)) {
+            scratch->touched[count++] = slot;
+        }
+    }
+    if (count > SPELLING_CHUNKS) {
+        count = keep_highest(scratch, count);
+    }
+    return count < SPELLING_CHUNKS_MAX ? count : 0;
+}
+
 /* Fills `best` with the leg's chunks and says by *ret_count how many. */
 static int select_vectors(const edda_index_t *self, edda_index_scratch_t *scratch,
                           const struct edda_index_query *query, struct admission *admission,
-                          struct edda_scored best[EDDA_INDEX_LEG], size_t *ret_count) {
+                          size_t word_count, struct edda_scored best[EDDA_INDEX_LEG],
+                          size_t *ret_count) {
     const struct edda_vectors *vectors = find_vectors(self, query->model, query->dimension);
     size_t found = 0;
+    size_t chosen = 0;
+    int error;
     *ret_count = 0;
     if (query->near_given) {
         *ret_count = select_near(self, query, admission, best);
@@ -231,9 +311,19 @@ static int select_vectors(const edda_index_t *self, edda_index_scratch_t *scratc
         scratch->vector_degraded = query->model.size > 0 && edda_index_chunks(self) > 0;
         return 0;
     }
-    int error =
-        edda_vectors_search(vectors, &scratch->vectors, query->vector, query->minimum_cosine,
-                            EDDA_INDEX_LEG, admit_slot, admission, &found);
+    if (vectors->row_count > SPELLING_ROWS && word_count == EDDA_INDEX_LEG && !query->filter &&
+        edda_fusion_is_builtin(query->model)) {
+        chosen = select_spelling(self, scratch, admission);
+    }
+    if (chosen > 0) {
+        error =
+            edda_vectors_compare(vectors, &scratch->vectors, query->vector, query->minimum_cosine,
+                                 EDDA_INDEX_LEG, scratch->touched, chosen, &found);
+    } else {
+        error =
+            edda_vectors_search(vectors, &scratch->vectors, query->vector, query->minimum_cosine,
+                                EDDA_INDEX_LEG, admit_slot, admission, &found);
+    }
     for (size_t i = 0; !error && i < found; i++) {
         *ret_count = offer(self, best, *ret_count, EDDA_INDEX_LEG, scratch->vectors.pool[i]);
     }
@@ -274,14 +364,18 @@ int edda_index_search(const edda_index_t *self, edda_index_scratch_t *scratch,
         bool expand = !(query->without & EDDA_WITHOUT_EXPANSION);
         error = edda_words_score(self, scratch, term_count, expand);
     }
-    if (!error && !(query->without & EDDA_WITHOUT_VECTOR)) {
-        error = select_vectors(self, scratch, query, &admission, vectors, &vector_count);
-    }
     if (error) {
         return error;
     }
-    size_t limit = query->limit > EDDA_INDEX_CANDIDATES ? EDDA_INDEX_DEPTH : EDDA_INDEX_CANDIDATES;
     size_t word_count = term_count ? select_words(self, scratch, &admission, EDDA_INDEX_LEG) : 0;
+    if (!(query->without & EDDA_WITHOUT_VECTOR)) {
+        error =
+            select_vectors(self, scratch, query, &admission, word_count, vectors, &vector_count);
+        if (error) {
+            return error;
+        }
+    }
+    size_t limit = query->limit > EDDA_INDEX_CANDIDATES ? EDDA_INDEX_DEPTH : EDDA_INDEX_CANDIDATES;
     scratch->weights = choose_weights(self, scratch, query);
     edda_candidates_fuse(self, scratch, word_count, vectors, vector_count);
     if (limit > EDDA_INDEX_CANDIDATES && scratch->candidate_count >= EDDA_INDEX_CANDIDATES) {

@@ -40,6 +40,8 @@ struct edda_index {
     size_t model_count;
     struct edda_index_slot *slots; /* lexical.slot_count of them */
     size_t slots_capacity;
+    uint8_t *open; /* by slot: visible and of a memo that never expires; without a filter, found */
+    size_t open_capacity;
     size_t live_slots; /* hidden and visible */
     struct edda_index_memo *memos;
     size_t memos_capacity;

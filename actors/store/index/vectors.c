@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #define ALIGNMENT  64
+#define AHEAD      4 /* rows fetched before they are compared */
 #define SCAN_BLOCK 256
 
 int edda_vectors_init(struct edda_vectors *self, struct edda_text model, uint32_t dimension) {
@@ -237,25 +238,27 @@ static int prepare_scratch(const struct edda_vectors *self, struct edda_vectors_
     return scratch->query_capacity ? 0 : EDDA_E_MEMORY;
 }
 
-int edda_vectors_search(const struct edda_vectors *self, struct edda_vectors_scratch *scratch,
-                        struct edda_floats query, float minimum, size_t k,
-                        edda_vectors_test_fn test, void *context, size_t *ret_count) {
-    size_t wanted = k * EDDA_VECTOR_AGAIN;
-    int error = prepare_scratch(self, scratch, 2 * wanted);
-    *ret_count = 0;
-    if (error) {
-        return error;
-    }
+/* The query as this model's rows are: floats and int8. False: it has no direction. */
+static bool prepare_query(const struct edda_vectors *self, struct edda_vectors_scratch *scratch,
+                          struct edda_floats query) {
     if (query.size != (size_t)self->dimension * 4 ||
         !normalise(query, self->dimension, scratch->floats)) {
-        return 0;
+        return false;
     }
     (void)quantise(scratch->floats, self->dimension, self->stride, scratch->query);
+    return true;
+}
+
+static const struct edda_vectors_kernel *best_kernel(void) {
+    size_t count;
+    const struct edda_vectors_kernel *kernels = edda_vectors_kernels(&count);
+    return &kernels[count - 1];
+}
+
+/* The cosines of the rows in the pool, which are their slots' from here; returns how many stay. */
+static size_t score_pool(const struct edda_vectors *self, struct edda_vectors_scratch *scratch,
+                         const struct edda_vectors_kernel *kernel, float minimum, size_t held) {
     struct edda_scored *pool = scratch->pool;
-    size_t kernel_count;
-    const struct edda_vectors_kernel *kernels = edda_vectors_kernels(&kernel_count);
-    const struct edda_vectors_kernel *kernel = &kernels[kernel_count - 1];
-    size_t held = scan_rows(self, kernel->scan, scratch->query, wanted, test, context, pool);
     size_t kept = 0;
     for (size_t i = 0; i < held; i++) {
         uint32_t row = pool[i].slot;
@@ -265,6 +268,83 @@ int edda_vectors_search(const struct edda_vectors *self, struct edda_vectors_scr
             pool[kept++] = (struct edda_scored){score, self->slots[row]};
         }
     }
-    *ret_count = kept;
+    return kept;
+}
+
+int edda_vectors_search(const struct edda_vectors *self, struct edda_vectors_scratch *scratch,
+                        struct edda_floats query, float minimum, size_t k,
+                        edda_vectors_test_fn test, void *context, size_t *ret_count) {
+    const struct edda_vectors_kernel *kernel = best_kernel();
+    size_t wanted = k * EDDA_VECTOR_AGAIN;
+    int error = prepare_scratch(self, scratch, 2 * wanted);
+    *ret_count = 0;
+    if (!error && prepare_query(self, scratch, query)) {
+        size_t held =
+            scan_rows(self, kernel->scan, scratch->query, wanted, test, context, scratch->pool);
+        *ret_count = score_pool(self, scratch, kernel, minimum, held);
+    }
+    return error;
+}
+
+/* The row of slot at or behind `from`, row_count when it has none. Most often every chunk has a
+ * vector, and the row is as far from `from` as the slots are. */
+static size_t find_row(const struct edda_vectors *self, size_t from, uint32_t slot) {
+    size_t last = self->row_count;
+    if (from < last && slot >= self->slots[from]) {
+        size_t guess = from + (slot - self->slots[from]);
+        if (guess < last && self->slots[guess] == slot) {
+            return guess;
+        }
+    }
+    while (from < last) {
+        size_t middle = from + (last - from) / 2;
+        if (self->slots[middle] < slot) {
+            from = middle + 1;
+        } else {
+            last = middle;
+        }
+    }
+    return from < self->row_count && self->slots[from] == slot ? from : self->row_count;
+}
+
+/* Rows here and there: the processor does not guess which comes next. */
+static void prefetch_row(const struct edda_vectors *self, size_t row) {
+    const int8_t *at = self->rows + row * self->stride;
+    for (size_t byte = 0; byte < self->stride; byte += ALIGNMENT) {
+        __builtin_prefetch(at + byte);
+    }
+    __builtin_prefetch(&self->scales[row]);
+}
+
+int edda_vectors_compare(const struct edda_vectors *self, struct edda_vectors_scratch *scratch,
+                         struct edda_floats query, float minimum, size_t k, const uint32_t *slots,
+                         size_t count, size_t *ret_count) {
+    const struct edda_vectors_kernel *kernel = best_kernel();
+    size_t wanted = k * EDDA_VECTOR_AGAIN;
+    size_t held = 0;
+    int error = prepare_scratch(self, scratch, count);
+    *ret_count = 0;
+    if (error || !prepare_query(self, scratch, query)) {
+        return error;
+    }
+    for (size_t i = 0, from = 0; i < count; i++) {
+        size_t row = find_row(self, from, slots[i]);
+        if (row < self->row_count) {
+            scratch->pool[held++].slot = (uint32_t)row;
+            from = row;
+        }
+    }
+    for (size_t i = 0; i < held; i++) {
+        uint32_t row = scratch->pool[i].slot;
+        int32_t product;
+        prefetch_row(self, scratch->pool[i + AHEAD < held ? i + AHEAD : i].slot);
+        kernel->scan(self->rows + row * self->stride, self->stride, 1, scratch->query, &product);
+        scratch->pool[i].score = (float)product * self->scales[row];
+    }
+    if (held > wanted) {
+        keep_best(scratch->pool, held, wanted);
+        held = wanted;
+    }
+    *ret_count = score_pool(self, scratch, kernel, minimum, held);
     return 0;
 }

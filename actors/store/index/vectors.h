@@ -3,8 +3,9 @@
  * Each row is normalised and kept twice: as int8 (scale = largest value / 127) for one fast pass
  * over all rows, and as float16 to score the best 4 x k of that pass again. The fast pass uses the
  * best instructions the processor has, chosen when the program starts; all give the same integers.
- * Rows only grow at the end; rows of dead slots are skipped by the caller's test until rebuild.
- * Threads: readers at once; add and rebuild alone. Limit: EDDA_MAX_DIMENSION. */
+ * Rows only grow at the end, in the order of their slots; rows of dead slots are skipped by the
+ * caller's test until rebuild. Threads: readers at once; add and rebuild alone. Limit:
+ * EDDA_MAX_DIMENSION. */
 #ifndef EDDA_ACTORS_STORE_INDEX_VECTORS_H
 #define EDDA_ACTORS_STORE_INDEX_VECTORS_H
 
@@ -64,6 +65,11 @@ int edda_vectors_search(const struct edda_vectors *self, struct edda_vectors_scr
                         struct edda_floats query, float minimum, size_t k,
                         edda_vectors_test_fn test, void *context,
                         size_t *ret_count) EDDA_MUST_CHECK;
+
+/* The same of the rows of `slots` alone, which ascend; a slot without a row is passed over. */
+int edda_vectors_compare(const struct edda_vectors *self, struct edda_vectors_scratch *scratch,
+                         struct edda_floats query, float minimum, size_t k, const uint32_t *slots,
+                         size_t count, size_t *ret_count) EDDA_MUST_CHECK;
 
 /* Products of `count` rows with query into ret_products; rows and query 64-byte aligned, stride a
  * multiple of 64, every value within -127..127. */

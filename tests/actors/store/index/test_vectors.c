@@ -156,6 +156,58 @@ static void a_search_finds_what_brute_force_finds(void **state) {
     build_done(&build);
 }
 
+/* Seen to fail when the row of a slot is looked for one place too far. */
+static void rows_compared_by_name_score_as_in_a_search(void **state) {
+    (void)state;
+    struct build build;
+    struct edda_vectors vectors;
+    struct edda_vectors_scratch searched = {0};
+    struct edda_vectors_scratch compared = {0};
+    static uint32_t slots[ROWS];
+    float *rows = malloc(ROWS * DIMENSION * sizeof *rows);
+    size_t named = 0;
+    build_init(&build, 5);
+    fill_random(&build, rows, ROWS * DIMENSION);
+    assert_int_equal(edda_vectors_init(&vectors, EDDA_TEXT("m"), DIMENSION), 0);
+    for (uint32_t i = 0; i < ROWS; i++) {
+        if (i % 7) { /* every seventh chunk has no vector */
+            const float *row = rows + i * DIMENSION;
+            assert_int_equal(edda_vectors_add(&vectors, i, view(row, DIMENSION)), 1);
+        }
+        if (i % 3 == 0) {
+            slots[named++] = i;
+        }
+    }
+    for (size_t round = 0; round < 20; round++) {
+        float query[DIMENSION];
+        size_t found;
+        size_t count;
+        fill_random(&build, query, DIMENSION);
+        assert_int_equal(edda_vectors_search(&vectors, &searched, view(query, DIMENSION), 0, WANTED,
+                                             admit_third, NULL, &found),
+                         0);
+        assert_int_equal(edda_vectors_compare(&vectors, &compared, view(query, DIMENSION), 0,
+                                              WANTED, slots, named, &count),
+                         0);
+        assert_true(found >= WANTED && count >= WANTED);
+        qsort(searched.pool, found, sizeof *searched.pool, compare_scored);
+        qsort(compared.pool, count, sizeof *compared.pool, compare_scored);
+        for (size_t i = 0; i < WANTED; i++) {
+            assert_int_equal(compared.pool[i].slot, searched.pool[i].slot);
+            assert_true(compared.pool[i].score == searched.pool[i].score);
+        }
+        assert_int_equal(edda_vectors_compare(&vectors, &compared, view(query, DIMENSION), 0,
+                                              WANTED, slots, 0, &count),
+                         0);
+        assert_int_equal(count, 0);
+    }
+    edda_vectors_scratch_done(&searched);
+    edda_vectors_scratch_done(&compared);
+    edda_vectors_done(&vectors);
+    free(rows);
+    build_done(&build);
+}
+
 static void zero_and_infinite_rows_never_match(void **state) {
     (void)state;
     struct edda_vectors vectors;
@@ -216,6 +268,7 @@ int main(void) {
         cmocka_unit_test(every_kernel_gives_the_same_integers),
         cmocka_unit_test(every_kernel_multiplies_to_the_same_bits),
         cmocka_unit_test(a_search_finds_what_brute_force_finds),
+        cmocka_unit_test(rows_compared_by_name_score_as_in_a_search),
         cmocka_unit_test(zero_and_infinite_rows_never_match),
         cmocka_unit_test(rows_below_the_minimum_are_left_out),
     };
