@@ -12,6 +12,10 @@
  * connections is never held; with only one, statements and conversations take turns. Both lines are
  * first come, first served.
  *
+ * No connection has more than EDDA_SLOTS_DEPTH on their way: what is behind a server process that
+ * is not scheduled waits with it, and the rest waits in line for whichever connection answers
+ * first. At 64 connections the p99 of GET was 52 and 78 ms with a depth of 64, 11 and 10 with 8.
+ *
  * The first connection is always kept; others are opened when conversations wait, or when every
  * connection has EDDA_SLOTS_BUSY statements on it. While the database fails only one attempt is
  * under way, and no sooner than reconnect.h says.
@@ -24,7 +28,7 @@
 #include "actors/store/postgres/reconnect.h"
 
 #define EDDA_SLOTS_MOST  64
-#define EDDA_SLOTS_DEPTH 64
+#define EDDA_SLOTS_DEPTH 8
 #define EDDA_SLOTS_BUSY  4
 
 enum edda_slot_state { EDDA_SLOT_CLOSED, EDDA_SLOT_OPENING, EDDA_SLOT_OPEN, EDDA_SLOT_HELD };

@@ -2,6 +2,7 @@
  * terminated: at every point, one answer, and it says no more than can be known. */
 #include <stdio.h>
 
+#include "actors/store/postgres/slots.h"
 #include "tests/actors/store/postgres/talk.h"
 
 #define NOTES "SELECT count(*) FROM note"
@@ -83,27 +84,29 @@ static void a_connection_may_break_in_the_middle_of_an_answer(void **state) {
 }
 
 static void neighbours_of_a_lost_connection_are_each_told_once(void **state) {
-    enum { MANY = 60 };
+    enum { MANY = EDDA_SLOTS_DEPTH, CUT = MANY / 2 };
     struct asked many[MANY] = {0};
+    char words[MANY][16];
+    char cut[16];
     struct relay *relay = relay_start(server_port());
     struct database *d = database_through(relay, &(struct database){.connections = 1});
     int lost = 0;
     (void)state;
     wait_for_connections(d, 1);
-    relay_when(relay, RELAY_TO_CLIENT, "word 30", RELAY_CUT);
+    snprintf(cut, sizeof cut, "word %d", CUT);
+    relay_when(relay, RELAY_TO_CLIENT, cut, RELAY_CUT);
     for (int i = 0; i < MANY; i++) {
-        char word[16];
-        snprintf(word, sizeof word, "word %d", i);
-        ask(d, &many[i], SQL_ECHO, VALUES(TEXT(edda_text_of(word))));
+        snprintf(words[i], sizeof words[i], "word %d", i);
+        ask(d, &many[i], SQL_ECHO, VALUES(TEXT(edda_text_of(words[i]))));
     }
     for (int i = 0; i < MANY; i++) {
         wait_for(d, &many[i].answers, 1);
         assert_int_equal(many[i].answers, 1);
         assert_true(many[i].error == 0 || many[i].error == EDDA_E_IO);
-        assert_true(i < 30 || many[i].error == EDDA_E_IO);
+        assert_true(i < CUT || many[i].error == EDDA_E_IO);
         lost += many[i].error != 0;
     }
-    assert_in_range(lost, 30, MANY - 1);
+    assert_in_range(lost, MANY - CUT, MANY);
     database_close(&d);
     relay_stop(&relay);
 }
