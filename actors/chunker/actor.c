@@ -4,12 +4,14 @@
 #include "actors/runtime/actor.h"
 #include "actors/runtime/isolate.h"
 #include "actors/runtime/pool.h"
+#include "proto/fault_point.h"
 #include "proto/limits.h"
 
 #define WINDOW       16
 #define CHILDREN     2
 #define CHILD_USES   1000
 #define CHILD_ARENA  ((size_t)16 * 1024 * 1024)
+#define POISON       6     /* bytes of a text by which a test names what it is to die of */
 #define INLINE_BYTES 16384 /* about a tenth of a millisecond */
 
 struct chunker {
@@ -95,6 +97,9 @@ static void handle_chunk(void *stage, edda_job_t *job) {
     }
     cut->job = job;
     cut->error = edda_job_arguments(job, EDDA_BODY_CHUNK_ARGUMENTS, &cut->arguments);
+    struct edda_text text = cut->arguments.text;
+    if (cut->error == 0 && text.size >= POISON)
+        EDDA_FAULT_POINT("chunker.%.*s", POISON, text.data);
     if (cut->error == 0 && chunker->isolate != NULL) {
         cut_isolated(chunker, cut);
         return;
