@@ -235,7 +235,8 @@ void edda_chat_break(struct edda_chat_stream *stream, int error, const char *rea
     if (!stream->error) {
         stream->error = error;
         const char *secrets[] = {stream->key, NULL};
-        struct edda_text words = edda_text_of(*reason ? reason : "the provider broke off");
+        struct edda_text words =
+            edda_text_of(reason && *reason ? reason : "the provider broke off");
         (void)edda_redact(words, secrets, stream->reason, sizeof stream->reason);
     }
 }

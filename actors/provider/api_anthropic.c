@@ -68,8 +68,7 @@ static void take_error(struct edda_chat_stream *stream, const json_t *error) {
     const char *words = json_string_value(json_object_get(error, "message"));
     const char *type = json_string_value(json_object_get(error, "type"));
     bool ours = type && strcmp(type, "invalid_request_error") == 0;
-    edda_chat_break(stream, ours ? EDDA_E_FAILED : EDDA_E_UNAVAILABLE,
-                    words ? words : "the provider broke off");
+    edda_chat_break(stream, ours ? EDDA_E_FAILED : EDDA_E_UNAVAILABLE, words);
 }
 
 static void take_typed(struct edda_chat_stream *stream, const char *type, const json_t *json) {

@@ -136,7 +136,7 @@ static void take_chat(struct edda_chat_stream *stream, struct edda_text event,
     const json_t *blocked = json_object_get(json_object_get(json, "promptFeedback"), "blockReason");
     if (error) {
         const char *words = json_string_value(json_object_get(error, "message"));
-        edda_chat_break(stream, EDDA_E_UNAVAILABLE, words ? words : "the provider broke off");
+        edda_chat_break(stream, EDDA_E_UNAVAILABLE, words);
     }
     take_parts(stream, json_object_get(json_object_get(candidate, "content"), "parts"));
     take_finish(stream, json_string_value(json_object_get(candidate, "finishReason")));

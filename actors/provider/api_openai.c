@@ -96,10 +96,7 @@ static void take_usage(struct edda_chat_stream *stream, const json_t *usage) {
 static void take_error(struct edda_chat_stream *stream, const json_t *error) {
     const char *words = json_string_value(json_object_get(error, "message"));
     const char *text = json_string_value(error);
-    edda_chat_break(stream, EDDA_E_UNAVAILABLE,
-                    words  ? words
-                    : text ? text
-                           : "the provider broke off");
+    edda_chat_break(stream, EDDA_E_UNAVAILABLE, words ? words : text);
 }
 
 static void take_chat(struct edda_chat_stream *stream, struct edda_text event,

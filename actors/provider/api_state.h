@@ -106,6 +106,7 @@ extern const struct edda_chat_api edda_gemini_chat;
 
 void edda_chat_text(struct edda_chat_stream *stream, const json_t *text); /* a string, or nothing */
 void edda_chat_finish(struct edda_chat_stream *stream, const char *finish);
+/* The first of them counts. reason: NULL or empty when the provider gave none. */
 void edda_chat_break(struct edda_chat_stream *stream, int error, const char *reason);
 
 #endif

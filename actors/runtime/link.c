@@ -190,7 +190,8 @@ static void take_refusal(struct edda_link *link, unsigned kind) {
     step_link(link, EDDA_SESSION_RESET_BY_BROKER);
 }
 
-/* What the broker sent before its end counts, and saves a repeat. */
+/* What the broker sent before its end counts, and saves a repeat: as much as one look at the socket
+ * takes. */
 static void take_disconnection(struct edda_link *link) {
     uint64_t number = link->number;
     if (edda_link_joined(link)) {

@@ -317,6 +317,17 @@ static void session_pings_are_answered_and_sent(void **state) {
     assert_true(fake_broker_pings(fakes[0]) > before);
 }
 
+/* The one call that is under way comes again with its id, and is answered. */
+static void expect_again_after_restart(struct answer *answer) {
+    struct edda_uuid id = expect_request(fakes[0]);
+    fake_broker_restart(fakes[0]);
+    (void)fake_broker_accept(fakes[0], FAKE_FRONT);
+    struct edda_uuid again = expect_request(fakes[0]);
+    assert_true(edda_uuid_equal(&id, &again));
+    fake_broker_respond(fakes[0], &id, EDDA_BODY_EMPTY, nothing);
+    expect_answer(loop, answer, 0);
+}
+
 /* Seen to fail without edda_client_dispatch_waiting() and without on_lost()
  * (tests/fault/guards/04.patch, 04b). */
 static void a_restarted_broker_gets_the_unanswered_calls(void **state) {
@@ -324,13 +335,7 @@ static void a_restarted_broker_gets_the_unanswered_calls(void **state) {
     static struct answer answer;
     start_with_ping(1, 100);
     call(&answer, -1, 10000);
-    struct edda_uuid id = expect_request(fakes[0]);
-    fake_broker_restart(fakes[0]);
-    (void)fake_broker_accept(fakes[0], FAKE_FRONT);
-    struct edda_uuid again = expect_request(fakes[0]);
-    assert_true(edda_uuid_equal(&id, &again));
-    fake_broker_respond(fakes[0], &id, EDDA_BODY_EMPTY, nothing);
-    expect_answer(loop, &answer, 0);
+    expect_again_after_restart(&answer);
 }
 
 /* Silence would take ten minutes here. */
@@ -342,13 +347,7 @@ static void a_call_whose_connection_broke_is_sent_again_at_once(void **state) {
     urls[0] = url;
     start_with_ping(1, 60000);
     call(&answer, -1, 20000);
-    struct edda_uuid id = expect_request(fakes[0]);
-    fake_broker_restart(fakes[0]);
-    (void)fake_broker_accept(fakes[0], FAKE_FRONT);
-    struct edda_uuid again = expect_request(fakes[0]);
-    assert_true(edda_uuid_equal(&id, &again));
-    fake_broker_respond(fakes[0], &id, EDDA_BODY_EMPTY, nothing);
-    expect_answer(loop, &answer, 0);
+    expect_again_after_restart(&answer);
 }
 
 static void stream_credit_is_told_again_after_a_lost_session(void **state) {
