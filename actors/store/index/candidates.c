@@ -94,6 +94,7 @@ static void fill_result(const edda_index_scratch_t *scratch, size_t count,
         .terms = scratch->terms,
         .term_count = scratch->term_count,
         .vector_degraded = scratch->vector_degraded,
+        .postings = scratch->postings,
     };
 }
 

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "actors/store/index/words.h"
+
 #define FEEDBACK_CHUNKS 3
 #define FEEDBACK_WORDS  30
 
@@ -91,7 +93,9 @@ int edda_feedback_add(const edda_index_t *self, edda_index_scratch_t *scratch) {
     edda_lexical_begin(&self->lexical, &sums);
     for (size_t i = 0; i < count && all > 0; i++) {
         const struct edda_feedback_term *term = &scratch->feedback[i];
-        edda_lexical_sum(&self->lexical, term->term, (float)asked * term->weight / all, &sums);
+        if (edda_words_afford(self, scratch, term->term)) {
+            edda_lexical_sum(&self->lexical, term->term, (float)asked * term->weight / all, &sums);
+        }
     }
     return 0;
 }

@@ -31,7 +31,8 @@
  *
  * Threads: the index takes no lock. Functions with a const index may run at once; every other needs
  * the index alone. A scratch and an analyser belong to one thread.
- * Limits: 2^31 chunks, EDDA_INDEX_MODELS vector models, 65535 tokens counted a chunk.
+ * Limits: 2^31 chunks, EDDA_INDEX_MODELS vector models, 65535 tokens counted a chunk;
+ * EDDA_INDEX_POSTINGS.
  * Costs (one core, optimised, 10,000 chunks): see README.md. Compaction rewrites everything at
  * about 0.4 us a live chunk-term list entry of 84 terms a chunk: 100,000 chunks in some 50 ms. Ties
  * everywhere: the smaller chunk uuid first. */
@@ -51,6 +52,9 @@
 #define EDDA_INDEX_SAMPLE     1000 /* chunks in the sample of 4-grams */
 #define EDDA_INDEX_SAMPLE_AGE 50   /* it is older than the chunks by one in so many at most */
 #define EDDA_INDEX_MODELS     8
+/* Entries of words' lists that a search reads. One word may have as many as there are chunks, and
+ * the rarest always has its own read; from then on a word is left out that would go over this. */
+#define EDDA_INDEX_POSTINGS ((uint64_t)8 << 20)
 
 /* Weights of the three legs, each min-max normalised to 0..1. */
 struct edda_fusion_weights {
@@ -211,6 +215,7 @@ struct edda_index_result {
     const struct edda_hit_term *terms; /* what the collection knows of the query's words */
     size_t term_count;
     size_t vector_count;  /* chunks of the vector leg; after edda_index_search only */
+    uint64_t postings;    /* read for the words leg */
     bool vector_degraded; /* a vector was given but the index holds none of its model */
 };
 

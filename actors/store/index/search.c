@@ -26,6 +26,7 @@ edda_index_scratch_t *edda_index_scratch_new(edda_analyser_t *analyser) {
     }
     if (self) {
         self->analyser = analyser;
+        self->postings_most = EDDA_INDEX_POSTINGS;
     }
     return self;
 }
@@ -354,6 +355,7 @@ int edda_index_search(const edda_index_t *self, edda_index_scratch_t *scratch,
     size_t vector_count = 0;
     scratch->vector_degraded = false;
     scratch->term_count = 0;
+    scratch->postings = 0;
     scratch->candidate_count = 0;
     int error = reserve_scratch(self, scratch);
     admission.verdicts = scratch->verdicts;

@@ -90,8 +90,10 @@ struct edda_index_scratch {
     struct edda_hit_term *terms; /* as many */
     size_t terms_capacity;
     size_t term_count;
-    float *scores; /* by slot */
-    float *best;   /* by slot; all zero between searches */
+    uint64_t postings;      /* of visible chunks, that this search has read */
+    uint64_t postings_most; /* EDDA_INDEX_POSTINGS */
+    float *scores;          /* by slot */
+    float *best;            /* by slot; all zero between searches */
     uint32_t *touched;
     size_t slots_capacity;
     uint8_t *verdicts; /* by memo: 0 not asked, 1 may be found, 2 may not */

@@ -103,6 +103,15 @@ static void sort_members(const struct edda_lexical *lexical, struct member *memb
     }
 }
 
+bool edda_words_afford(const edda_index_t *self, edda_index_scratch_t *scratch, uint32_t term) {
+    uint32_t df = self->lexical.terms[term].df;
+    if (scratch->postings > 0 && scratch->postings + df > scratch->postings_most) {
+        return false;
+    }
+    scratch->postings += df;
+    return true;
+}
+
 /* Scores one word of the query with its expansions; returns its idf as the collection sees it. */
 static int score_term(const edda_index_t *self, edda_index_scratch_t *scratch,
                       struct edda_lexical_sums *sums, const struct edda_query_term *term,
@@ -136,6 +145,9 @@ static int score_term(const edda_index_t *self, edda_index_scratch_t *scratch,
     for (size_t i = 0; i < count; i++) {
         float idf = edda_lexical_idf(lexical, lexical->terms[members[i].term].df);
         float weight = members[i].weight * (idf < cap ? idf : cap) * (float)term->tf;
+        if (!edda_words_afford(self, scratch, members[i].term)) {
+            break; /* what comes behind it is more frequent */
+        }
         if (count == 1) {
             edda_lexical_sum(lexical, members[i].term, weight, sums);
         } else {

@@ -16,7 +16,12 @@
 int edda_words_read(const edda_index_t *self, edda_index_scratch_t *scratch, struct edda_text text,
                     size_t *ret_count) EDDA_MUST_CHECK;
 
-/* widen: with the words' expansions. EDDA_E_MEMORY. */
+/* Whether this search may still read a term's postings, which then count as read. Decided by df, so
+ * that equal collections leave out the same, however many of their chunks are dead. */
+bool edda_words_afford(const edda_index_t *self, edda_index_scratch_t *scratch, uint32_t term);
+
+/* widen: with the words' expansions. The rarest words come first, and those that
+ * edda_words_afford says no to add nothing. EDDA_E_MEMORY. */
 int edda_words_score(const edda_index_t *self, edda_index_scratch_t *scratch, size_t count,
                      bool widen) EDDA_MUST_CHECK;
 
