@@ -259,6 +259,7 @@ static void review(struct rig *rig, const edda_authorized_t *authorized) {
     rig_step(rig, &event);
 }
 
+/* Seen to fail without edda_access_review() (tests/fault/guards/36c.patch). */
 static void a_changed_file_ends_the_sessions_it_does_not_allow_any_more(void **state) {
     (void)state;
     edda_authorized_t *authorized = authorize(everybody);
@@ -291,6 +292,7 @@ static void a_changed_file_ends_the_sessions_it_does_not_allow_any_more(void **s
     rig_free(&rig);
 }
 
+/* Seen to fail without is_denied() (tests/fault/guards/36d.patch). */
 static void what_a_key_lost_it_cannot_use_in_its_session(void **state) {
     (void)state;
     edda_authorized_t *authorized = authorize(everybody);

@@ -61,7 +61,8 @@ static void reconnect(const char *transport, size_t times) {
     scenario_stop(&s);
 }
 
-/* Seen to fail without edda_peers_bury() (tests/fault/guards/46.patch). */
+/* Seen to fail without edda_peers_bury() and without edda_routes_forget()
+ * (tests/fault/guards/46.patch, 46c). */
 static void ten_thousand_reconnections_leave_nothing_behind(void **state) {
     (void)state;
     reconnect("inproc", 10000);

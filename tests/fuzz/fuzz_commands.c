@@ -183,7 +183,8 @@ static void run_world(struct fuzz_input *input) {
     world_free(&world);
 }
 
-/* Seen to fail without a guard (tests/fault/guards/52d.patch). */
+/* Seen to fail when receive_message() takes any command of anybody (tests/fault/guards/52d.patch).
+ */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct fuzz_input input = {data, data + size};
     (void)setenv("CMOCKA_TEST_ABORT", "1", 1); /* the rig's assertions, outside a test */

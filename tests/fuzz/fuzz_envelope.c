@@ -3,7 +3,7 @@
 
 #include "proto/envelope.h"
 
-/* Seen to fail without a guard (tests/fault/guards/52b.patch). */
+/* Seen to fail when edda_walk() does not look what is left (tests/fault/guards/52b.patch). */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct edda_envelope envelope;
     if (edda_envelope_decode((struct edda_bytes){data, size}, &envelope) != 0) {

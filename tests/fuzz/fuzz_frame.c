@@ -3,7 +3,8 @@
 
 #include "proto/frame.h"
 
-/* Seen to fail without a guard (tests/fault/guards/52.patch). */
+/* Seen to fail when edda_frame_decode() takes a byte that must be zero
+ * (tests/fault/guards/52.patch). */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct edda_frame frame;
     uint8_t again[EDDA_FRAME_BYTES];

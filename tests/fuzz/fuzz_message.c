@@ -25,7 +25,7 @@ static void check_promises(const struct edda_message *message) {
     EDDA_ASSERT(message->command != EDDA_WORK || envelope->op.size > 0);
 }
 
-/* Seen to fail without a guard (tests/fault/guards/52c.patch). */
+/* Seen to fail when check_bodies() does not compare sizes (tests/fault/guards/52c.patch). */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct fuzz_input input = {data, data + size};
     struct edda_bytes frames[MOST_FRAMES] = {{NULL, 0}};
