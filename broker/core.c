@@ -196,11 +196,9 @@ static void sweep_requests(struct edda_core *core, uint32_t *budget) {
 }
 
 static void fail_unserved(struct edda_core *core, uint32_t *budget) {
-    int64_t patience_ms = (int64_t)core->ping_ms * core->liveness;
     for (uint32_t i = 0; i < core->service_count; i++) {
         struct edda_service *service = &core->services[i];
-        if (service->queue.count == 0 || service->ready_count > 0 ||
-            core->now_ms - service->gone_ms < patience_ms) {
+        if (service->queue.count == 0 || !edda_service_is_gone(core, service)) {
             continue;
         }
         for (uint32_t slot = 0; slot<core->slot_high && * budget> 0; slot++) {

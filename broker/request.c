@@ -77,17 +77,17 @@ static struct edda_service *service_of(struct edda_core *core, struct edda_text 
     return entry ? entry->service : edda_service_find(core, edda_op_service(op));
 }
 
-/* EDDA_E_NO_SERVICE: nobody does a step that may not be skipped. Ops nobody does are not remembered
- * unless a reply may have to name them. */
+/* EDDA_E_NO_SERVICE: nobody does a step that may not be skipped, nor did a moment ago. Ops nobody
+ * does are not remembered unless a reply may have to name them. */
 static int resolve_route(struct edda_core *core, const struct edda_envelope *envelope,
                          struct plan *plan) {
     for (uint8_t i = 0; i < envelope->route_count; i++) {
         const struct edda_route_step *wanted = &envelope->route[i];
         const struct edda_service *service = service_of(core, wanted->op);
-        bool ready = service && service->ready_count > 0;
+        bool served = service && !edda_service_is_gone(core, service);
         plan->ops[i] =
-            edda_service_op(core, wanted->op, ready || wanted->on_error == EDDA_ON_ERROR_SKIP);
-        if (!ready) {
+            edda_service_op(core, wanted->op, served || wanted->on_error == EDDA_ON_ERROR_SKIP);
+        if (!served) {
             const struct edda_pending_step step = {plan->ops[i], 0, wanted->on_error, {0}};
             if (!plan->ops[i] || !edda_flow_skippable(&step)) {
                 plan->retry_after_ms = RETRY_NO_SERVICE_MS;

@@ -137,6 +137,11 @@ void edda_service_leave(struct edda_core *core, struct edda_peer *worker) {
     worker->service_count = 0;
 }
 
+bool edda_service_is_gone(const struct edda_core *core, const struct edda_service *service) {
+    int64_t patience_ms = (int64_t)core->ping_ms * core->liveness;
+    return service->ready_count == 0 && core->now_ms - service->gone_ms >= patience_ms;
+}
+
 void edda_service_touch(struct edda_core *core, const struct edda_service *service) {
     core->dirty |= (uint64_t)1 << service->index;
 }

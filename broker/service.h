@@ -27,6 +27,10 @@ void edda_service_leave(struct edda_core *core, struct edda_peer *worker);
 /* The worker takes no new work: it no longer counts as ready anywhere. */
 void edda_service_drain(struct edda_core *core, struct edda_peer *worker);
 
+/* Nobody offers it, and its last worker has been away for as long as a silent peer would be waited
+ * for (liveness x ping): until then it counts as being started again, and requests wait for it. */
+bool edda_service_is_gone(const struct edda_core *core, const struct edda_service *service);
+
 /* Something changed: dispatch for these services at the end of the step. */
 void edda_service_touch(struct edda_core *core, const struct edda_service *service);
 void edda_service_touch_all_of(struct edda_core *core, const struct edda_peer *worker);

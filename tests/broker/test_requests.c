@@ -62,23 +62,6 @@ static void the_broker_answers_its_own_status(void **state) {
     rig_free(&rig);
 }
 
-static void a_request_without_a_worker_fails_at_once(void **state) {
-    (void)state;
-    struct rig *rig = rig_new();
-    (void)rig_worker(rig, "embed", 1);
-    uint32_t client = rig_client(rig, "gateway");
-    struct edda_uuid id = rig_req(rig, client, "chunk");
-    assert_int_equal(rig_fail_code(rig, client, &id), EDDA_E_NO_SERVICE);
-    assert_true(rig_sent(rig, client, EDDA_FAIL)->message.envelope.error.retry_after_ms > 0);
-    /* Also when only a later step has none. */
-    id = rig_req(rig, client, "embed -> store.search");
-    assert_int_equal(rig_fail_code(rig, client, &id), EDDA_E_NO_SERVICE);
-    assert_int_equal(rig_sent(rig, client, EDDA_FAIL)->message.envelope.step, 1);
-    assert_int_equal(rig_status(rig).admitted, 0);
-    assert_int_equal(rig_status(rig).refused, 2);
-    rig_free(&rig);
-}
-
 static void a_request_without_credit_is_refused(void **state) {
     (void)state;
     struct rig *rig = rig_new();
@@ -409,35 +392,6 @@ static void a_request_that_expires_in_the_queue_is_never_dispatched(void **state
     rig_free(&rig);
 }
 
-static void a_queued_request_fails_when_its_service_stays_gone(void **state) {
-    (void)state;
-    struct rig *rig = rig_new();
-    uint32_t worker = rig_worker_without_credit(rig, "embed", 1);
-    uint32_t client = rig_client(rig, "gateway");
-    const struct rig_request request = {.route = "embed", .ttl_ms = 60000};
-    struct edda_uuid id = rig_req_with(rig, client, &request);
-    rig_lose(rig, worker, EDDA_EVENT_UNREACHABLE);
-    rig_tick(rig, EDDA_PING_MS * EDDA_LIVENESS - 1);
-    assert_int_equal(rig_fail_code(rig, client, &id), 0);
-    rig_ping(rig, client, EDDA_PING, 1, 0, 0);
-    rig_tick(rig, 1);
-    assert_int_equal(rig_fail_code(rig, client, &id), EDDA_E_NO_SERVICE);
-    rig_free(&rig);
-}
-
-static void a_queued_request_waits_for_its_service_to_come_back(void **state) {
-    (void)state;
-    struct rig *rig = rig_new();
-    uint32_t worker = rig_worker_without_credit(rig, "embed", 1);
-    uint32_t client = rig_client(rig, "gateway");
-    struct edda_uuid id = rig_req(rig, client, "embed");
-    rig_lose(rig, worker, EDDA_EVENT_UNREACHABLE);
-    rig_tick(rig, 1000);
-    uint32_t other = rig_worker(rig, "embed", 1);
-    assert_int_equal(rig_work_for(rig, &id), other);
-    rig_free(&rig);
-}
-
 static void a_cancelled_request_leaves_the_queue(void **state) {
     (void)state;
     struct rig *rig = rig_new();
@@ -471,7 +425,6 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_is_queued_and_dispatched),
         cmocka_unit_test(the_broker_answers_its_own_status),
-        cmocka_unit_test(a_request_without_a_worker_fails_at_once),
         cmocka_unit_test(a_request_without_credit_is_refused),
         cmocka_unit_test(credit_is_also_counted_in_bytes),
         cmocka_unit_test(a_request_over_a_cap_is_refused_as_busy),
@@ -488,8 +441,6 @@ int main(void) {
         cmocka_unit_test(work_waits_for_credit),
         cmocka_unit_test(work_waits_for_credit_in_bytes),
         cmocka_unit_test(a_request_that_expires_in_the_queue_is_never_dispatched),
-        cmocka_unit_test(a_queued_request_fails_when_its_service_stays_gone),
-        cmocka_unit_test(a_queued_request_waits_for_its_service_to_come_back),
         cmocka_unit_test(a_cancelled_request_leaves_the_queue),
         cmocka_unit_test(only_its_own_client_cancels_a_request),
     };

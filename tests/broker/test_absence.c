@@ -1,0 +1,131 @@
+/* tests/broker/test_absence.c: requests of a service that has no worker, or has just lost its last.
+ */
+#include "tests/broker/rig.h"
+
+static void a_request_without_a_worker_fails_at_once(void **state) {
+    (void)state;
+    struct rig *rig = rig_new();
+    (void)rig_worker(rig, "embed", 1);
+    uint32_t client = rig_client(rig, "gateway");
+    struct edda_uuid id = rig_req(rig, client, "chunk");
+    assert_int_equal(rig_fail_code(rig, client, &id), EDDA_E_NO_SERVICE);
+    assert_true(rig_sent(rig, client, EDDA_FAIL)->message.envelope.error.retry_after_ms > 0);
+    /* Also when only a later step has none. */
+    id = rig_req(rig, client, "embed -> store.search");
+    assert_int_equal(rig_fail_code(rig, client, &id), EDDA_E_NO_SERVICE);
+    assert_int_equal(rig_sent(rig, client, EDDA_FAIL)->message.envelope.step, 1);
+    assert_int_equal(rig_status(rig).admitted, 0);
+    assert_int_equal(rig_status(rig).refused, 2);
+    rig_free(&rig);
+}
+
+/* Seen to fail when only who is ready counts. */
+static void a_request_waits_for_a_worker_that_has_just_gone(void **state) {
+    (void)state;
+    struct rig *rig = rig_new();
+    uint32_t worker = rig_worker(rig, "store", 1);
+    (void)rig_worker(rig, "embed", 2);
+    uint32_t client = rig_client(rig, "gateway");
+    rig_lose(rig, worker, EDDA_EVENT_UNREACHABLE);
+    rig_tick(rig, EDDA_PING_MS * EDDA_LIVENESS - 1);
+    rig_ping(rig, client, EDDA_PING, 1, 0, 0);
+    const struct rig_request request = {.route = "store.words", .ttl_ms = 60000};
+    struct edda_uuid waits = rig_req_with(rig, client, &request);
+    struct edda_uuid begins = rig_req(rig, client, "embed -> store.search");
+    assert_int_equal(rig_fail_code(rig, client, &begins), 0);
+    assert_int_equal(rig_status(rig).queued, 1);
+    assert_int_equal(rig_status(rig).running, 1);
+    uint32_t back = rig_worker(rig, "store", 1);
+    assert_int_equal(rig_work_for(rig, &waits), back);
+    rig_free(&rig);
+}
+
+/* Seen to fail when it is waited for by those who come later, too. */
+static void a_request_fails_at_once_when_the_last_worker_has_been_gone_for_long(void **state) {
+    (void)state;
+    struct rig *rig = rig_new();
+    uint32_t worker = rig_worker(rig, "embed", 1);
+    uint32_t client = rig_client(rig, "gateway");
+    const struct rig_request request = {.route = "embed", .ttl_ms = 60000};
+    rig_lose(rig, worker, EDDA_EVENT_UNREACHABLE);
+    rig_tick(rig, EDDA_PING_MS * EDDA_LIVENESS - 1);
+    rig_ping(rig, client, EDDA_PING, 1, 0, 0);
+    struct edda_uuid early = rig_req_with(rig, client, &request);
+    rig_tick(rig, 1);
+    /* Who waits since a millisecond before is told at the same time. */
+    assert_int_equal(rig_fail_code(rig, client, &early), EDDA_E_NO_SERVICE);
+    struct edda_uuid late = rig_req_with(rig, client, &request);
+    assert_int_equal(rig_fail_code(rig, client, &late), EDDA_E_NO_SERVICE);
+    assert_int_equal(rig_status(rig).refused, 1);
+    rig_free(&rig);
+}
+
+static void a_request_waits_no_longer_for_a_worker_than_it_has_time(void **state) {
+    (void)state;
+    struct rig *rig = rig_new();
+    uint32_t worker = rig_worker(rig, "embed", 1);
+    uint32_t client = rig_client(rig, "gateway");
+    const struct rig_request request = {.route = "embed", .ttl_ms = 500};
+    rig_lose(rig, worker, EDDA_EVENT_UNREACHABLE);
+    struct edda_uuid id = rig_req_with(rig, client, &request);
+    rig_tick(rig, 499);
+    assert_int_equal(rig_fail_code(rig, client, &id), 0);
+    rig_tick(rig, 1);
+    assert_int_equal(rig_fail_code(rig, client, &id), EDDA_E_EXPIRED);
+    rig_free(&rig);
+}
+
+static void a_step_that_may_be_skipped_waits_for_nobody(void **state) {
+    (void)state;
+    struct rig *rig = rig_new();
+    uint32_t store = rig_worker(rig, "store", 1);
+    uint32_t worker = rig_worker(rig, "rerank", 1);
+    uint32_t client = rig_client(rig, "gateway");
+    rig_lose(rig, worker, EDDA_EVENT_UNREACHABLE);
+    struct edda_uuid id = rig_req(rig, client, "store.words -> rerank?");
+    rig_done(rig, store, &id, 0, 1, EDDA_BODY_HITS);
+    assert_non_null(rig_sent(rig, client, EDDA_RESP));
+    rig_free(&rig);
+}
+
+static void a_queued_request_fails_when_its_service_stays_gone(void **state) {
+    (void)state;
+    struct rig *rig = rig_new();
+    uint32_t worker = rig_worker_without_credit(rig, "embed", 1);
+    uint32_t client = rig_client(rig, "gateway");
+    const struct rig_request request = {.route = "embed", .ttl_ms = 60000};
+    struct edda_uuid id = rig_req_with(rig, client, &request);
+    rig_lose(rig, worker, EDDA_EVENT_UNREACHABLE);
+    rig_tick(rig, EDDA_PING_MS * EDDA_LIVENESS - 1);
+    assert_int_equal(rig_fail_code(rig, client, &id), 0);
+    rig_ping(rig, client, EDDA_PING, 1, 0, 0);
+    rig_tick(rig, 1);
+    assert_int_equal(rig_fail_code(rig, client, &id), EDDA_E_NO_SERVICE);
+    rig_free(&rig);
+}
+
+static void a_queued_request_waits_for_its_service_to_come_back(void **state) {
+    (void)state;
+    struct rig *rig = rig_new();
+    uint32_t worker = rig_worker_without_credit(rig, "embed", 1);
+    uint32_t client = rig_client(rig, "gateway");
+    struct edda_uuid id = rig_req(rig, client, "embed");
+    rig_lose(rig, worker, EDDA_EVENT_UNREACHABLE);
+    rig_tick(rig, 1000);
+    uint32_t other = rig_worker(rig, "embed", 1);
+    assert_int_equal(rig_work_for(rig, &id), other);
+    rig_free(&rig);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_request_without_a_worker_fails_at_once),
+        cmocka_unit_test(a_request_waits_for_a_worker_that_has_just_gone),
+        cmocka_unit_test(a_request_fails_at_once_when_the_last_worker_has_been_gone_for_long),
+        cmocka_unit_test(a_request_waits_no_longer_for_a_worker_than_it_has_time),
+        cmocka_unit_test(a_step_that_may_be_skipped_waits_for_nobody),
+        cmocka_unit_test(a_queued_request_fails_when_its_service_stays_gone),
+        cmocka_unit_test(a_queued_request_waits_for_its_service_to_come_back),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
