@@ -1,6 +1,7 @@
 """Edda beside real peers in the same run, alternating. Prints; never passes or fails on time."""
 
 import argparse
+import contextlib
 import os
 import platform
 import sys
@@ -28,6 +29,34 @@ def machine():
         busy = average.read().split()[0]
     return (f"{os.cpu_count()} x {model}, {platform.system()} {platform.release()}, "
             f"load {busy} at the start, {time.strftime('%Y-%m-%d')}")
+
+
+AUTOGROUP = "/proc/sys/kernel/sched_autogroup_enabled"
+
+
+@contextlib.contextmanager
+def fair_scheduler():
+    """Linux gives each session as much of a processor as any other, and each backend of PostgreSQL is a session of
+    its own, while a service with all its threads is one together with the load's: off, as it is where services are
+    started by systemd or in containers."""
+    try:
+        with open(AUTOGROUP) as file:
+            before = file.read().strip()
+    except OSError:
+        before = "0"
+    if before != "0":
+        try:
+            with open(AUTOGROUP, "w") as file:
+                file.write("0")
+        except OSError:
+            print("kernel.sched_autogroup_enabled is 1 and cannot be changed: the p99 beside PostgreSQL says little")
+            before = "0"
+    try:
+        yield
+    finally:
+        if before != "0":
+            with open(AUTOGROUP, "w") as file:
+                file.write(before)
 
 
 def row(name, runs, base=None):
@@ -161,6 +190,22 @@ def idle(options):
         one.stop()
 
 
+def run(which, options):
+    if "idle" in which:
+        idle(options)
+    for name, bench in (("roundtrip", roundtrip), ("memo", memo), ("ingest", ingest),
+                        ("search", search)):
+        if name in which:
+            edda = service.start_edda(options.edda)
+            try:
+                bench(edda, options)
+            finally:
+                edda.stop()
+    for name, bench in (("get", get), ("scale", scale.scale), ("embed", providers.embed), ("chat", providers.chat)):
+        if name in which:
+            bench(options)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("which", nargs="*", default=[], metavar="roundtrip|memo|get|ingest|search|scale|embed|chat|idle")
@@ -181,19 +226,8 @@ def main():
         options.rounds, options.seconds, options.memos = 1, 1, 200
     which = options.which or [one for one in known if one != "scale" or options.collections]
     print(f"{machine()}; {options.rounds} rounds of {options.seconds} s")
-    if "idle" in which:
-        idle(options)
-    for name, bench in (("roundtrip", roundtrip), ("memo", memo), ("ingest", ingest),
-                        ("search", search)):
-        if name in which:
-            edda = service.start_edda(options.edda)
-            try:
-                bench(edda, options)
-            finally:
-                edda.stop()
-    for name, bench in (("get", get), ("scale", scale.scale), ("embed", providers.embed), ("chat", providers.chat)):
-        if name in which:
-            bench(options)
+    with fair_scheduler():
+        run(which, options)
 
 
 if __name__ == "__main__":

@@ -93,11 +93,12 @@ void edda_pg_connection_open(struct edda_pg_connection *connection) {
     }
 }
 
+/* commits: it was sent, and commits by itself. */
 static void end_query(struct edda_pg_connection *connection, struct edda_pg_query *query,
-                      struct edda_pg_answer answer) {
+                      struct edda_pg_answer answer, bool commits) {
     query->unit.connection = NULL;
     connection->database->running--;
-    answer.unknown = true; /* it was sent, and commits by itself */
+    answer.unknown = commits;
     if (query->unit.answer.error) {
         answer = query->unit.answer; /* the server had refused it */
     }
@@ -118,14 +119,20 @@ static void end_units(struct edda_pg_connection *connection, int error, const ch
         edda_pg_unit_end(&conversation->unit, &answer);
     }
     if (connection->finished) {
-        end_query(connection, connection->finished, answer);
+        end_query(connection, connection->finished, answer, true);
         connection->finished = NULL;
         answer.error = EDDA_E_IO;
     }
+    for (unsigned i = 0; i < connection->finished_read_count; i++) {
+        end_query(connection, connection->finished_reads[i], answer, false);
+        answer.error = EDDA_E_IO;
+    }
+    connection->finished_read_count = 0;
     for (; connection->count > 0; connection->count--) {
         const struct edda_pg_expected *expected = &connection->ring[connection->first];
-        if (expected->what == EDDA_PG_EXPECT_STATEMENT && expected->query) {
-            end_query(connection, expected->query, answer);
+        bool commits = expected->what == EDDA_PG_EXPECT_STATEMENT;
+        if ((commits || expected->what == EDDA_PG_EXPECT_READ) && expected->query) {
+            end_query(connection, expected->query, answer, commits);
             answer.error = EDDA_E_IO;
         }
         connection->first = (connection->first + 1) % EDDA_PG_RING;

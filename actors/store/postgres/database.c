@@ -148,8 +148,10 @@ static void give(struct edda_pg *database, enum edda_slots_kind kind,
 
 void edda_pg_distribute(struct edda_pg *database) {
     for (;;) {
+        struct edda_pg_unit *first = database->lines[EDDA_SLOTS_STATEMENT].first;
+        bool small = first && edda_pg_is_small_read(database, edda_pg_query_of(first));
         struct edda_slots_action action =
-            edda_slots_next(&database->slots, edda_loop_now(database->options.loop));
+            edda_slots_next(&database->slots, small, edda_loop_now(database->options.loop));
         struct edda_pg_connection *connection = &database->connections[action.slot];
         switch (action.what) {
         case EDDA_SLOTS_GIVE:
@@ -199,6 +201,11 @@ static void settle(void *context) {
     }
     tell_all(database);
     edda_pg_distribute(database);
+    for (unsigned i = 0; i < database->options.connections; i++) {
+        if (!database->connections[i].broken) {
+            edda_pg_connection_sync_reads(&database->connections[i]);
+        }
+    }
 }
 
 /* ---- the interface ---- */
@@ -238,6 +245,7 @@ int edda_pg_run(edda_pg_t *self, struct edda_pg_query *query, unsigned statement
         return error;
     }
     query->statement = statement;
+    query->alone = false;
     query->value_count = count;
     if (count > 0) {
         memcpy(query->values, values, count * sizeof *values);

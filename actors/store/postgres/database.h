@@ -9,7 +9,9 @@
  *
  * A statement is a transaction of its own and shares a connection with others (pipeline mode, one
  * Sync each, so that an error touches no neighbour). Its answer comes when the Sync was answered:
- * only then is it durable.
+ * only then is it durable. Small reads (statement.h) of one phase of the loop share a Sync, up to
+ * EDDA_SLOTS_BATCH: one that fails keeps those behind it from being run, and they are sent again,
+ * each by itself.
  *
  * A conversation holds a connection from BEGIN to the answer of COMMIT or ROLLBACK. What is said in
  * one callback goes out together, commit included: whoever needs to decide nothing has one trip.
@@ -107,6 +109,7 @@ struct edda_pg_query {
 
     struct edda_pg_unit unit; /* the layer's own from here */
     unsigned statement;
+    bool alone; /* not together with others: it was, and one of them failed */
     size_t value_count;
     struct edda_pg_value values[EDDA_PG_VALUES]; /* while it is in line */
 };

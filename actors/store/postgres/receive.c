@@ -39,6 +39,14 @@ static void mark_unknown(struct edda_pg_answer *answer) {
     }
 }
 
+/* Told with its Sync: of a connection that is lost, libpq gives half a result as a success. */
+static void finish_read(struct edda_pg_connection *connection, struct edda_pg_query *query,
+                        struct edda_pg_answer answer) {
+    EDDA_ASSERT(connection->finished_read_count < EDDA_SLOTS_BATCH);
+    query->unit.answer = answer;
+    connection->finished_reads[connection->finished_read_count++] = query;
+}
+
 /* True: it touched somebody who is still there. */
 static bool take_failure(struct edda_pg_connection *connection,
                          const struct edda_pg_expected *expected, struct edda_pg_answer answer) {
@@ -52,6 +60,11 @@ static bool take_failure(struct edda_pg_connection *connection,
         connection->finished = expected->query;
         if (expected->query) {
             expected->query->unit.answer = answer;
+        }
+        return expected->query != NULL;
+    case EDDA_PG_EXPECT_READ:
+        if (expected->query) {
+            finish_read(connection, expected->query, answer);
         }
         return expected->query != NULL;
     case EDDA_PG_EXPECT_BEGIN:
@@ -71,6 +84,7 @@ static bool take_failure(struct edda_pg_connection *connection,
         edda_pg_connection_break(connection);
         return true;
     case EDDA_PG_EXPECT_STATEMENT_SYNC:
+    case EDDA_PG_EXPECT_READS_SYNC:
     case EDDA_PG_EXPECT_BATCH_SYNC:
         if (connection->finished) {
             PQclear(connection->finished->unit.answer.result);
@@ -152,6 +166,12 @@ static void take_success(struct edda_pg_connection *connection,
             return;
         }
         break;
+    case EDDA_PG_EXPECT_READ:
+        if (expected->query) {
+            finish_read(connection, expected->query, (struct edda_pg_answer){.result = result});
+            return;
+        }
+        break;
     case EDDA_PG_EXPECT_SAID:
         give_rows(connection, expected->on_rows, result);
         return;
@@ -166,6 +186,7 @@ static void take_success(struct edda_pg_connection *connection,
     case EDDA_PG_EXPECT_ROLLBACK:
         break;
     case EDDA_PG_EXPECT_STATEMENT_SYNC:
+    case EDDA_PG_EXPECT_READS_SYNC:
     case EDDA_PG_EXPECT_BATCH_SYNC:
         edda_pg_connection_break(connection); /* out of step */
         break;
@@ -180,6 +201,22 @@ static void take_statement_sync(struct edda_pg_connection *connection) {
     connection->failure = (struct edda_pg_answer){0};
     edda_slots_answered(&database->slots, connection->slot);
     if (query) {
+        query->unit.connection = NULL;
+        database->running--;
+        edda_pg_unit_tell(&query->unit);
+    }
+}
+
+/* Who is told may cancel one that is not told yet. */
+static void take_reads_sync(struct edda_pg_connection *connection, unsigned reads) {
+    struct edda_pg *database = connection->database;
+    connection->failure = (struct edda_pg_answer){0};
+    for (; reads > 0; reads--) {
+        edda_slots_answered(&database->slots, connection->slot);
+    }
+    while (connection->finished_read_count > 0) {
+        struct edda_pg_query *query = connection->finished_reads[0];
+        edda_pg_connection_forget(connection, query);
         query->unit.connection = NULL;
         database->running--;
         edda_pg_unit_tell(&query->unit);
@@ -210,6 +247,7 @@ static void take_batch_sync(struct edda_pg_connection *connection) {
 static void take_result(struct edda_pg_connection *connection, PGresult *result) {
     struct edda_pg_expected expected = connection->ring[connection->first];
     bool is_sync = expected.what == EDDA_PG_EXPECT_STATEMENT_SYNC ||
+                   expected.what == EDDA_PG_EXPECT_READS_SYNC ||
                    expected.what == EDDA_PG_EXPECT_BATCH_SYNC;
     ExecStatusType status = PQresultStatus(result);
     bool failed = status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE ||
@@ -229,11 +267,19 @@ static void take_result(struct edda_pg_connection *connection, PGresult *result)
     if (status == PGRES_PIPELINE_SYNC && expected.what == EDDA_PG_EXPECT_STATEMENT_SYNC) {
         PQclear(result);
         take_statement_sync(connection);
+    } else if (status == PGRES_PIPELINE_SYNC && expected.what == EDDA_PG_EXPECT_READS_SYNC) {
+        PQclear(result);
+        take_reads_sync(connection, expected.reads);
     } else if (status == PGRES_PIPELINE_SYNC && expected.what == EDDA_PG_EXPECT_BATCH_SYNC) {
         PQclear(result);
         take_batch_sync(connection);
     } else if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) {
         take_success(connection, &expected, result);
+    } else if (status == PGRES_PIPELINE_ABORTED && expected.what == EDDA_PG_EXPECT_READ) {
+        PQclear(result);
+        if (expected.query) {
+            edda_pg_read_again(expected.query);
+        }
     } else if (status == PGRES_PIPELINE_ABORTED && !is_sync) {
         struct edda_pg_answer answer = connection->failure;
         if (!answer.error) {

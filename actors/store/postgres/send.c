@@ -99,11 +99,8 @@ void edda_pg_connection_flush(struct edda_pg_connection *connection) {
     }
 }
 
-void edda_pg_connection_sync(struct edda_pg_connection *connection, enum edda_pg_expecting what) {
-    expect(connection, (struct edda_pg_expected){.what = what});
-    if (what == EDDA_PG_EXPECT_BATCH_SYNC) {
-        connection->unsynced = false;
-    }
+static void sync(struct edda_pg_connection *connection, struct edda_pg_expected expected) {
+    expect(connection, expected);
     if (PQpipelineSync(connection->handle) != 1) {
         edda_pg_connection_break(connection);
         return;
@@ -111,22 +108,75 @@ void edda_pg_connection_sync(struct edda_pg_connection *connection, enum edda_pg
     edda_pg_connection_flush(connection);
 }
 
-void edda_pg_connection_run(struct edda_pg_connection *connection, struct edda_pg_query *query) {
-    edda_pg_connection_send(connection, query->statement, query->values, query->value_count,
-                            (struct edda_pg_expected){.what = EDDA_PG_EXPECT_STATEMENT,
-                                                      .statement = query->statement,
-                                                      .query = query});
-    edda_pg_connection_sync(connection, EDDA_PG_EXPECT_STATEMENT_SYNC);
+void edda_pg_connection_sync(struct edda_pg_connection *connection, enum edda_pg_expecting what) {
+    if (what == EDDA_PG_EXPECT_BATCH_SYNC) {
+        connection->unsynced = false;
+    }
+    sync(connection, (struct edda_pg_expected){.what = what});
 }
 
-void edda_pg_connection_forget(struct edda_pg_connection *connection, struct edda_pg_query *query) {
+void edda_pg_connection_sync_reads(struct edda_pg_connection *connection) {
+    edda_slots_sent(&connection->database->slots, connection->slot);
+    if (connection->unsynced_reads > 0) {
+        sync(connection, (struct edda_pg_expected){.what = EDDA_PG_EXPECT_READS_SYNC,
+                                                   .reads = connection->unsynced_reads});
+        connection->unsynced_reads = 0;
+    }
+}
+
+bool edda_pg_is_small_read(const struct edda_pg *database, const struct edda_pg_query *query) {
+    return edda_pg_statement(database, query->statement)->small_read && !query->alone;
+}
+
+/* Not what must be prepared first: a failure before it would undo that unseen by those behind. */
+static bool goes_together(const struct edda_pg_connection *connection,
+                          const struct edda_pg_query *query) {
+    const struct edda_pg *database = connection->database;
+    return edda_pg_is_small_read(database, query) &&
+           (!database->prepares || connection->prepared[query->statement]);
+}
+
+void edda_pg_connection_run(struct edda_pg_connection *connection, struct edda_pg_query *query) {
+    bool small = goes_together(connection, query);
+    if (!small) {
+        edda_pg_connection_sync_reads(connection);
+    }
+    edda_pg_connection_send(
+        connection, query->statement, query->values, query->value_count,
+        (struct edda_pg_expected){.what = small ? EDDA_PG_EXPECT_READ : EDDA_PG_EXPECT_STATEMENT,
+                                  .statement = query->statement,
+                                  .query = query});
+    if (small) {
+        edda_pg_unsettled(connection->database);
+        if (++connection->unsynced_reads == EDDA_SLOTS_BATCH) {
+            edda_pg_connection_sync_reads(connection);
+        }
+    } else {
+        edda_pg_connection_sync(connection, EDDA_PG_EXPECT_STATEMENT_SYNC);
+    }
+}
+
+static void forget_finished(struct edda_pg_connection *connection,
+                            const struct edda_pg_query *query) {
+    unsigned kept = 0;
     if (connection->finished == query) {
         connection->finished = NULL;
     }
+    for (unsigned i = 0; i < connection->finished_read_count; i++) {
+        if (connection->finished_reads[i] != query) {
+            connection->finished_reads[kept++] = connection->finished_reads[i];
+        }
+    }
+    connection->finished_read_count = kept;
+}
+
+void edda_pg_connection_forget(struct edda_pg_connection *connection, struct edda_pg_query *query) {
+    forget_finished(connection, query);
     for (unsigned i = 0; i < connection->count; i++) {
         struct edda_pg_expected *expected =
             &connection->ring[(connection->first + i) % EDDA_PG_RING];
-        if (expected->what == EDDA_PG_EXPECT_STATEMENT && expected->query == query) {
+        if ((expected->what == EDDA_PG_EXPECT_STATEMENT || expected->what == EDDA_PG_EXPECT_READ) &&
+            expected->query == query) {
             expected->query = NULL;
         }
     }

@@ -55,6 +55,10 @@ void edda_slots_lost(struct edda_slots *slots, unsigned slot, int64_t now_ms, ui
     edda_reconnect_lost(&slots->reconnect, stood_ms, now_ms, random);
 }
 
+void edda_slots_sent(struct edda_slots *slots, unsigned slot) {
+    at(slots, slot)->batch = 0;
+}
+
 void edda_slots_answered(struct edda_slots *slots, unsigned slot) {
     EDDA_ASSERT(at(slots, slot)->state == EDDA_SLOT_OPEN && at(slots, slot)->running > 0);
     at(slots, slot)->running--;
@@ -105,22 +109,37 @@ static bool give_conversation(struct edda_slots *slots, struct edda_slots_action
     return false;
 }
 
-static bool give_statement(struct edda_slots *slots, struct edda_slots_action *action) {
+static bool joins_batch(const struct edda_slot *slot) {
+    return slot->batch > 0;
+}
+
+/* A batch that is not full yet, for a small read; else the least loaded. */
+static struct edda_slot *choose_open(struct edda_slots *slots, bool small) {
     struct edda_slot *best = NULL;
-    if (slots->waiting[EDDA_SLOTS_STATEMENT] == 0) {
-        return false;
-    }
     for (unsigned i = 0; i < slots->count; i++) {
         struct edda_slot *slot = &slots->items[i];
-        if (slot->state == EDDA_SLOT_OPEN && slot->running < EDDA_SLOTS_DEPTH &&
-            (!best || slot->running < best->running) && !is_reserved(slots, i)) {
+        if (slot->state != EDDA_SLOT_OPEN || slot->running >= EDDA_SLOTS_DEPTH ||
+            is_reserved(slots, i)) {
+            continue;
+        }
+        if (small && joins_batch(slot)) {
+            return slot;
+        }
+        if (!best || slot->running < best->running) {
             best = slot;
         }
     }
+    return best;
+}
+
+static bool give_statement(struct edda_slots *slots, bool small, struct edda_slots_action *action) {
+    struct edda_slot *best =
+        slots->waiting[EDDA_SLOTS_STATEMENT] > 0 ? choose_open(slots, small) : NULL;
     if (!best) {
         return false;
     }
     best->running++;
+    best->batch = small ? (best->batch + 1) % EDDA_SLOTS_BATCH : best->batch;
     slots->turn -= slots->turn > 0;
     leave_line(slots, EDDA_SLOTS_STATEMENT);
     *action = (struct edda_slots_action){EDDA_SLOTS_GIVE, EDDA_SLOTS_STATEMENT,
@@ -157,9 +176,9 @@ static unsigned choose_closed(const struct edda_slots *slots) {
     return slots->count;
 }
 
-struct edda_slots_action edda_slots_next(struct edda_slots *slots, int64_t now_ms) {
+struct edda_slots_action edda_slots_next(struct edda_slots *slots, bool small, int64_t now_ms) {
     struct edda_slots_action action = {EDDA_SLOTS_NOTHING, EDDA_SLOTS_STATEMENT, 0};
-    if (give_conversation(slots, &action) || give_statement(slots, &action)) {
+    if (give_conversation(slots, &action) || give_statement(slots, small, &action)) {
         return action;
     }
     unsigned slot = choose_closed(slots);

@@ -2,11 +2,12 @@
  * else's business.
  *
  * A unit is in exactly one place: a line, on a connection, or in the list of those that end. On a
- * connection, a statement is in its ring (or is the one that waits for its Sync); a conversation is
- * connection->conversation.
+ * connection, a statement is in its ring (or is one of those that wait for their Sync); a
+ * conversation is connection->conversation.
  *
  * The ring holds what the server still owes, in the order it was sent:
  *   of a statement       [PREPARE] STATEMENT STATEMENT_SYNC
+ *   of small reads       READ READ ... READS_SYNC; the first of a kind as a statement
  *   of a conversation    [PREPARE] BEGIN|SAID|COMMIT|ROLLBACK ... BATCH_SYNC
  *
  * libpq is called by the loop's callbacks and by the functions of database.h; it calls nobody of
@@ -41,6 +42,8 @@ enum edda_pg_expecting {
     EDDA_PG_EXPECT_PREPARE,
     EDDA_PG_EXPECT_STATEMENT,
     EDDA_PG_EXPECT_STATEMENT_SYNC,
+    EDDA_PG_EXPECT_READ,
+    EDDA_PG_EXPECT_READS_SYNC, /* these two: of small reads that go together */
     EDDA_PG_EXPECT_BEGIN,
     EDDA_PG_EXPECT_SAID,
     EDDA_PG_EXPECT_COMMIT,
@@ -52,7 +55,8 @@ struct edda_pg_expected {
     enum edda_pg_expecting what;
     unsigned statement;
     union {
-        struct edda_pg_query *query; /* STATEMENT; NULL: nobody wants it any more */
+        unsigned reads;              /* READS_SYNC: how many of them it ends */
+        struct edda_pg_query *query; /* STATEMENT, READ; NULL: nobody wants it any more */
         edda_pg_rows_fn on_rows;     /* SAID; may be NULL */
     };
 };
@@ -66,6 +70,7 @@ struct edda_pg_connection {
     bool wants_write;
     bool is_set_up;
     bool unsynced;                      /* something went out since the last BATCH_SYNC */
+    unsigned unsynced_reads;            /* since the last READS_SYNC */
     bool look;                          /* libpq may have read more than it gave us */
     bool broken;                        /* settle closes it */
     bool *prepared;                     /* owned: which statements it knows */
@@ -75,6 +80,8 @@ struct edda_pg_connection {
     char reason_code[6];                /* all of it */
     struct edda_pg_answer failure;      /* of the batch up to the next Sync; error 0: none */
     struct edda_pg_query *finished;     /* answered, not yet synced */
+    struct edda_pg_query *finished_reads[EDDA_SLOTS_BATCH]; /* the same of small reads */
+    unsigned finished_read_count;
     struct edda_pg_conversation *conversation;
     unsigned first;
     unsigned count;
@@ -144,6 +151,9 @@ void edda_pg_unit_tell(struct edda_pg_unit *unit);
 /* Not open any more, without a word. */
 void edda_pg_unit_forget(struct edda_pg_unit *unit);
 
+/* A small read that was not run, as one before it failed: in line again, to go by itself. */
+void edda_pg_read_again(struct edda_pg_query *query);
+
 /* ---- database.c ---- */
 
 const struct edda_pg_statement *edda_pg_statement(const struct edda_pg *database, unsigned number);
@@ -179,7 +189,10 @@ void edda_pg_connection_sync(struct edda_pg_connection *connection,
  * what it read makes no socket readable: that is looked at without being woken (look). */
 void edda_pg_connection_flush(struct edda_pg_connection *connection);
 
+/* A small read waits for others of this phase; edda_pg_connection_sync_reads sends them. */
+bool edda_pg_is_small_read(const struct edda_pg *database, const struct edda_pg_query *query);
 void edda_pg_connection_run(struct edda_pg_connection *connection, struct edda_pg_query *query);
+void edda_pg_connection_sync_reads(struct edda_pg_connection *connection);
 void edda_pg_connection_forget(struct edda_pg_connection *connection, struct edda_pg_query *query);
 
 /* ---- receive.c ---- */

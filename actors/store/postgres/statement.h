@@ -5,18 +5,21 @@
 #ifndef EDDA_ACTORS_STORE_POSTGRES_STATEMENT_H
 #define EDDA_ACTORS_STORE_POSTGRES_STATEMENT_H
 
-#include <stddef.h>
+#include "proto/types.h"
 
-#define EDDA_STATEMENT(name, sql) EDDA_PGSQL_##name,
+#define EDDA_STATEMENT(name, sql)  EDDA_PGSQL_##name,
+#define EDDA_SMALL_READ(name, sql) EDDA_PGSQL_##name,
 enum edda_pg_sql {
 #include "actors/store/postgres/statement.def"
     EDDA_PGSQL_COUNT
 };
 #undef EDDA_STATEMENT
+#undef EDDA_SMALL_READ
 
 struct edda_pg_statement {
     const char *name; /* also the prepared statement's: at most 63 bytes */
     const char *sql;
+    bool small_read; /* changes nothing and costs little: goes out together with others */
 };
 
 /* EDDA_PGSQL_COUNT of them. */

@@ -55,3 +55,13 @@ void edda_pg_unit_forget(struct edda_pg_unit *unit) {
     unit->answer.result = NULL;
     close_unit(unit);
 }
+
+void edda_pg_read_again(struct edda_pg_query *query) {
+    struct edda_pg *database = query->unit.database;
+    query->alone = true;
+    query->unit.connection = NULL;
+    database->running--;
+    edda_pg_unit_move(&query->unit, &database->lines[EDDA_SLOTS_STATEMENT]);
+    edda_slots_arrived(&database->slots, EDDA_SLOTS_STATEMENT);
+    edda_pg_unsettled(database);
+}

@@ -29,6 +29,9 @@ const struct edda_pg_statement test_statements[SQL_COUNT_OF] = {
     [SQL_ISOLATION] = {"ISOLATION", "SELECT current_setting('transaction_isolation')"},
     [SQL_TIMEOUT] = {"TIMEOUT", "SELECT current_setting('statement_timeout')"},
     [SQL_PREPARED] = {"PREPARED", "SELECT count(*) FROM pg_prepared_statements"},
+    [SQL_READ_DIVIDE] = {"READ_DIVIDE", "SELECT 1 / $1", true},
+    [SQL_READ_SINCE] = {"READ_SINCE", "SELECT (extract(epoch FROM now()) * 1000000)::bigint", true},
+    [SQL_READ_SLEEP] = {"READ_SLEEP", "SELECT 1::bigint FROM pg_sleep($1)", true},
 };
 
 /* ---- the server ---- */
@@ -252,6 +255,16 @@ struct standing {
 static bool stand(void *context) {
     const struct standing *standing = context;
     return edda_pg_connected(standing->database->pg) == standing->wanted;
+}
+
+void prepare_reads(struct database *d) {
+    struct asked reads[3] = {0};
+    ask(d, &reads[0], SQL_READ_DIVIDE, VALUES(BIGINT(1)));
+    ask(d, &reads[1], SQL_READ_SINCE, NO_VALUES);
+    ask(d, &reads[2], SQL_READ_SLEEP, VALUES(DOUBLE(0)));
+    for (size_t i = 0; i < 3; i++) {
+        expect(d, &reads[i], 0);
+    }
 }
 
 void wait_for_connections(struct database *d, unsigned count) {

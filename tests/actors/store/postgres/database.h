@@ -35,9 +35,12 @@ enum sql {
     SQL_LOCK,        /* waits for transactions that hold advisory lock $1 */
     SQL_INSERT_LATE, /* into late (id), whose key is checked at the commit */
     SQL_ISOLATION,
-    SQL_TIMEOUT,  /* the session's statement_timeout, text */
-    SQL_RUNNING,  /* how many others run pg_sleep */
-    SQL_PREPARED, /* how many prepared statements this session has */
+    SQL_TIMEOUT,     /* the session's statement_timeout, text */
+    SQL_RUNNING,     /* how many others run pg_sleep */
+    SQL_PREPARED,    /* how many prepared statements this session has */
+    SQL_READ_DIVIDE, /* as DIVIDE, a small read */
+    SQL_READ_SINCE,  /* when its transaction began, us: a small read */
+    SQL_READ_SLEEP,  /* as SLEEP, a small read */
     SQL_COUNT_OF
 };
 
@@ -105,6 +108,9 @@ void ask(struct database *d, struct asked *asked, unsigned statement,
          const struct edda_pg_value *values, size_t count);
 /* Waits for its answer, which must have this error. */
 void expect(struct database *d, struct asked *asked, int error);
+
+/* So that small reads go together: on the only connection they were asked before. */
+void prepare_reads(struct database *d);
 
 /* Until so many connections stand. */
 void wait_for_connections(struct database *d, unsigned count);

@@ -113,6 +113,31 @@ static void neighbours_of_a_lost_connection_are_each_told_once(void **state) {
 
 /* ---- conversations ---- */
 
+static void small_reads_on_a_lost_connection_are_each_told_once_and_did_nothing(void **state) {
+    struct database *d = *state;
+    struct asked pid = {0};
+    struct asked reads[3] = {0};
+    struct asked kill = {0};
+    struct database *other = database_open(&(struct database){.connections = 1}, NULL);
+    ask(other, &pid, SQL_PID, NO_VALUES);
+    expect(other, &pid, 0);
+    prepare_reads(other);
+    ask(other, &reads[0], SQL_READ_SLEEP, VALUES(DOUBLE(30)));
+    ask(other, &reads[1], SQL_READ_SINCE, NO_VALUES);
+    ask(other, &reads[2], SQL_READ_SINCE, NO_VALUES);
+    wait_for_server(other, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'",
+                    "1");
+    ask(d, &kill, SQL_TERMINATE, VALUES(BIGINT(pid.number)));
+    expect(d, &kill, 0);
+    for (size_t i = 0; i < 3; i++) {
+        wait_for(other, &reads[i].answers, 1);
+        assert_int_equal(reads[i].answers, 1);
+        assert_true(reads[i].error == EDDA_E_IO || reads[i].error == EDDA_E_UNAVAILABLE);
+        assert_false(reads[i].unknown);
+    }
+    database_close(&other);
+}
+
 static void say_insert(struct talk *self) {
     edda_pg_say(&self->conversation, SQL_INSERT, VALUES(BIGINT(1), TEXT(EDDA_TEXT("x"))),
                 talk_rows);
@@ -271,6 +296,7 @@ int main(void) {
         TEST(a_statement_cut_off_between_its_success_and_its_sync_is_unknown),
         TEST(a_connection_may_break_in_the_middle_of_an_answer),
         TEST(neighbours_of_a_lost_connection_are_each_told_once),
+        TEST(small_reads_on_a_lost_connection_are_each_told_once_and_did_nothing),
         TEST(a_commit_whose_answer_is_cut_off_is_unknown_and_was_done),
         TEST(a_commit_that_never_arrived_is_unknown_and_was_not_done),
         TEST(before_its_commit_a_lost_conversation_is_known_to_have_done_nothing),

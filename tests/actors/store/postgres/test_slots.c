@@ -8,10 +8,11 @@
 #define FAR_MS 1000000
 
 static struct edda_slots slots;
+static bool first_is_small; /* what waits in line first is a small read */
 
 static void expect(enum edda_slots_what what, enum edda_slots_kind kind, unsigned slot,
                    int64_t now_ms) {
-    struct edda_slots_action action = edda_slots_next(&slots, now_ms);
+    struct edda_slots_action action = edda_slots_next(&slots, first_is_small, now_ms);
     assert_int_equal(action.what, what);
     if (what != EDDA_SLOTS_NOTHING) {
         assert_int_equal(action.slot, slot);
@@ -28,6 +29,7 @@ static void expect(enum edda_slots_what what, enum edda_slots_kind kind, unsigne
 
 /* All of them stand. */
 static void begin(unsigned count) {
+    first_is_small = false;
     edda_slots_init(&slots, count);
     for (unsigned i = 0; i < count; i++) {
         slots.items[i].state = EDDA_SLOT_OPENING;
@@ -77,6 +79,52 @@ static void one_connection_takes_no_more_than_its_depth(void **state) {
     EXPECT_NOTHING();
     edda_slots_answered(&slots, 0);
     EXPECT_STATEMENT(0);
+}
+
+static void small_reads_go_together_until_the_batch_is_full_or_went_out(void **state) {
+    (void)state;
+    begin(3);
+    first_is_small = true;
+    for (int i = 0; i < EDDA_SLOTS_BATCH + 3; i++) {
+        arrive(EDDA_SLOTS_STATEMENT);
+    }
+    for (int i = 0; i < EDDA_SLOTS_BATCH; i++) {
+        EXPECT_STATEMENT(0);
+    }
+    EXPECT_STATEMENT(1);
+    edda_slots_sent(&slots, 1);
+    EXPECT_STATEMENT(2);
+    EXPECT_STATEMENT(2);
+}
+
+static void what_is_no_small_read_goes_where_the_fewest_are_and_begins_no_batch(void **state) {
+    (void)state;
+    begin(2);
+    first_is_small = true;
+    arrive(EDDA_SLOTS_STATEMENT);
+    EXPECT_STATEMENT(0);
+    first_is_small = false;
+    arrive(EDDA_SLOTS_STATEMENT);
+    EXPECT_STATEMENT(1);
+    edda_slots_sent(&slots, 0);
+    edda_slots_answered(&slots, 0);
+    first_is_small = true;
+    arrive(EDDA_SLOTS_STATEMENT);
+    EXPECT_STATEMENT(0); /* the fewest: what is at 1 is no batch */
+}
+
+static void a_batch_does_not_pass_the_depth(void **state) {
+    (void)state;
+    begin(1);
+    for (int i = 0; i < EDDA_SLOTS_DEPTH + 1; i++) {
+        arrive(EDDA_SLOTS_STATEMENT);
+    }
+    for (int i = 0; i < EDDA_SLOTS_DEPTH - 1; i++) {
+        EXPECT_STATEMENT(0);
+    }
+    first_is_small = true;
+    EXPECT_STATEMENT(0);
+    EXPECT_NOTHING();
 }
 
 static void a_conversation_holds_one_alone_and_never_the_first_of_several(void **state) {
@@ -212,6 +260,7 @@ static void check_slots(const struct model *model) {
     for (unsigned i = 0; i < slots.count; i++) {
         const struct edda_slot *slot = &slots.items[i];
         assert_true(slot->running <= EDDA_SLOTS_DEPTH);
+        assert_true(slot->batch <= slot->running && slot->batch < EDDA_SLOTS_BATCH);
         assert_true(slot->running == 0 || slot->state == EDDA_SLOT_OPEN);
         assert_true(slot->state != EDDA_SLOT_HELD || may_hold(i));
     }
@@ -241,7 +290,8 @@ static void take_actions(struct model *model) {
     for (int steps = 0;; steps++) {
         uint32_t failures = slots.reconnect.failures;
         int64_t not_before_ms = slots.reconnect.not_before_ms;
-        struct edda_slots_action action = edda_slots_next(&slots, model->now_ms);
+        bool small = pick(model, 2) == 0;
+        struct edda_slots_action action = edda_slots_next(&slots, small, model->now_ms);
         unsigned opening = 0;
         assert_true(steps < 100000);
         if (action.what == EDDA_SLOTS_NOTHING) {
@@ -279,6 +329,8 @@ static void happen(struct model *model, unsigned i, bool only_good) {
     case EDDA_SLOT_OPEN:
         if (bad && pick(model, 8) == 0) {
             edda_slots_lost(&slots, i, model->now_ms, random);
+        } else if (slot->batch > 0) {
+            edda_slots_sent(&slots, i);
         } else if (slot->running > 0) {
             edda_slots_answered(&slots, i);
         }
@@ -357,6 +409,9 @@ int main(void) {
         cmocka_unit_test(the_first_connection_is_kept_without_being_asked_for),
         cmocka_unit_test(statements_go_where_the_fewest_are),
         cmocka_unit_test(one_connection_takes_no_more_than_its_depth),
+        cmocka_unit_test(small_reads_go_together_until_the_batch_is_full_or_went_out),
+        cmocka_unit_test(what_is_no_small_read_goes_where_the_fewest_are_and_begins_no_batch),
+        cmocka_unit_test(a_batch_does_not_pass_the_depth),
         cmocka_unit_test(a_conversation_holds_one_alone_and_never_the_first_of_several),
         cmocka_unit_test(a_conversation_that_waits_keeps_new_statements_off_the_least_loaded),
         cmocka_unit_test(on_one_connection_statements_and_conversations_take_turns),
