@@ -20,8 +20,13 @@ static void take_status(struct edda_visit *visit, const struct edda_reply *reply
     edda_write_date(out, status.started_wall_ms);
     EDDA_WRITE(out, ",\"processing_completed_at\":");
     edda_write_date(out, status.completed_wall_ms);
+    bool failed = edda_text_is(status.status, "error");
     EDDA_WRITE(out, ",\"error_reason\":");
-    edda_write_text(out, status.error);
+    edda_write_text(out, failed ? status.error : (struct edda_text){0});
+    if (!failed && status.error.size > 0) {
+        EDDA_WRITE(out, ",\"waiting_reason\":");
+        edda_write_text(out, status.error);
+    }
     EDDA_WRITE(out, "}");
     struct edda_http_response response = {.status = 200, .cache_control = "no-cache", .tag = true};
     edda_exchange_respond(visit->exchange, &response);

@@ -14,6 +14,7 @@
 #include "ops/document.h"
 #include "ops/fetch.h"
 #include "ops/progress.h"
+#include "ops/terminal.h"
 
 #define CONCURRENCY   16
 #define PATIENCE_MS   120000
@@ -60,7 +61,9 @@ static void fail_upload(struct upload *upload, const char *why) {
     struct import *import = upload->import;
     import->failed++;
     edda_progress_clear(&import->progress);
-    fprintf(stderr, "FAILED %s: %s\n", upload->file->path, why);
+    fprintf(stderr, "FAILED %s: ", upload->file->path);
+    edda_print_word(stderr, why, strlen(why));
+    putc('\n', stderr);
     end_upload(upload);
 }
 
@@ -102,13 +105,27 @@ static void ask_memo(struct upload *upload, const char *method, const char *id, 
     free(path);
 }
 
+static void show(struct import *import) {
+    bool polls = import->next_wait > 0;
+    edda_progress_show(&import->progress, polls ? "processing" : "uploading",
+                       import->settled + (polls ? 0 : import->sent_count), import->failed);
+}
+
+static void on_retry(void *context, int status, struct edda_bytes body, const char *error) {
+    struct import *import = context;
+    char why[512];
+    edda_answer_problem(status, body, error, why, sizeof why);
+    edda_progress_reason(&import->progress, why);
+    show(import);
+}
+
 static void take_sent(struct upload *upload) {
     struct import *import = upload->import;
     edda_document_done(&upload->document);
     upload->poll_ms = POLL_MIN_MS;
     import->sent[import->sent_count++] = upload;
-    edda_progress_show(&import->progress, "uploading", import->sent_count + import->settled,
-                       import->failed);
+    edda_progress_reason(&import->progress, "");
+    show(import);
 }
 
 static void create(struct upload *upload, int64_t wait_ms);
@@ -230,7 +247,8 @@ static void settle(struct upload *upload) {
     struct import *import = upload->import;
     import->outcomes[upload->outcome]++;
     import->settled++;
-    edda_progress_show(&import->progress, "processing", import->settled, import->failed);
+    edda_progress_reason(&import->progress, "");
+    show(import);
     end_upload(upload);
 }
 
@@ -249,7 +267,7 @@ static void create_again(struct upload *upload) {
 static void on_polled(void *context, int status, struct edda_bytes body, const char *error) {
     struct upload *upload = context;
     char state[32] = "";
-    char reason[256] = "";
+    char reason[EDDA_MAX_ERROR_TEXT + 1] = "";
     if (status == 404 && upload->outcome == CREATED) {
         create_again(upload);
         return;
@@ -263,6 +281,9 @@ static void on_polled(void *context, int status, struct edda_bytes body, const c
             snprintf(reason, sizeof reason, "could not be processed");
         fail_upload(upload, reason);
     } else {
+        if (edda_answer_text(body, "waiting_reason", reason, sizeof reason))
+            edda_progress_reason(&upload->import->progress, reason);
+        show(upload->import);
         poll(upload, upload->poll_ms);
         upload->poll_ms = upload->poll_ms < POLL_MAX_MS ? 2 * upload->poll_ms : POLL_MAX_MS;
     }
@@ -310,6 +331,8 @@ static int run_import(struct import *import, const struct edda_options *options)
         .key = edda_answer_key(options->config),
         .concurrency = CONCURRENCY,
         .patience_ms = PATIENCE_MS,
+        .on_retry = on_retry,
+        .context = import,
     };
     bool waits = !edda_options_own(options, "--no-wait");
     import->sent = calloc(import->files.count * (MAX_CREATES + 1) + 1, sizeof *import->sent);

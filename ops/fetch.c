@@ -44,6 +44,8 @@ struct edda_fetch {
     char *authorization; /* header line or NULL */
     unsigned concurrency;
     int64_t patience_ms;
+    void (*on_retry)(void *context, int status, struct edda_bytes body, const char *error);
+    void *context;
     struct fetch *waiting; /* in order of coming */
     size_t waiting_count;
     size_t running;
@@ -58,6 +60,8 @@ edda_fetch_t *edda_fetch_new(const struct edda_fetch_options *options) {
     self->url = strdup(options->url);
     self->concurrency = options->concurrency;
     self->patience_ms = options->patience_ms;
+    self->on_retry = options->on_retry;
+    self->context = options->context;
     bool named = options->key && options->key[0];
     if (named && asprintf(&self->authorization, "Authorization: Bearer %s", options->key) < 0)
         self->authorization = NULL;
@@ -273,15 +277,16 @@ static void finish(edda_fetch_t *self, struct fetch *fetch, CURLcode code) {
     wait_ms = wait_ms / 2 + (int64_t)(edda_random32() % (uint32_t)(wait_ms / 2 + 1));
     if (retry_after_s > 0 && retry_after_s < 3600)
         wait_ms = (int64_t)retry_after_s * 1000;
+    int answered = code == CURLE_OK ? (int)status : 0;
+    const char *error = answered ? "" : fetch->error[0] ? fetch->error : curl_easy_strerror(code);
     if (may_help(fetch, code, status) && now_ms + wait_ms < fetch->give_up_ms) {
+        if (self->on_retry)
+            self->on_retry(self->context, answered, edda_buffer_bytes(&fetch->answer), error);
         fetch->not_before_ms = now_ms + wait_ms;
         put_in_line(self, fetch);
         return;
     }
-    if (code == CURLE_OK)
-        answer(fetch, (int)status, "");
-    else
-        answer(fetch, 0, fetch->error[0] ? fetch->error : curl_easy_strerror(code));
+    answer(fetch, answered, error);
 }
 
 static void take_finished(edda_fetch_t *self) {

@@ -33,6 +33,9 @@ struct edda_fetch_options {
     const char *key; /* or "" */
     unsigned concurrency;
     int64_t patience_ms; /* of one request, retries included */
+    /* A request was not answered, or with that, and will be sent again: as on_done. May be NULL. */
+    void (*on_retry)(void *context, int status, struct edda_bytes body, const char *error);
+    void *context; /* of on_retry */
 };
 
 /* NULL when out of memory. */

@@ -110,7 +110,8 @@ static const struct edda_command commands[] = {
      "only\n"
      "what is new or changed: a changed file changes its memo, an unchanged one is not sent. An\n"
      "import that was interrupted goes on where it was when it is run again. Waits until all is\n"
-     "processed unless --no-wait is given. Exit status 1 when any file failed.\n",
+     "processed unless --no-wait is given, and says why that takes long: a provider that refuses,\n"
+     "a service that does not answer. Exit status 1 when any file failed.\n",
      edda_command_import, import_switches, http_settings, 1, SIZE_MAX},
     {"search", "\"question\" [--url URL] [--key KEY] [--json]", "ask, and read ranked passages",
      "Prints the best passages with the memo each comes from. --json prints the service's answer\n"

@@ -137,7 +137,7 @@ struct edda_store_status {
     struct edda_text status; /* as edda_store_memo.status */
     int64_t started_wall_ms; /* 0: not yet */
     int64_t completed_wall_ms;
-    struct edda_text error;
+    struct edda_text error; /* why it failed; while it is processed: why a try of it did */
     uint64_t version;
     uint32_t open_jobs;
 };

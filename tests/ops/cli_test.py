@@ -15,8 +15,7 @@ import time
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [os.path.join(HERE, "..", "harness"), os.path.join(HERE, "..", "bench")]
-import corpus
+sys.path.insert(0, os.path.join(HERE, "..", "harness"))
 from live import Edda, children, free_port
 
 OPTIONS = argparse.Namespace(edda="build/edda")
@@ -369,88 +368,6 @@ class Serving(Directory):
 
 def edda_url(edda):
     return f"http://127.0.0.1:{edda.port}"
-
-
-class Importing(Directory):
-    def run_import(self, edda, *words):
-        status, out, error = run("import", *words, directory=self.directory,
-                                 environment={"EDDA_URL": edda_url(edda), "EDDA_KEY": edda.key})
-        counts = re.search(r"(\d+) new, (\d+) changed, (\d+) unchanged, (\d+) failed", out)
-        self.assertIsNotNone(counts, out + error)
-        return status, tuple(int(one) for one in counts.groups()), error
-
-    def test_importing_twice_brings_in_once_and_a_change_changes(self):
-        with Edda(OPTIONS.edda) as edda:
-            for number in range(40):
-                title, content = corpus.memo(number)
-                self.write(f"docs/{number % 4}/note {number}.md", content)
-            self.write("docs/page.html", "<h1>Page</h1><p>About albatrosses.</p>")
-            self.write("docs/table.csv", "bird,wings\nalbatross,2\n")
-            self.write("docs/data.json", '{"bird": "albatross"}')
-            self.write("docs/plain.txt", "An albatross flies far.")
-            self.write("docs/picture.png", b"\x89PNG")
-            self.write("docs/empty.md", "")
-            self.assertEqual(self.run_import(edda, "docs")[:2], (0, (44, 0, 0, 0)))
-            self.assertEqual(self.run_import(edda, "docs")[:2], (0, (0, 0, 44, 0)))
-            self.write("docs/plain.txt", "A cormorant dives deep.")
-            self.assertEqual(self.run_import(edda, "./docs/")[:2], (0, (0, 1, 43, 0)))
-            self.assertEqual(self.run_import(edda, "docs/plain.txt")[:2], (0, (0, 0, 1, 0)))
-            self.assertEqual(edda.request("GET", "/api/v1/memo?page_size=1")[2]["count"], 44)
-            status, out, error = run("search", "which bird dives deep", "--url", edda_url(edda),
-                                     "--key", edda.key)
-            self.assertEqual(status, 0, error)
-            self.assertIn("cormorant", out.split("2. ")[0])
-            service = ["--url", edda_url(edda), "--key", edda.key]
-            status, out, error = run("chat", "which bird dives deep", *service)
-            self.assertEqual(status, 0, error)
-            self.assertIn("A cormorant dives deep.", out)
-            self.assertRegex(out, r"\n\[\d+\] .*\(memo [0-9a-f-]{36}\)\n$")
-            self.assertIn("no language model", error)
-            chat = re.search(r"--chat (\S+)", error).group(1)
-            self.assertEqual(run("chat", "and flies?", "--chat", chat, *service)[0], 0)
-            self.assertEqual(edda.request("GET", f"/api/v1/chat/{chat}")[2]["messages"][2]["content"],
-                             "and flies?")
-            for flags, said in ((["--chat", "mine"], "Chat not found"),
-                                (["--provider", "openai"], "Supported providers: builtin")):
-                status, _, error = run("chat", "x", *flags, *service)
-                self.assertEqual(status, 1)
-                self.assertIn(said, error)
-
-    def test_a_deleted_memo_is_imported_anew(self):
-        with Edda(OPTIONS.edda) as edda:
-            self.write("one.md", "# One\n\nA text.")
-            self.assertEqual(self.run_import(edda, "one.md")[:2], (0, (1, 0, 0, 0)))
-            self.assertEqual(edda.request("DELETE", "/api/v1/memo/one.md?id_type=reference_id")[0], 204)
-            self.assertEqual(self.run_import(edda, "one.md")[:2], (0, (1, 0, 0, 0)))
-            self.assertEqual(edda.request("GET", "/api/v1/memo?page_size=1")[2]["count"], 1)
-
-    def test_failures_are_named_and_the_rest_comes_in(self):
-        with Edda(OPTIONS.edda) as edda:
-            self.write("docs/good.md", "# Good\n\nText.")
-            self.write("docs/bad.txt", b"caf\xe9")
-            status, counts, error = self.run_import(edda, "docs")
-            self.assertEqual((status, counts), (1, (1, 0, 0, 1)))
-            self.assertIn("FAILED docs/bad.txt: not UTF-8 text", error)
-            status, _, error = run("import", "docs/nothing.md", directory=self.directory)
-            self.assertEqual(status, 1)
-            status, out, error = run("import", "docs", "--url", edda_url(edda), "--key", "sk_proj_no",
-                                     directory=self.directory)
-            self.assertEqual(status, 1)
-            self.assertIn("Unauthorized", error)
-
-    def test_an_import_outlives_a_restart_of_the_service(self):
-        with Edda(OPTIONS.edda) as edda:
-            for number in range(120):
-                self.write(f"docs/{number}.md", corpus.memo(number)[1])
-            importer = subprocess.Popen(
-                [OPTIONS.edda, "import", "docs", "--url", edda_url(edda), "--key", edda.key],
-                cwd=self.directory, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-            time.sleep(0.3)
-            edda.stop()
-            edda.start()
-            out, error = importer.communicate(timeout=150)
-            self.assertEqual(importer.returncode, 0, out + error)
-            self.assertEqual(edda.request("GET", "/api/v1/memo?page_size=1")[2]["count"], 120)
 
 
 if __name__ == "__main__":

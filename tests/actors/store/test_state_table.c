@@ -130,6 +130,27 @@ static void a_failure_outside_costs_no_attempt(void **state) {
     }
 }
 
+/* Seen to fail when a version's own words are all that is told. */
+static void a_memo_that_is_processed_says_why_a_try_of_it_failed(void **state) {
+    struct fixture *f = *state;
+    const char *const parts[] = {"Some text.", "More text."};
+    struct edda_uuid memo = accept_parts(f, "Title", parts, 2);
+    assert_int_equal(full_status_of(f, &memo).error.size, 0);
+    struct edda_claims jobs = claim_jobs(f, 2);
+    struct edda_uuid other = accept_text(f, "Title", "Other text.");
+    assert_int_equal(jobs.count, 2);
+    assert_int_equal(fail_job(f, &jobs.items[1], jobs.items[1].token, EDDA_JOB_OUTSIDE), 1);
+    struct edda_store_status status = full_status_of(f, &memo);
+    assert_true(edda_text_is(status.status, "processing"));
+    assert_true(edda_text_is(status.error, "because"));
+    assert_int_equal(full_status_of(f, &other).error.size, 0);
+    let_time_pass(f);
+    process_all(f);
+    status = full_status_of(f, &memo);
+    assert_true(edda_text_is(status.status, "processed"));
+    assert_int_equal(status.error.size, 0);
+}
+
 static void a_job_that_nobody_serves_is_ready_at_once_in_its_old_place(void **state) {
     struct fixture *f = *state;
     const char *const parts[] = {"1", "2", "3"};
@@ -301,6 +322,7 @@ int main(void) {
         TEST(progress_extends_the_lease),
         TEST(progress_with_an_older_token_extends_nothing),
         TEST(a_failure_outside_costs_no_attempt),
+        TEST(a_memo_that_is_processed_says_why_a_try_of_it_failed),
         TEST(a_job_that_nobody_serves_is_ready_at_once_in_its_old_place),
         TEST(a_failed_job_is_ready_again_after_its_backoff),
         TEST(a_job_out_of_attempts_is_dead_and_says_why),
