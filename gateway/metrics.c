@@ -49,6 +49,60 @@ static const struct {
     {"edda_pipeline_requeued_total", "counter", "steps given to another worker", requeued_of},
 };
 
+static double uptime_of(const struct edda_broker_status *broker) {
+    return (double)broker->uptime_ms / 1000.0;
+}
+
+static double clients_of(const struct edda_broker_status *broker) {
+    return broker->clients;
+}
+
+static double broker_workers_of(const struct edda_broker_status *broker) {
+    return broker->workers;
+}
+
+static double admitted_of(const struct edda_broker_status *broker) {
+    return (double)broker->admitted;
+}
+
+static double ended_of(const struct edda_broker_status *broker) {
+    return (double)broker->ended;
+}
+
+static double refused_of(const struct edda_broker_status *broker) {
+    return (double)broker->refused;
+}
+
+static double late_of(const struct edda_broker_status *broker) {
+    return (double)broker->late;
+}
+
+static double resets_of(const struct edda_broker_status *broker) {
+    return (double)broker->resets;
+}
+
+static double pending_of(const struct edda_broker_status *broker) {
+    return (double)broker->pending_bytes;
+}
+
+/* admitted = ended + queued + running, the latter two over all services. */
+static const struct {
+    const char *name;
+    const char *kind;
+    const char *help;
+    double (*value)(const struct edda_broker_status *broker);
+} broker_metrics[] = {
+    {"edda_pipeline_broker_uptime_seconds", "gauge", "since the broker began", uptime_of},
+    {"edda_pipeline_broker_clients", "gauge", "clients of a broker", clients_of},
+    {"edda_pipeline_broker_workers", "gauge", "worker processes of a broker", broker_workers_of},
+    {"edda_pipeline_broker_admitted_total", "counter", "requests admitted", admitted_of},
+    {"edda_pipeline_broker_ended_total", "counter", "requests ended", ended_of},
+    {"edda_pipeline_broker_refused_total", "counter", "requests refused at admission", refused_of},
+    {"edda_pipeline_broker_late_total", "counter", "results of attempts that were over", late_of},
+    {"edda_pipeline_broker_resets_total", "counter", "RESETs sent", resets_of},
+    {"edda_pipeline_broker_pending_bytes", "gauge", "bodies a broker holds", pending_of},
+};
+
 static void write_head(struct edda_buffer *out, const char *name, const char *kind,
                        const char *help) {
     (void)edda_buffer_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kind);
@@ -64,6 +118,29 @@ static void write_services(struct edda_buffer *out, const struct edda_status_vie
                                      (int)name.size, name.data);
             edda_write_double(out, service_metrics[i].value(&service));
             EDDA_WRITE(out, "\n");
+        }
+    }
+}
+
+static void write_labelled(struct edda_buffer *out, const char *name, size_t broker, double value) {
+    (void)edda_buffer_printf(out, "%s{broker=\"%zu\"} ", name, broker);
+    edda_write_double(out, value);
+    EDDA_WRITE(out, "\n");
+}
+
+/* By their places in --connect: their URLs are nobody's business who has no key. */
+static void write_brokers(struct edda_buffer *out, const struct edda_status_view *view) {
+    write_head(out, "edda_pipeline_broker_up", "gauge", "whether a broker answers");
+    for (size_t n = 0; n < view->broker_count; n++) {
+        write_labelled(out, "edda_pipeline_broker_up", n, view->brokers[n].answered);
+    }
+    for (size_t i = 0; i < sizeof broker_metrics / sizeof *broker_metrics; i++) {
+        write_head(out, broker_metrics[i].name, broker_metrics[i].kind, broker_metrics[i].help);
+        for (size_t n = 0; n < view->broker_count; n++) {
+            if (view->brokers[n].answered) {
+                write_labelled(out, broker_metrics[i].name, n,
+                               broker_metrics[i].value(&view->brokers[n].status));
+            }
         }
     }
 }
@@ -104,6 +181,7 @@ static void write_metrics(struct edda_visit *visit) {
                 (double)edda_status_brokers_live(view));
     write_gauge(out, "edda_pipeline_store_up", "whether the store's database answers",
                 view->store_answers);
+    write_brokers(out, view);
     write_services(out, view);
     if (view->counted) {
         write_store(out, &view->statistics);

@@ -36,7 +36,8 @@ class Service(ServiceTest):
         text = answer.body.decode()
         for name in ("edda_http_requests_total{", "edda_http_request_seconds_bucket{",
                      "edda_http_connections ", 'edda_pipeline_workers{service="store"} 1',
-                     "edda_pipeline_jobs_ready ", "edda_pipeline_store_up 1"):
+                     "edda_pipeline_jobs_ready ", "edda_pipeline_store_up 1",
+                     'edda_pipeline_broker_up{broker="0"} 1', 'edda_pipeline_broker_admitted_total{broker="0"} '):
             self.assertIn(name, text)
         seen = set()
         for line in text.splitlines():

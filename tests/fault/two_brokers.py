@@ -5,6 +5,7 @@ answer, everything accepted is processed with its chunks once, and a broker that
 
 import argparse
 import os
+import re
 import sys
 import threading
 import time
@@ -52,13 +53,27 @@ class TwoBrokers(unittest.TestCase):
             for memo in accepted.values():
                 chunks = cluster.request("GET", f"/api/v1/memo/{memo}")[2]["chunks"]
                 self.assertEqual([chunk["chunk_index"] for chunk in chunks], list(range(len(chunks))))
+            self.assertEqual(self.broker_metrics(cluster, "up"), {0: 1, 1: 1})
+            counted = {name: self.broker_metrics(cluster, name) for name in ("admitted_total", "ended_total", "workers")}
+            self.assertGreater(counted["admitted_total"][1], OPTIONS.memos)
+            self.assertGreaterEqual(counted["admitted_total"][1], counted["ended_total"][1])
+            self.assertEqual(set(counted["workers"]), {0, 1})
             cluster.brokers[1].kill()  # the one that came back is used
             cluster.brokers[1].wait()
             began = time.monotonic()
             self.post(cluster, OPTIONS.memos, accepted)
             self.wait_processed(cluster, accepted)
             self.assertLess(time.monotonic() - began, 4 * SLOWEST_S)
+            time.sleep(1.1)  # the gateway looks once a second
+            self.assertEqual(self.broker_metrics(cluster, "up"), {0: 1, 1: 0})
+            self.assertEqual(set(self.broker_metrics(cluster, "admitted_total")), {0})
             self.assertEqual(cluster.stop(), 0, "SIGTERM drains and ends with 0")
+
+    def broker_metrics(self, cluster, name):
+        """What the gateway says of each broker, which has no HTTP of its own."""
+        text = cluster.request("GET", "/metrics")[2].decode()
+        return {int(broker): float(value) for broker, value in re.findall(
+            rf'^edda_pipeline_broker_{name}{{broker="(\d+)"}} (\S+)$', text, re.M)}
 
     def post(self, cluster, number, accepted):
         title, content = corpus.memo(number)
