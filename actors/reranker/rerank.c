@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #define KNOWN_WORDS      4096 /* likeness remembered within one run, by stem */
-#define LIKE_LETTERS_MIN 4
+#define LIKE_LETTERS_MIN EDDA_SIEVE_LETTERS_MIN
 #define LIKE_MIN         0.4f /* what stands for a word of the query where it stands */
 
 edda_reranker_t *edda_reranker_new(edda_analyser_t *analyser) {
@@ -62,6 +62,7 @@ static void add_query_word(edda_reranker_t *self, const struct edda_token *token
         if (word->likely) {
             edda_likeness_of(token->surface, &word->likeness);
         }
+        edda_sieve_add(&self->sieve, token, word->likely);
         self->places[place] = (uint8_t)++self->word_count;
     }
     if (self->sequence_count < sizeof self->sequence) {
@@ -86,6 +87,7 @@ static int read_query(edda_reranker_t *self, struct edda_text query,
     }
     int error = edda_analyser_run(self->analyser, query, self->language, &tokens);
     self->language = tokens.language;
+    edda_sieve_init(&self->sieve, self->language);
     for (size_t i = 0; !error && i < tokens.count; i++) {
         meaning += !tokens.items[i].stopword;
     }
@@ -99,6 +101,7 @@ static int read_query(edda_reranker_t *self, struct edda_text query,
 
 /* ---- the passages ---- */
 
+/* The first spelling of a stem that is looked at speaks for it. */
 static const struct edda_rerank_known *know_word(edda_reranker_t *self,
                                                  const struct edda_token *token) {
     struct edda_rerank_known *known = &self->known[token->hash % KNOWN_WORDS];
@@ -137,10 +140,17 @@ static int add_match(edda_reranker_t *self, struct edda_rerank_read *passage,
     return 0;
 }
 
+/* The words of text that may have to do with the query. */
+static int sift(edda_reranker_t *self, struct edda_text text, struct edda_tokens *ret_tokens) {
+    return text.size == 0
+               ? 0
+               : edda_analyser_sift(self->analyser, text, self->language, &self->sieve, ret_tokens);
+}
+
 static int read_passage(edda_reranker_t *self, struct edda_text text,
                         struct edda_rerank_read *passage) {
     struct edda_tokens tokens = {0};
-    int error = text.size ? edda_analyser_run(self->analyser, text, self->language, &tokens) : 0;
+    int error = sift(self, text, &tokens);
     passage->first_match = self->match_count;
     for (size_t i = 0; !error && i < tokens.count; i++) {
         const struct edda_token *token = &tokens.items[i];
@@ -161,16 +171,14 @@ static int read_passage(edda_reranker_t *self, struct edda_text text,
             }
         }
     }
-    if (!error && tokens.count) {
-        passage->words = tokens.items[tokens.count - 1].position + 1;
-    }
+    passage->words = tokens.positions;
     return error;
 }
 
 static int read_title(edda_reranker_t *self, struct edda_text text,
                       struct edda_rerank_read *passage) {
     struct edda_tokens tokens = {0};
-    int error = text.size ? edda_analyser_run(self->analyser, text, self->language, &tokens) : 0;
+    int error = sift(self, text, &tokens);
     for (size_t i = 0; !error && i < tokens.count; i++) {
         uint8_t place = self->places[find_place(self, tokens.items[i].hash)];
         if (place) {

@@ -5,6 +5,7 @@
 
 #include "actors/reranker/rerank.h"
 #include "actors/text/likeness.h"
+#include "actors/text/sieve.h"
 
 #define EDDA_RERANK_WORDS  64
 #define EDDA_RERANK_PLACES 256 /* of the query's words by hash */
@@ -46,6 +47,7 @@ struct edda_reranker {
     uint8_t sequence[EDDA_RERANK_WORDS * 2]; /* the query's words in order, as numbers */
     size_t sequence_count;
     uint8_t places[EDDA_RERANK_PLACES]; /* number + 1 */
+    struct edda_sieve sieve;            /* of those words */
     struct edda_rerank_match *matches;
     size_t match_count;
     size_t match_capacity;

@@ -1,4 +1,5 @@
 #include "actors/text/fold.h"
+#include "actors/text/sieve.h"
 #include "actors/text/text.h"
 #include "actors/text/vote.h"
 #include "actors/text/words.h"
@@ -28,6 +29,7 @@ struct pending {
     size_t size;
     uint32_t start;
     uint32_t end;
+    uint32_t behind; /* words held back by a sieve between it and the next that waits */
     char key[EDDA_FOLD_BYTES + 16]; /* read_plain writes, and words.c reads, behind its size */
 };
 
@@ -226,6 +228,8 @@ static int take_pending(edda_analyser_t *self, enum edda_language language) {
     struct edda_text run = {pending->key, pending->size};
     struct edda_word word;
     edda_words_find(self->words, run, language, &word);
+    uint32_t position = self->position;
+    self->position += (word.surface.size > 0) + pending->behind;
     if (word.surface.size == 0)
         return 0;
     struct edda_token *token = add_token(self);
@@ -243,7 +247,7 @@ static int take_pending(edda_analyser_t *self, enum edda_language language) {
     }
     self->blocks->used = (size_t)(free_at - self->blocks->bytes);
     token->hash = word.hash;
-    token->position = self->position++;
+    token->position = position;
     token->start = pending->start;
     token->end = pending->end;
     token->kind = word.kind;
@@ -259,14 +263,30 @@ static int take_all_pending(edda_analyser_t *self, enum edda_language language) 
     return error;
 }
 
+/* A word that a sieve holds back has its place among the others, and no more. */
+static void pass_over(edda_analyser_t *self) {
+    if (self->pending_count == 0)
+        self->position++;
+    else
+        self->pending[(self->pending_first + self->pending_count - 1) % AHEAD].behind++;
+}
+
 /* Reads a word; it waits until AHEAD more are read, while the memory of words comes near. */
-static int scan_word(edda_analyser_t *self, struct scan *scan, enum edda_language language) {
+static int scan_word(edda_analyser_t *self, struct scan *scan, enum edda_language language,
+                     const struct edda_sieve *sieve) {
     int error = self->pending_count == AHEAD ? take_pending(self, language) : 0;
-    struct pending *pending = &self->pending[(self->pending_first + self->pending_count++) % AHEAD];
+    struct pending *pending = &self->pending[(self->pending_first + self->pending_count) % AHEAD];
     pending->start = (uint32_t)(scan->at - scan->source);
     pending->size = read_run(self, scan, pending->key);
     pending->end = (uint32_t)(scan->at - scan->source);
-    edda_words_expect(self->words, (struct edda_text){pending->key, pending->size}, language);
+    pending->behind = 0;
+    struct edda_text run = {pending->key, pending->size};
+    if (sieve != NULL && !edda_sieve_passes(sieve, run)) {
+        pass_over(self);
+        return error;
+    }
+    self->pending_count++;
+    edda_words_expect(self->words, run, language);
     return error;
 }
 
@@ -401,8 +421,8 @@ enum edda_language edda_analyser_language(edda_analyser_t *self, struct edda_tex
     return edda_vote_winner(&vote);
 }
 
-int edda_analyser_run(edda_analyser_t *self, struct edda_text text, enum edda_language language,
-                      struct edda_tokens *ret_tokens) {
+int edda_analyser_sift(edda_analyser_t *self, struct edda_text text, enum edda_language language,
+                       const struct edda_sieve *sieve, struct edda_tokens *ret_tokens) {
     EDDA_ASSERT(language < EDDA_LANGUAGE_COUNT);
     if (text.size > UINT32_MAX)
         return EDDA_E_LIMIT;
@@ -414,12 +434,17 @@ int edda_analyser_run(edda_analyser_t *self, struct edda_text text, enum edda_la
     struct scan scan = {text.data, text.data, text.data + text.size};
     int error = 0;
     for (enum edda_fold_class class; (class = find_run(self, &scan)) != EDDA_FOLD_SEPARATOR;) {
-        error = class == EDDA_FOLD_LETTER ? scan_word(self, &scan, language)
+        error = class == EDDA_FOLD_LETTER ? scan_word(self, &scan, language, sieve)
                                           : scan_grams(self, &scan, class, language);
         if (error != 0)
             return error;
     }
     error = take_all_pending(self, language);
-    *ret_tokens = (struct edda_tokens){self->tokens, self->token_count, language};
+    *ret_tokens = (struct edda_tokens){self->tokens, self->token_count, self->position, language};
     return error;
+}
+
+int edda_analyser_run(edda_analyser_t *self, struct edda_text text, enum edda_language language,
+                      struct edda_tokens *ret_tokens) {
+    return edda_analyser_sift(self, text, language, NULL, ret_tokens);
 }

@@ -60,6 +60,7 @@ struct edda_token {
 struct edda_tokens {
     const struct edda_token *items;
     size_t count;
+    uint32_t positions;          /* words and characters read; each item's is below it */
     enum edda_language language; /* the one used */
 };
 
@@ -73,6 +74,13 @@ void edda_analyser_destroy(edda_analyser_t **self_p);
  * this analyser. EDDA_E_MEMORY. */
 int edda_analyser_run(edda_analyser_t *self, struct edda_text text, enum edda_language language,
                       struct edda_tokens *ret_tokens) EDDA_MUST_CHECK;
+
+/* The same without the words that the sieve holds back (sieve.h), which only count as positions.
+ * language is the one that the sieve was made for. */
+struct edda_sieve;
+int edda_analyser_sift(edda_analyser_t *self, struct edda_text text, enum edda_language language,
+                       const struct edda_sieve *sieve,
+                       struct edda_tokens *ret_tokens) EDDA_MUST_CHECK;
 
 /* The language text is written in by stopword vote; EDDA_LANGUAGE_AUTO when nothing votes. */
 enum edda_language edda_analyser_language(edda_analyser_t *self, struct edda_text text);
