@@ -117,9 +117,10 @@ static void begin(void *context, edda_exchange_t *exchange) {
     edda_exchange_multipart(exchange, MAX_BODY + EDDA_BODY_ALLOWANCE);
 }
 
-static void field(void *context, edda_exchange_t *exchange, const struct edda_http_field *given) {
+static void field(void *context, edda_exchange_t *exchange,
+                  const struct edda_multipart_piece *piece) {
     (void)context;
-    edda_upload_field(edda_exchange_visit(exchange), given);
+    edda_upload_piece(edda_exchange_visit(exchange), piece);
 }
 
 static void end(void *context, edda_exchange_t *exchange) {
