@@ -4,9 +4,11 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define ALIGNMENT  64
-#define AHEAD      4 /* rows fetched before they are compared */
-#define SCAN_BLOCK 256
+#define ALIGNMENT   64
+#define AHEAD       4    /* rows fetched before they are compared */
+#define GUESS_AHEAD 16   /* and before they are looked for */
+#define HALF_AHEAD  1024 /* bytes of a float16 row fetched before it is multiplied */
+#define SCAN_BLOCK  256
 
 int edda_vectors_init(struct edda_vectors *self, struct edda_text model, uint32_t dimension) {
     *self = (struct edda_vectors){.dimension = dimension};
@@ -255,6 +257,16 @@ static const struct edda_vectors_kernel *best_kernel(void) {
     return &kernels[count - 1];
 }
 
+/* The beginning of a row; what follows, the processor guesses. */
+static void prefetch_half(const struct edda_vectors *self, size_t row) {
+    const char *at = (const char *)(self->halves + row * self->dimension);
+    size_t bytes = self->dimension * sizeof *self->halves;
+    for (size_t byte = 0; byte < bytes && byte < HALF_AHEAD; byte += ALIGNMENT) {
+        __builtin_prefetch(at + byte);
+    }
+    __builtin_prefetch(&self->slots[row]);
+}
+
 /* The cosines of the rows in the pool, which are their slots' from here; returns how many stay. */
 static size_t score_pool(const struct edda_vectors *self, struct edda_vectors_scratch *scratch,
                          const struct edda_vectors_kernel *kernel, float minimum, size_t held) {
@@ -262,6 +274,7 @@ static size_t score_pool(const struct edda_vectors *self, struct edda_vectors_sc
     size_t kept = 0;
     for (size_t i = 0; i < held; i++) {
         uint32_t row = pool[i].slot;
+        prefetch_half(self, pool[i + AHEAD < held ? i + AHEAD : i].slot);
         float score = kernel->multiply(
             scratch->floats, self->halves + (size_t)row * self->dimension, self->dimension);
         if (score > 0 && !(score < minimum)) {
@@ -307,6 +320,14 @@ static size_t find_row(const struct edda_vectors *self, size_t from, uint32_t sl
     return from < self->row_count && self->slots[from] == slot ? from : self->row_count;
 }
 
+/* Where find_row will look first. */
+static void prefetch_guess(const struct edda_vectors *self, size_t from, uint32_t slot) {
+    size_t guess = from < self->row_count ? from + (slot - self->slots[from]) : from;
+    if (guess < self->row_count) {
+        __builtin_prefetch(&self->slots[guess]);
+    }
+}
+
 /* Rows here and there: the processor does not guess which comes next. */
 static void prefetch_row(const struct edda_vectors *self, size_t row) {
     const int8_t *at = self->rows + row * self->stride;
@@ -328,6 +349,7 @@ int edda_vectors_compare(const struct edda_vectors *self, struct edda_vectors_sc
         return error;
     }
     for (size_t i = 0, from = 0; i < count; i++) {
+        prefetch_guess(self, from, slots[i + GUESS_AHEAD < count ? i + GUESS_AHEAD : i]);
         size_t row = find_row(self, from, slots[i]);
         if (row < self->row_count) {
             scratch->pool[held++].slot = (uint32_t)row;

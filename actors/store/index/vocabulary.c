@@ -6,6 +6,7 @@
 #define LETTERS_MAX    EDDA_TERM_LETTERS_MAX
 #define PREFIX_LETTERS 4
 #define DICE_MIN       0.5f
+#define AHEAD          8 /* words fetched before they are compared */
 
 /* A word's code points and the distinct trigrams of "<word>". */
 struct spelled {
@@ -231,10 +232,11 @@ size_t edda_vocabulary_variants(const struct edda_vocabulary *self,
     const struct edda_word_list *list = &self->lists[number];
     for (uint32_t i = 0; i < list->count; i++) {
         const struct edda_vocabulary_word *other = &self->words[list->items[i]];
+        __builtin_prefetch(&self->words[list->items[i + AHEAD < list->count ? i + AHEAD : i]]);
         uint32_t points[LETTERS_MAX];
         size_t both = word.trigram_count + other->trigrams;
         size_t fewer = word.trigram_count < other->trigrams ? word.trigram_count : other->trigrams;
-        if (other->term == term || lexical->terms[other->term].df == 0 || 4 * fewer < both) {
+        if (other->term == term || 4 * fewer < both) {
             continue;
         }
         size_t length = decode_word(word_text(self, other), points);
@@ -242,7 +244,7 @@ size_t edda_vocabulary_variants(const struct edda_vocabulary *self,
             continue;
         }
         float dice = 2.0f * (float)count_shared(&word, points, length) / (float)both;
-        if (dice >= DICE_MIN) {
+        if (dice >= DICE_MIN && lexical->terms[other->term].df > 0) {
             keep_best(&best, lexical, other->term, EDDA_VARIANT_WEIGHT * dice);
         }
     }
@@ -339,12 +341,11 @@ int edda_vocabulary_neighbours(const struct edda_vocabulary *self,
     for (size_t i = 0; i < touched; i++) {
         const struct edda_vocabulary_word *other = &self->words[scratch->touched[i]];
         size_t shared = scratch->shared[scratch->touched[i]];
+        __builtin_prefetch(&self->words[scratch->touched[i + AHEAD < touched ? i + AHEAD : i]]);
         scratch->shared[scratch->touched[i]] = 0;
-        if (lexical->terms[other->term].df > 0) {
-            float weight = compare_words(self, &word, other, shared);
-            if (weight > 0) {
-                keep_best(&best, lexical, other->term, weight);
-            }
+        float weight = compare_words(self, &word, other, shared);
+        if (weight > 0 && lexical->terms[other->term].df > 0) {
+            keep_best(&best, lexical, other->term, weight);
         }
     }
     *ret_count = best.count;
