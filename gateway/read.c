@@ -24,7 +24,7 @@ int edda_read_json(struct edda_bytes body, json_t **ret_json, const char **ret_m
     return 0;
 }
 
-const char *edda_read_type(const json_t *value) {
+static const char *type_of(const json_t *value) {
     if (!value) {
         return "undefined";
     }
@@ -94,7 +94,6 @@ void edda_complain(struct edda_complaints *complaints, const char *field, const 
 void edda_complain_type(struct edda_complaints *complaints, const char *field, const char *expected,
                         const json_t *value) {
     char message[80];
-    (void)snprintf(message, sizeof message, "Expected %s, received %s", expected,
-                   edda_read_type(value));
+    (void)snprintf(message, sizeof message, "Expected %s, received %s", expected, type_of(value));
     edda_complain(complaints, field, message);
 }

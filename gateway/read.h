@@ -16,9 +16,6 @@
 int edda_read_json(struct edda_bytes body, json_t **ret_json,
                    const char **ret_message) EDDA_MUST_CHECK;
 
-/* "string", "number", "boolean", "null", "array", "object"; "undefined" for NULL. Static. */
-const char *edda_read_type(const json_t *value);
-
 /* A string's characters, borrowed from it; absent for any other value. */
 struct edda_text edda_read_string(const json_t *value);
 

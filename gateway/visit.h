@@ -145,11 +145,7 @@ struct edda_request edda_visit_request(struct edda_visit *visit, const struct ed
 int edda_visit_step(struct edda_visit *visit, const char *op, uint16_t type, const void *record,
                     struct edda_step *ret_step) EDDA_MUST_CHECK;
 
-/* Sends it; on_reply comes later, or the visit is answered with the error now. */
-void edda_visit_send(struct edda_visit *visit, struct edda_request *request,
-                     edda_visit_reply_fn on_reply);
-
-/* The same, but an error at once is returned and the visit not answered. */
+/* Sends it; on_reply comes later. An error at once is returned and the visit not answered. */
 int edda_visit_try(struct edda_visit *visit, struct edda_request *request,
                    edda_visit_reply_fn on_reply) EDDA_MUST_CHECK;
 

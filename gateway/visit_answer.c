@@ -114,14 +114,6 @@ int edda_visit_try(struct edda_visit *visit, struct edda_request *request,
     return error;
 }
 
-void edda_visit_send(struct edda_visit *visit, struct edda_request *request,
-                     edda_visit_reply_fn on_reply) {
-    int error = edda_visit_try(visit, request, on_reply);
-    if (error) {
-        edda_visit_error(visit, error, NULL);
-    }
-}
-
 void edda_visit_call(struct edda_visit *visit, const char *op, uint16_t type, const void *record,
                      edda_visit_reply_fn on_reply) {
     struct edda_step step;
@@ -133,7 +125,10 @@ void edda_visit_call(struct edda_visit *visit, const char *op, uint16_t type, co
         return;
     }
     struct edda_request request = edda_visit_request(visit, &step, 1, known->budget_ms);
-    edda_visit_send(visit, &request, on_reply);
+    error = edda_visit_try(visit, &request, on_reply);
+    if (error) {
+        edda_visit_error(visit, error, NULL);
+    }
 }
 
 bool edda_visit_take(struct edda_visit *visit, const struct edda_reply *reply, uint16_t type,

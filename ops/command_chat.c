@@ -212,7 +212,7 @@ int edda_command_chat(const struct edda_command *command, const struct edda_opti
     char *body = make_body(options, !chat.as_json);
     if (!body)
         return edda_command_misused(command, "what was given is no UTF-8 text");
-    edda_event_reader_init(&chat.reader, EDDA_STREAM_SSE, take_event, &chat);
+    edda_event_reader_init(&chat.reader, take_event, &chat);
     edda_buffer_init(&chat.answer, MAX_ANSWER);
     ask(&chat, options, body);
     edda_event_reader_done(&chat.reader);

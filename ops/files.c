@@ -19,7 +19,8 @@ void edda_files_done(struct edda_files *files) {
     edda_files_init(files);
 }
 
-bool edda_files_takes(const char *name) {
+/* Of either case. */
+static bool is_importable(const char *name) {
     static const char *const endings[] = {".txt", ".md", ".html", ".csv", ".json"};
     size_t size = strlen(name);
     for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
@@ -102,7 +103,7 @@ static int take_entry(struct edda_files *files, FTS *walk, FTSENT *entry, char *
             fts_set(walk, entry, FTS_SKIP);
         return 0;
     case FTS_F:
-        if (!edda_files_takes(entry->fts_name) || (!named && entry->fts_name[0] == '.')) {
+        if (!is_importable(entry->fts_name) || (!named && entry->fts_name[0] == '.')) {
             if (named) {
                 snprintf(message, message_size, "%s is not a .txt, .md, .html, .csv or .json file",
                          entry->fts_path);

@@ -36,9 +36,6 @@ int edda_files_add(struct edda_files *files, const char *path, char *message,
 /* Sorts and removes what was named twice; after the last add. */
 void edda_files_finish(struct edda_files *files);
 
-/* Whether a name ends like text that can be imported: .txt .md .html .csv .json, of either case. */
-bool edda_files_takes(const char *name);
-
 /* The reference id of a path; one that is too long is its hash and its end. */
 void edda_files_reference(const char *path, char ret_reference[EDDA_REFERENCE_TEXT]);
 

@@ -35,7 +35,9 @@ int edda_key_create(edda_session_t *session, const struct edda_new_key *wanted,
     return error;
 }
 
-int edda_key_count(edda_session_t *session, size_t *ret_count, char message[EDDA_SESSION_MESSAGE]) {
+/* Of all projects; those that are not revoked. */
+static int count_keys(edda_session_t *session, size_t *ret_count,
+                      char message[EDDA_SESSION_MESSAGE]) {
     struct edda_store_key all = {0};
     struct edda_store_keys keys;
     struct edda_arena arena;
@@ -56,7 +58,7 @@ int edda_key_first(edda_session_t *session, const edda_config_t *config,
     if (edda_config_text(config, EDDA_CONFIG_API_KEY)[0])
         return 0;
     size_t count = 0;
-    int error = edda_key_count(session, &count, message);
+    int error = count_keys(session, &count, message);
     if (error != 0 || count > 0)
         return error;
     char key[EDDA_KEY_TEXT];

@@ -20,10 +20,6 @@ int edda_key_create(edda_session_t *session, const struct edda_new_key *wanted,
                     char ret_key[EDDA_KEY_TEXT],
                     char message[EDDA_SESSION_MESSAGE]) EDDA_MUST_CHECK;
 
-/* How many keys that are not revoked exist, over all projects. */
-int edda_key_count(edda_session_t *session, size_t *ret_count,
-                   char message[EDDA_SESSION_MESSAGE]) EDDA_MUST_CHECK;
-
 /* What a first start does: makes and prints a key for the default project unless a key exists or
  * EDDA_API_KEY is set. */
 int edda_key_first(edda_session_t *session, const edda_config_t *config,

@@ -10,17 +10,16 @@ struct entry {
     char name[NAME_BYTES]; /* as in the table, made lower case before main() */
     const char *text;
     int http;
-    bool retryable;
 };
 
-#define EDDA_ERROR(name, number, http, retry, text) [number] = {#name, text, http, retry},
+#define EDDA_ERROR(name, number, http, text) [number] = {#name, text, http},
 static struct entry entries[] = {
-    [0] = {"ok", "no error", 200, false},
+    [0] = {"ok", "no error", 200},
 #include "proto/error.def"
 };
 #undef EDDA_ERROR
 
-#define EDDA_ERROR(name, number, http, retry, text)                                                \
+#define EDDA_ERROR(name, number, http, text)                                                       \
     _Static_assert(sizeof(#name) <= NAME_BYTES, "the name has room");
 #include "proto/error.def"
 #undef EDDA_ERROR
@@ -59,11 +58,6 @@ const char *edda_error_text(int code) {
 int edda_error_http(int code) {
     const struct entry *entry = find_code(code);
     return entry ? entry->http : 500;
-}
-
-bool edda_error_retryable(int code) {
-    const struct entry *entry = find_code(code);
-    return entry && entry->retryable;
 }
 
 int edda_error_from_wire(unsigned number) {

@@ -7,9 +7,8 @@
 
 #include <stdbool.h>
 
-#define EDDA_ERROR(name, number, http, retry, text) EDDA_E_##name = -(number),
+#define EDDA_ERROR(name, number, http, text) EDDA_E_##name = -(number),
 enum edda_error {
-    EDDA_OK = 0,
 #include "proto/error.def"
 };
 #undef EDDA_ERROR
@@ -26,9 +25,6 @@ const char *edda_error_text(int code);
 
 /* The HTTP status of a code: 200 for 0, 500 for unknown codes. */
 int edda_error_http(int code);
-
-/* Whether the same request may succeed later without being changed. */
-bool edda_error_retryable(int code);
 
 /* The code for a number read from the wire; EDDA_E_INTERNAL for numbers this build does not know.
  */

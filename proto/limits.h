@@ -48,7 +48,6 @@
 #define EDDA_JOB_ATTEMPTS        5
 #define EDDA_JOB_DEATHS          3
 #define EDDA_LEASE_MS            60000
-#define EDDA_LEASE_RENEW_MS      20000
 #define EDDA_JOB_BACKOFF_MIN_MS  1000
 #define EDDA_JOB_BACKOFF_MAX_MS  300000
 #define EDDA_JOB_UNSERVED_MIN_MS 100 /* of a kind of jobs, not of one */
@@ -70,7 +69,8 @@
 #define EDDA_MAX_DIMENSION        4096
 
 /* Chats. */
-#define EDDA_MAX_ANSWER_BYTES (256u * 1024u) /* text of one answer; the rest is cut, and said so   \
+#define EDDA_MAX_ANSWER_BYTES                                                                      \
+    (256u * 1024u)                           /* text of one answer; the rest is cut, and said so   \
                                               */
 #define EDDA_MAX_PROMPT_BYTES  (32u * 1024u) /* a client's system_prompt */
 #define EDDA_MAX_HISTORY       200           /* messages of a chat given to a model */

@@ -255,7 +255,7 @@ void edda_chat_stream_init(struct edda_chat_stream *stream, const struct edda_ac
     stream->kind = account->kind;
     stream->key = account->key;
     edda_buffer_init(&stream->text, (size_t)2 * EDDA_MAX_ANSWER_BYTES);
-    edda_event_reader_init(&stream->reader, EDDA_STREAM_SSE, take_event, stream);
+    edda_event_reader_init(&stream->reader, take_event, stream);
 }
 
 void edda_chat_stream_done(struct edda_chat_stream *stream) {

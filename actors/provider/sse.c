@@ -1,9 +1,9 @@
 /* actors/provider/sse.c: one pass over the bytes; only what is not complete is kept. */
 #include "actors/provider/sse.h"
 
-void edda_event_reader_init(struct edda_event_reader *reader, enum edda_stream_kind kind,
-                            edda_event_fn on_event, void *context) {
-    *reader = (struct edda_event_reader){.kind = kind, .on_event = on_event, .context = context};
+void edda_event_reader_init(struct edda_event_reader *reader, edda_event_fn on_event,
+                            void *context) {
+    *reader = (struct edda_event_reader){.on_event = on_event, .context = context};
     edda_buffer_init(&reader->line, EDDA_SSE_LINE);
     edda_buffer_init(&reader->data, EDDA_SSE_DATA);
 }
@@ -49,7 +49,7 @@ static int take_field(struct edda_event_reader *reader, struct edda_text name,
     return 0; /* id and retry are for browsers; the rest is unknown */
 }
 
-static int take_sse_line(struct edda_event_reader *reader, struct edda_text line) {
+static int take_fields(struct edda_event_reader *reader, struct edda_text line) {
     if (line.size == 0) {
         return dispatch(reader);
     }
@@ -69,15 +69,6 @@ static int take_sse_line(struct edda_event_reader *reader, struct edda_text line
     return take_field(reader, name, value);
 }
 
-static bool is_blank(struct edda_text line) {
-    for (size_t i = 0; i < line.size; i++) {
-        if (line.data[i] != ' ' && line.data[i] != '\t') {
-            return false;
-        }
-    }
-    return true;
-}
-
 static int take_line(struct edda_event_reader *reader, struct edda_text line) {
     static const char mark[] = "\xef\xbb\xbf";
     if (!reader->begun) {
@@ -86,10 +77,7 @@ static int take_line(struct edda_event_reader *reader, struct edda_text line) {
             line = (struct edda_text){line.data + 3, line.size - 3};
         }
     }
-    if (reader->kind == EDDA_STREAM_SSE) {
-        return take_sse_line(reader, line);
-    }
-    return is_blank(line) ? 0 : reader->on_event(reader->context, EDDA_TEXT("message"), line);
+    return take_fields(reader, line);
 }
 
 /* The line ends here: what was kept of it, and these bytes. */
@@ -139,13 +127,6 @@ int edda_event_reader_feed(struct edda_event_reader *reader, struct edda_bytes b
             return stop;
         }
         at += length + 1;
-    }
-    return 0;
-}
-
-int edda_event_reader_end(struct edda_event_reader *reader) {
-    if (reader->kind == EDDA_STREAM_NDJSON && reader->line.size > 0) {
-        return end_line(reader, EDDA_TEXT(""));
     }
     return 0;
 }

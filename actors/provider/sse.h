@@ -1,13 +1,13 @@
-/* actors/provider/sse.h: bytes into lines, lines into events: server-sent events and NDJSON.
+/* actors/provider/sse.h: bytes into lines, lines into server-sent events.
  *
  *   bytes -> lines (LF, CRLF or CR; a byte order mark at the very beginning is passed over)
- *         -> SSE: fields data, event, id, retry and comments, joined to events at each blank line
- *         -> NDJSON: each line that is not blank is an event of its own
+ *         -> fields data, event, id, retry and comments, joined to events at each blank line
  *
- * A stream may be cut anywhere, in the middle of a character too: what is not complete waits. Pure;
- * zero-initialised by init. Limits: EDDA_SSE_LINE bytes a line, EDDA_SSE_DATA an event's data; 64
- * bytes of an event's name, the rest is not looked at. Bytes are not checked to be UTF-8.
- * Source: https://html.spec.whatwg.org/multipage/server-sent-events.html section 9.2.6. */
+ * A stream may be cut anywhere, in the middle of a character too: what is not complete waits, and
+ * is dropped with the reader, as the standard says. Pure; zero-initialised by init. Limits:
+ * EDDA_SSE_LINE bytes a line, EDDA_SSE_DATA an event's data; 64 bytes of an event's name, the rest
+ * is not looked at. Bytes are not checked to be UTF-8. Source:
+ * https://html.spec.whatwg.org/multipage/server-sent-events.html section 9.2.6. */
 #ifndef EDDA_ACTORS_PROVIDER_SSE_H
 #define EDDA_ACTORS_PROVIDER_SSE_H
 
@@ -17,14 +17,11 @@
 #define EDDA_SSE_LINE ((size_t)1024 * 1024)
 #define EDDA_SSE_DATA ((size_t)1024 * 1024)
 
-enum edda_stream_kind { EDDA_STREAM_SSE, EDDA_STREAM_NDJSON };
-
 /* event: "message" when the stream names none. data: the joined lines; borrowed for the call. Not 0
  * stops the feeding. */
 typedef int (*edda_event_fn)(void *context, struct edda_text event, struct edda_text data);
 
 struct edda_event_reader {
-    enum edda_stream_kind kind;
     struct edda_buffer line;
     struct edda_buffer data;
     char event[64];
@@ -36,16 +33,12 @@ struct edda_event_reader {
     void *context;
 };
 
-void edda_event_reader_init(struct edda_event_reader *reader, enum edda_stream_kind kind,
-                            edda_event_fn on_event, void *context);
+void edda_event_reader_init(struct edda_event_reader *reader, edda_event_fn on_event,
+                            void *context);
 void edda_event_reader_done(struct edda_event_reader *reader);
 
 /* EDDA_E_LIMIT, EDDA_E_MEMORY: the stream cannot be read on. What on_event returned, when not 0. */
 int edda_event_reader_feed(struct edda_event_reader *reader,
                            struct edda_bytes bytes) EDDA_MUST_CHECK;
-
-/* The stream has ended: an NDJSON line without a line end is given; an SSE event without its blank
- * line is dropped, as the standard says. Errors as above. */
-int edda_event_reader_end(struct edda_event_reader *reader) EDDA_MUST_CHECK;
 
 #endif

@@ -253,10 +253,10 @@ static int compare_order(const void *left, const void *right) {
     return a->passage < b->passage ? -1 : 1;
 }
 
-int edda_reranker_measure(edda_reranker_t *self, struct edda_text query,
-                          const struct edda_rerank_passage *passages, size_t count,
-                          const struct edda_hit_terms *terms,
-                          double (*ret_features)[EDDA_RERANK_FEATURES]) {
+static int measure(edda_reranker_t *self, struct edda_text query,
+                   const struct edda_rerank_passage *passages, size_t count,
+                   const struct edda_hit_terms *terms,
+                   double (*ret_features)[EDDA_RERANK_FEATURES]) {
     double total = 0;
     int error = read_query(self, query, passages, count);
     if (!error && self->word_count) {
@@ -297,7 +297,7 @@ int edda_reranker_run(edda_reranker_t *self, struct edda_text query,
         self->features = room;
         self->features_capacity = count;
     }
-    int error = edda_reranker_measure(self, query, passages, count, terms, self->features);
+    int error = measure(self, query, passages, count, terms, self->features);
     if (error) {
         return error;
     }

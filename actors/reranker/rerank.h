@@ -50,10 +50,4 @@ int edda_reranker_run(edda_reranker_t *self, struct edda_text query,
                       const struct edda_hit_terms *terms, uint32_t without,
                       struct edda_rerank_order *ret_order) EDDA_MUST_CHECK;
 
-/* The features alone, by passage; for choosing weights. EDDA_E_MEMORY. */
-int edda_reranker_measure(edda_reranker_t *self, struct edda_text query,
-                          const struct edda_rerank_passage *passages, size_t count,
-                          const struct edda_hit_terms *terms,
-                          double (*ret_features)[EDDA_RERANK_FEATURES]) EDDA_MUST_CHECK;
-
 #endif

@@ -20,7 +20,7 @@ struct edda_curve {
     size_t broker_count;
 };
 
-bool edda_curve_available(void) {
+static bool can_encrypt(void) {
     return zmq_has("curve") == 1;
 }
 
@@ -33,7 +33,7 @@ static struct edda_curve *make_room(void) {
 }
 
 int edda_curve_new(edda_curve_t **ret_curve) {
-    if (!edda_curve_available()) {
+    if (!can_encrypt()) {
         return EDDA_E_UNAVAILABLE;
     }
     struct edda_curve *self = make_room();

@@ -17,9 +17,6 @@
 
 typedef struct edda_curve edda_curve_t;
 
-/* Whether this build of libzmq can encrypt. */
-bool edda_curve_available(void);
-
 /* A fresh pair. EDDA_E_MEMORY; EDDA_E_UNAVAILABLE: libzmq was built without CURVE. */
 int edda_curve_new(edda_curve_t **ret_curve) EDDA_MUST_CHECK;
 

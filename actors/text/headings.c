@@ -14,7 +14,8 @@ static struct edda_text trim(struct edda_text text) {
     return text;
 }
 
-void edda_headings_set(struct edda_headings *headings, unsigned level, struct edda_text title) {
+/* Ends those below it. An empty title ends the level too. */
+static void set_heading(struct edda_headings *headings, unsigned level, struct edda_text title) {
     EDDA_ASSERT(level >= 1 && level <= EDDA_HEADING_LEVELS);
     title = trim(title);
     if (title.size > EDDA_HEADING_BYTES) {
@@ -34,7 +35,7 @@ void edda_headings_init(struct edda_headings *headings, struct edda_text path) {
         const char *end = memmem(path.data, path.size, joint, JOINT_BYTES);
         size_t size =
             end != NULL && level < EDDA_HEADING_LEVELS ? (size_t)(end - path.data) : path.size;
-        edda_headings_set(headings, level, (struct edda_text){path.data, size});
+        set_heading(headings, level, (struct edda_text){path.data, size});
         size_t taken = size + JOINT_BYTES < path.size ? size + JOINT_BYTES : path.size;
         path.data += taken;
         path.size -= taken;
@@ -125,11 +126,11 @@ unsigned edda_headings_line(struct edda_headings *headings, struct edda_text lin
         return 0;
     }
     headings->paragraph_lines = 0;
-    edda_headings_set(headings, level, title);
+    set_heading(headings, level, title);
     return level;
 }
 
-void edda_headings_walk(struct edda_headings *headings, struct edda_text text) {
+static void read_lines(struct edda_headings *headings, struct edda_text text) {
     while (text.size > 0) {
         const char *end = memchr(text.data, '\n', text.size);
         size_t size = end != NULL ? (size_t)(end - text.data) : text.size;
@@ -156,7 +157,8 @@ size_t edda_headings_path(const struct edda_headings *headings,
     return size;
 }
 
-struct edda_text edda_headings_csv_row(struct edda_text text) {
+/* Quotes may hold line ends. Without its own. */
+static struct edda_text first_record(struct edda_text text) {
     bool quoted = false;
     size_t size = 0;
     for (; size < text.size; size++) {
@@ -171,7 +173,7 @@ struct edda_text edda_headings_csv_row(struct edda_text text) {
 size_t edda_headings_after(struct edda_text format, struct edda_text part, bool is_first,
                            struct edda_text before, char buffer[EDDA_HEADING_PATH_BYTES]) {
     if (edda_text_is(format, "csv")) {
-        struct edda_text row = is_first ? edda_headings_csv_row(part) : before;
+        struct edda_text row = is_first ? first_record(part) : before;
         if (row.size > EDDA_HEADING_PATH_BYTES) {
             row.size = EDDA_HEADING_PATH_BYTES;
             while (row.size > 0 && ((unsigned char)row.data[row.size] & 0xC0) == 0x80)
@@ -185,7 +187,7 @@ size_t edda_headings_after(struct edda_text format, struct edda_text part, bool 
         return 0;
     struct edda_headings headings;
     edda_headings_init(&headings, before);
-    edda_headings_walk(&headings, part);
+    read_lines(&headings, part);
     return edda_headings_path(&headings, buffer);
 }
 

@@ -32,20 +32,11 @@ void edda_headings_init(struct edda_headings *headings, struct edda_text path);
  * else 0. "key: value" above "---" is front matter, not a heading. */
 unsigned edda_headings_line(struct edda_headings *headings, struct edda_text line);
 
-/* Puts title in force at level, ending those below it. An empty title ends the level too. */
-void edda_headings_set(struct edda_headings *headings, unsigned level, struct edda_text title);
-
-/* All lines of text, one after the other. */
-void edda_headings_walk(struct edda_headings *headings, struct edda_text text);
-
 /* The path in force behind a part of a document in `format` (as in edda_chunk_arguments) when
  * `before` was in force at its start: Markdown's headings, CSV's first row (when the part begins
  * the document), else none. Writes to buffer and returns the size. */
 size_t edda_headings_after(struct edda_text format, struct edda_text part, bool is_first,
                            struct edda_text before, char buffer[EDDA_HEADING_PATH_BYTES]);
-
-/* The first record of CSV text: quotes may hold line ends. Without its line end. */
-struct edda_text edda_headings_csv_row(struct edda_text text);
 
 /* Writes "A > B" to buffer and returns its size, 0 when no heading is in force. */
 size_t edda_headings_path(const struct edda_headings *headings,
@@ -54,6 +45,6 @@ size_t edda_headings_path(const struct edda_headings *headings,
 /* What a model is given of a chunk: its memo's title, its heading path and itself, a line each;
  * what is empty has none. In the arena when anything stands before it. EDDA_E_MEMORY. */
 int edda_headed_text(struct edda_text title, struct edda_text heading, struct edda_text text,
-                         struct edda_arena *arena, struct edda_text *ret_text) EDDA_MUST_CHECK;
+                     struct edda_arena *arena, struct edda_text *ret_text) EDDA_MUST_CHECK;
 
 #endif

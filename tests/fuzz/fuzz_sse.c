@@ -1,5 +1,5 @@
 /* tests/fuzz/fuzz_sse.c: a stream in one piece, in pieces of any size, and read the slow and
- * obvious way, gives the same events. The first bytes choose: kind, where to stop, where to cut. */
+ * obvious way, gives the same events. The first bytes choose: where to stop, where to cut. */
 #include <stdlib.h>
 
 #include "actors/provider/sse.h"
@@ -26,11 +26,11 @@ static int note_event(void *context, struct edda_text event, struct edda_text da
 }
 
 /* By the reader; most: bytes of a piece. */
-static int read_pieces(enum edda_stream_kind kind, struct edda_bytes stream, size_t most,
-                       struct random *random, struct hearing *hearing) {
+static int read_pieces(struct edda_bytes stream, size_t most, struct random *random,
+                       struct hearing *hearing) {
     struct edda_event_reader reader;
     int stop = 0;
-    edda_event_reader_init(&reader, kind, note_event, hearing);
+    edda_event_reader_init(&reader, note_event, hearing);
     for (size_t at = 0; at < stream.size && !stop;) {
         size_t left = stream.size - at;
         size_t size = 1 + random_below(random, most);
@@ -40,7 +40,6 @@ static int read_pieces(enum edda_stream_kind kind, struct edda_bytes stream, siz
         free(piece);
         at += size;
     }
-    stop = stop ? stop : edda_event_reader_end(&reader);
     edda_event_reader_done(&reader);
     return stop;
 }
@@ -81,15 +80,8 @@ static bool is_field(struct edda_text line, const char *name, struct edda_text *
     return true;
 }
 
-static int take_plain_line(struct plain *plain, enum edda_stream_kind kind, struct edda_text line) {
+static int take_plain_line(struct plain *plain, struct edda_text line) {
     struct edda_text value;
-    if (kind == EDDA_STREAM_NDJSON) {
-        size_t at = 0;
-        while (at < line.size && (line.data[at] == ' ' || line.data[at] == '\t')) {
-            at++;
-        }
-        return at == line.size ? 0 : note_event(plain->hearing, EDDA_TEXT("message"), line);
-    }
     if (line.size == 0) {
         return dispatch(plain);
     }
@@ -103,8 +95,7 @@ static int take_plain_line(struct plain *plain, enum edda_stream_kind kind, stru
     return 0;
 }
 
-static int read_plainly(enum edda_stream_kind kind, struct edda_bytes stream,
-                        struct hearing *hearing) {
+static int read_plainly(struct edda_bytes stream, struct hearing *hearing) {
     struct plain plain = {.hearing = hearing};
     const char *at = (const char *)stream.data;
     const char *end = at + stream.size;
@@ -118,10 +109,10 @@ static int read_plainly(enum edda_stream_kind kind, struct edda_bytes stream,
         while (at < end && *at != '\n' && *at != '\r') {
             at++;
         }
-        if (at == end && kind == EDDA_STREAM_SSE) {
+        if (at == end) {
             break;
         }
-        stop = take_plain_line(&plain, kind, (struct edda_text){from, (size_t)(at - from)});
+        stop = take_plain_line(&plain, (struct edda_text){from, (size_t)(at - from)});
         at += end - at >= 2 && at[0] == '\r' && at[1] == '\n' ? 2 : at < end ? 1 : 0;
     }
     edda_buffer_done(&plain.data);
@@ -130,7 +121,6 @@ static int read_plainly(enum edda_stream_kind kind, struct edda_bytes stream,
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct fuzz_input input = {data, data + size};
-    enum edda_stream_kind kind = fuzz_take(&input, 1) % 2 ? EDDA_STREAM_NDJSON : EDDA_STREAM_SSE;
     size_t stop_after = (size_t)fuzz_take(&input, 1);
     struct random random = {fuzz_take(&input, 2)};
     struct edda_bytes stream = {input.at, (size_t)(input.end - input.at)};
@@ -140,9 +130,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         heard[i] = (struct hearing){.stop_after = stop_after};
         edda_buffer_init(&heard[i].log, (size_t)64 << 20);
     }
-    stopped[0] = read_plainly(kind, stream, &heard[0]);
-    stopped[1] = read_pieces(kind, stream, SIZE_MAX / 2, &random, &heard[1]);
-    stopped[2] = read_pieces(kind, stream, 1 + random_below(&random, 16), &random, &heard[2]);
+    stopped[0] = read_plainly(stream, &heard[0]);
+    stopped[1] = read_pieces(stream, SIZE_MAX / 2, &random, &heard[1]);
+    stopped[2] = read_pieces(stream, 1 + random_below(&random, 16), &random, &heard[2]);
     for (size_t i = 1; i < 3; i++) {
         EDDA_ASSERT(stopped[i] == stopped[0] && heard[i].count == heard[0].count);
         EDDA_ASSERT(heard[i].log.size == heard[0].log.size);

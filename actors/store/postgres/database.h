@@ -40,7 +40,7 @@
  *
  * Threads: the loop's. No callback comes from within a function of this header, except destroy.
  * While units are open they hold the loop's drain.
- * Limits: EDDA_PG_MAX_OPEN units, EDDA_PG_CONNECTIONS connections, EDDA_PG_DEPTH statements on one.
+ * Limits: EDDA_PG_MAX_OPEN units, EDDA_PG_CONNECTIONS connections; statements on one: slots.h.
  * Source: https://www.postgresql.org/docs/15/libpq-pipeline-mode.html and libpq-async.html */
 #ifndef EDDA_ACTORS_STORE_POSTGRES_DATABASE_H
 #define EDDA_ACTORS_STORE_POSTGRES_DATABASE_H
@@ -54,7 +54,6 @@
 
 #define EDDA_PG_MAX_OPEN    4096 /* units that wait or run; also backend.h's */
 #define EDDA_PG_CONNECTIONS 64   /* of one database */
-#define EDDA_PG_DEPTH       64   /* statements on their way on one connection */
 #define EDDA_PG_MOST_SAID   64   /* statements of a conversation that are not answered yet */
 #define EDDA_PG_WAIT_MS     2000 /* default of wait_ms */
 #define EDDA_PG_GRACE_MS    1000 /* the server's own timeout is to come before ours */

@@ -15,18 +15,12 @@
 
 static uint32_t array_type(uint32_t element) {
     switch (element) {
-    case EDDA_PG_BOOLEAN:
-        return EDDA_PG_BOOLEAN_ARRAY;
     case EDDA_PG_BYTEA:
         return EDDA_PG_BYTEA_ARRAY;
     case EDDA_PG_BIGINT:
         return EDDA_PG_BIGINT_ARRAY;
-    case EDDA_PG_INTEGER:
-        return EDDA_PG_INTEGER_ARRAY;
     case EDDA_PG_TEXT:
         return EDDA_PG_TEXT_ARRAY;
-    case EDDA_PG_UUID:
-        return EDDA_PG_UUID_ARRAY;
     default:
         return EDDA_PG_ANY;
     }
@@ -115,13 +109,6 @@ void edda_pg_build_halfvec(struct edda_pg_built *built, struct edda_buffer *buff
     built->end = buffer->size;
 }
 
-void edda_pg_build_halfvec_of_halves(struct edda_pg_built *built, struct edda_buffer *buffer,
-                                     struct edda_bytes halves) {
-    begin(built, buffer, EDDA_PG_ANY);
-    append_halves(buffer, halves);
-    built->end = buffer->size;
-}
-
 /* ---- arrays ---- */
 
 void edda_pg_build_array(struct edda_pg_built *built, struct edda_buffer *buffer,
@@ -170,18 +157,6 @@ void edda_pg_array_bigint(struct edda_pg_built *built, int64_t value) {
     append_element(built, &bytes, sizeof bytes);
 }
 
-void edda_pg_array_integer(struct edda_pg_built *built, int32_t value) {
-    uint32_t bytes = htobe32((uint32_t)value);
-    EDDA_ASSERT(built->element == EDDA_PG_INTEGER);
-    append_element(built, &bytes, sizeof bytes);
-}
-
-void edda_pg_array_boolean(struct edda_pg_built *built, bool value) {
-    uint8_t byte = value;
-    EDDA_ASSERT(built->element == EDDA_PG_BOOLEAN);
-    append_element(built, &byte, sizeof byte);
-}
-
 void edda_pg_array_text(struct edda_pg_built *built, struct edda_text text) {
     EDDA_ASSERT(built->element == EDDA_PG_TEXT);
     if (text.data) {
@@ -198,18 +173,6 @@ void edda_pg_array_bytea(struct edda_pg_built *built, struct edda_bytes bytes) {
     } else {
         edda_pg_array_absent(built);
     }
-}
-
-void edda_pg_array_uuid(struct edda_pg_built *built, const struct edda_uuid *uuid) {
-    EDDA_ASSERT(built->element == EDDA_PG_UUID);
-    append_element(built, uuid->bytes, sizeof uuid->bytes);
-}
-
-void edda_pg_array_halfvec(struct edda_pg_built *built, struct edda_floats floats) {
-    begin_element(built);
-    append32(built->buffer, (uint32_t)(4 + floats.size / 2));
-    append_floats(built->buffer, floats);
-    end_element(built);
 }
 
 void edda_pg_array_halfvec_of_halves(struct edda_pg_built *built, struct edda_bytes halves) {

@@ -94,8 +94,6 @@ struct edda_pg_value edda_pg_built_value(const struct edda_pg_built *built);
  * beyond the largest half becomes that. */
 void edda_pg_build_halfvec(struct edda_pg_built *built, struct edda_buffer *buffer,
                            struct edda_floats floats);
-void edda_pg_build_halfvec_of_halves(struct edda_pg_built *built, struct edda_buffer *buffer,
-                                     struct edda_bytes halves);
 
 /* An array of one dimension, filled by the functions below, one after the other, each element of
  * the element type that was said. Arrays in one buffer are built one after the other. element of a
@@ -103,12 +101,8 @@ void edda_pg_build_halfvec_of_halves(struct edda_pg_built *built, struct edda_bu
 void edda_pg_build_array(struct edda_pg_built *built, struct edda_buffer *buffer, uint32_t element);
 void edda_pg_array_absent(struct edda_pg_built *built);
 void edda_pg_array_bigint(struct edda_pg_built *built, int64_t value);
-void edda_pg_array_integer(struct edda_pg_built *built, int32_t value);
-void edda_pg_array_boolean(struct edda_pg_built *built, bool value);
 void edda_pg_array_text(struct edda_pg_built *built, struct edda_text text);
 void edda_pg_array_bytea(struct edda_pg_built *built, struct edda_bytes bytes);
-void edda_pg_array_uuid(struct edda_pg_built *built, const struct edda_uuid *uuid);
-void edda_pg_array_halfvec(struct edda_pg_built *built, struct edda_floats floats);
 void edda_pg_array_halfvec_of_halves(struct edda_pg_built *built, struct edda_bytes halves);
 
 #define BUILT(built) edda_pg_built_value(built)

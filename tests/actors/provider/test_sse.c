@@ -32,80 +32,71 @@ static int feed_all(struct edda_event_reader *reader, const char *stream, size_t
             return stop;
         }
     }
-    return edda_event_reader_end(reader);
+    return 0;
 }
 
-static const char *read_stream(enum edda_stream_kind kind, const char *stream, size_t piece) {
+static const char *read_stream(const char *stream, size_t piece) {
     struct edda_event_reader reader;
     int count = 0;
     heard[0] = '\0';
-    edda_event_reader_init(&reader, kind, note_event, &count);
+    edda_event_reader_init(&reader, note_event, &count);
     assert_int_equal(feed_all(&reader, stream, strlen(stream), piece), 0);
     edda_event_reader_done(&reader);
     return heard;
 }
 
-static void expect(enum edda_stream_kind kind, const char *stream, const char *events) {
+static void expect(const char *stream, const char *events) {
     for (size_t piece = 1; piece <= strlen(stream) + 1; piece++) {
-        assert_string_equal(read_stream(kind, stream, piece), events);
+        assert_string_equal(read_stream(stream, piece), events);
     }
 }
 
 static void each_blank_line_gives_an_event(void **state) {
     (void)state;
-    expect(EDDA_STREAM_SSE, "data: one\n\ndata: two\n\n", "message|one;message|two;");
+    expect("data: one\n\ndata: two\n\n", "message|one;message|two;");
 }
 
 static void lines_end_with_lf_or_crlf_or_cr_also_mixed(void **state) {
     (void)state;
-    expect(EDDA_STREAM_SSE, "data: a\r\n\r\ndata: b\r\rdata: c\n\ndata: d\r\n\n",
+    expect("data: a\r\n\r\ndata: b\r\rdata: c\n\ndata: d\r\n\n",
            "message|a;message|b;message|c;message|d;");
 }
 
 static void data_of_several_lines_is_joined(void **state) {
     (void)state;
-    expect(EDDA_STREAM_SSE, "data: a\ndata:b\ndata:  c\ndata\n\n", "message|a\nb\n c\n;");
+    expect("data: a\ndata:b\ndata:  c\ndata\n\n", "message|a\nb\n c\n;");
 }
 
 static void an_event_without_data_is_none_and_its_name_is_forgotten(void **state) {
     (void)state;
-    expect(EDDA_STREAM_SSE, "event: ping\n\ndata: x\n\nevent: stop\ndata: y\n\ndata: z\n\n",
+    expect("event: ping\n\ndata: x\n\nevent: stop\ndata: y\n\ndata: z\n\n",
            "message|x;stop|y;message|z;");
 }
 
 static void an_empty_data_line_is_an_event_with_nothing_in_it(void **state) {
     (void)state;
-    expect(EDDA_STREAM_SSE, "data:\n\n", "message|;");
+    expect("data:\n\n", "message|;");
 }
 
 static void comments_and_unknown_fields_are_passed_over(void **state) {
     (void)state;
-    expect(EDDA_STREAM_SSE, ": hello\n:\nid: 7\nretry: 10\nother: x\nword\ndata: x\n\n",
-           "message|x;");
+    expect(": hello\n:\nid: 7\nretry: 10\nother: x\nword\ndata: x\n\n", "message|x;");
 }
 
 static void a_byte_order_mark_at_the_beginning_is_passed_over_and_only_there(void **state) {
     (void)state;
-    expect(EDDA_STREAM_SSE,
-           "\xef\xbb\xbf"
+    expect("\xef\xbb\xbf"
            "data: a\n\n",
            "message|a;");
-    expect(EDDA_STREAM_SSE,
-           "data: a\n\n\xef\xbb\xbf"
+    expect("data: a\n\n\xef\xbb\xbf"
            "data: b\n\n",
            "message|a;");
 }
 
 static void an_event_that_is_not_complete_at_the_end_is_dropped(void **state) {
     (void)state;
-    expect(EDDA_STREAM_SSE, "data: a\n\ndata: b\n", "message|a;");
-    expect(EDDA_STREAM_SSE, "data: a\n\ndata: b", "message|a;");
-}
-
-static void each_line_of_ndjson_is_an_event_the_last_one_without_line_end_too(void **state) {
-    (void)state;
-    expect(EDDA_STREAM_NDJSON, "{\"a\":1}\n\n  \r\n{\"b\":2}\r\n{\"c\":3}",
-           "message|{\"a\":1};message|{\"b\":2};message|{\"c\":3};");
+    expect("data: a\n\ndata: b\n", "message|a;");
+    expect("data: a\n\ndata: b", "message|a;");
 }
 
 static void who_hears_may_stop_the_reading(void **state) {
@@ -115,7 +106,7 @@ static void who_hears_may_stop_the_reading(void **state) {
     int count = 0;
     heard[0] = '\0';
     stop_after = 2;
-    edda_event_reader_init(&reader, EDDA_STREAM_SSE, note_event, &count);
+    edda_event_reader_init(&reader, note_event, &count);
     assert_int_equal(feed_all(&reader, stream, sizeof stream - 1, 100), 7);
     assert_string_equal(heard, "message|a;message|b;");
     edda_event_reader_done(&reader);
@@ -131,7 +122,7 @@ static int feed_long(size_t size, bool line_end) {
     memset(line + 6, 'x', size);
     memcpy(line + 6 + size, "\n\n", 2);
     heard[0] = '\0';
-    edda_event_reader_init(&reader, EDDA_STREAM_SSE, note_event, &count);
+    edda_event_reader_init(&reader, note_event, &count);
     int error = feed_all(&reader, line, size + 6 + (line_end ? 2 : 0), 60000);
     edda_event_reader_done(&reader);
     free(line);
@@ -154,7 +145,7 @@ static int feed_lines(size_t lines, size_t size) {
     memset(line + 6, 'y', size - 6);
     line[size] = '\n';
     heard[0] = '\0';
-    edda_event_reader_init(&reader, EDDA_STREAM_SSE, note_event, &count);
+    edda_event_reader_init(&reader, note_event, &count);
     for (size_t i = 0; i < lines && !error; i++) {
         error =
             edda_event_reader_feed(&reader, (struct edda_bytes){(const uint8_t *)line, size + 1});
@@ -182,11 +173,10 @@ static void random_bytes_in_one_piece_or_in_many_give_the_same(void **state) {
             stream[i] = letters[random_below(&random, sizeof letters - 1)];
         }
         stream[size] = '\0';
-        enum edda_stream_kind kind = round % 2 ? EDDA_STREAM_SSE : EDDA_STREAM_NDJSON;
         char whole[LOG_BYTES];
-        snprintf(whole, sizeof whole, "%s", read_stream(kind, stream, sizeof stream));
+        snprintf(whole, sizeof whole, "%s", read_stream(stream, sizeof stream));
         size_t piece = 1 + random_below(&random, 5);
-        assert_string_equal(read_stream(kind, stream, piece), whole);
+        assert_string_equal(read_stream(stream, piece), whole);
     }
 }
 
@@ -200,7 +190,6 @@ int main(void) {
         cmocka_unit_test(comments_and_unknown_fields_are_passed_over),
         cmocka_unit_test(a_byte_order_mark_at_the_beginning_is_passed_over_and_only_there),
         cmocka_unit_test(an_event_that_is_not_complete_at_the_end_is_dropped),
-        cmocka_unit_test(each_line_of_ndjson_is_an_event_the_last_one_without_line_end_too),
         cmocka_unit_test(who_hears_may_stop_the_reading),
         cmocka_unit_test(a_line_may_have_a_mebibyte_and_no_more),
         cmocka_unit_test(an_events_data_may_have_a_mebibyte_and_no_more),

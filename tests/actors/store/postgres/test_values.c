@@ -26,9 +26,8 @@ static const struct edda_pg_statement statements[OF_COUNT] = {
     [OF_BYTES] = {"BYTES", "SELECT $1::text, $2::bytea, $3::uuid, 'of a name'::name,"
                            " 'v'::varchar, 'text of ' || $3::text"},
     [OF_NOTHING] = {"NOTHING", "SELECT $1::text, $2::bytea, $3::uuid, $4::bigint"},
-    [OF_ARRAYS] = {"ARRAYS", "SELECT b, t, y, u, i, o FROM unnest($1::bigint[], $2::text[],"
-                             " $3::bytea[], $4::uuid[], $5::integer[], $6::boolean[])"
-                             " AS r (b, t, y, u, i, o)"},
+    [OF_ARRAYS] = {"ARRAYS", "SELECT b, t, y, s FROM unnest($1::bigint[], $2::text[], $3::bytea[],"
+                             " $4::bigint[]) AS r (b, t, y, s)"},
     [OF_ABSENT_ELEMENTS] = {"ABSENT_ELEMENTS", "SELECT $1::text[], array_length($1, 1)::bigint"},
     [OF_EMPTY_ARRAYS] = {"EMPTY_ARRAYS", "SELECT $1::text[], cardinality($1)::bigint"},
     [OF_VECTOR] = {"VECTOR", "SELECT $1::halfvec, ($1::halfvec)::text"},
@@ -133,8 +132,7 @@ static void a_nul_in_a_text_is_the_requests_fault(void **state) {
 static void arrays_unfold_into_rows(void **state) {
     enum { ROWS = 1000 };
     struct edda_buffer buffer;
-    struct edda_pg_built columns[6];
-    struct edda_uuid uuid = {{7}};
+    struct edda_pg_built columns[4];
     char text[32];
     (void)state;
     edda_buffer_init(&buffer, 1 << 20);
@@ -151,15 +149,11 @@ static void arrays_unfold_into_rows(void **state) {
     for (int i = 0; i < ROWS; i++) {
         edda_pg_array_bytea(&columns[2], (struct edda_bytes){(uint8_t *)text, (size_t)i % 8});
     }
-    edda_pg_build_array(&columns[3], &buffer, EDDA_PG_UUID);
-    edda_pg_array_uuid(&columns[3], &uuid);
-    edda_pg_build_array(&columns[4], &buffer, EDDA_PG_INTEGER);
-    edda_pg_array_integer(&columns[4], -5);
-    edda_pg_build_array(&columns[5], &buffer, EDDA_PG_BOOLEAN);
-    edda_pg_array_boolean(&columns[5], true);
+    edda_pg_build_array(&columns[3], &buffer, EDDA_PG_BIGINT);
+    edda_pg_array_bigint(&columns[3], -5);
     assert_int_equal(buffer.error, 0);
-    get(OF_ARRAYS, VALUES(BUILT(&columns[0]), BUILT(&columns[1]), BUILT(&columns[2]),
-                          BUILT(&columns[3]), BUILT(&columns[4]), BUILT(&columns[5])));
+    get(OF_ARRAYS,
+        VALUES(BUILT(&columns[0]), BUILT(&columns[1]), BUILT(&columns[2]), BUILT(&columns[3])));
     assert_int_equal(edda_pg_rows(result), ROWS);
     for (int i = 0; i < ROWS; i++) {
         struct edda_pg_row row = edda_pg_row(result, (size_t)i);
@@ -168,13 +162,9 @@ static void arrays_unfold_into_rows(void **state) {
         assert_true(edda_text_is(edda_pg_text(&row, 1), text));
         assert_int_equal(edda_pg_bytea(&row, 2).size, i % 8);
         assert_int_equal(edda_pg_is_absent(&row, 3), i > 0); /* the shorter ones are filled up */
-        assert_int_equal(edda_pg_bigint_or(&row, 4, 0), i == 0 ? -5 : 0);
+        assert_int_equal(edda_pg_bigint_or(&row, 3, 0), i == 0 ? -5 : 0);
         assert_int_equal(row.error, 0);
     }
-    struct edda_pg_row first = edda_pg_row(result, 0);
-    struct edda_uuid back = edda_pg_uuid(&first, 3);
-    assert_true(edda_uuid_equal(&back, &uuid));
-    assert_true(edda_pg_boolean(&first, 5));
     edda_buffer_done(&buffer);
 }
 
@@ -210,7 +200,6 @@ static void elements_may_be_absent_and_arrays_empty(void **state) {
 
 static void vectors_come_back_as_halves(void **state) {
     static const float floats[] = {1.0f, -0.5f, 0.333333f, 70000.0f};
-    static const uint16_t halves[] = {0x3c00, 0xb800}; /* 1, -0.5: little-endian here */
     struct edda_buffer buffer;
     struct edda_pg_built vector;
     float back[4];
@@ -226,17 +215,11 @@ static void vectors_come_back_as_halves(void **state) {
     edda_pg_halves_to_floats(got, back);
     assert_true(back[0] == 1 && back[1] == -0.5f && back[3] == 65504);
     assert_true(fabsf(back[2] - floats[2]) < 0.001f);
-    edda_pg_build_halfvec_of_halves(&vector, &buffer,
-                                    (struct edda_bytes){(const uint8_t *)halves, sizeof halves});
-    get(OF_VECTOR, VALUES(BUILT(&vector)));
-    row = edda_pg_row(result, 0);
-    assert_true(edda_text_is(edda_pg_text(&row, 1), "[1,-0.5]"));
     edda_buffer_done(&buffer);
 }
 
 static void many_vectors_go_as_one_array(void **state) {
-    static const float floats[] = {1, 2, 3, 4, 5, 6};
-    static const uint16_t halves[] = {0x3c00, 0xb800, 0};
+    static const uint16_t halves[] = {0x3c00, 0xb800, 0, 0x4000, 0x4200, 0x4400}; /* as in memory */
     struct edda_buffer buffer;
     struct edda_pg_built vectors;
     (void)state;
@@ -245,13 +228,13 @@ static void many_vectors_go_as_one_array(void **state) {
     edda_buffer_init(&buffer, 4096);
     assert_int_not_equal(edda_pg_halfvec_type(d->pg), 0);
     edda_pg_build_array(&vectors, &buffer, edda_pg_halfvec_type(d->pg));
-    edda_pg_array_halfvec(&vectors, (struct edda_floats){(const uint8_t *)floats, 12});
-    edda_pg_array_halfvec(&vectors, (struct edda_floats){(const uint8_t *)(floats + 3), 12});
-    edda_pg_array_halfvec_of_halves(&vectors,
-                                    (struct edda_bytes){(const uint8_t *)halves, sizeof halves});
+    for (size_t i = 0; i < 2; i++) {
+        edda_pg_array_halfvec_of_halves(&vectors,
+                                        (struct edda_bytes){(const uint8_t *)(halves + 3 * i), 6});
+    }
     get(OF_VECTORS, VALUES(BUILT(&vectors)));
-    static const char *const texts[] = {"[1,2,3]", "[4,5,6]", "[1,-0.5,0]"};
-    for (size_t i = 0; i < 3; i++) {
+    static const char *const texts[] = {"[1,-0.5,0]", "[2,3,4]"};
+    for (size_t i = 0; i < 2; i++) {
         struct edda_pg_row row = edda_pg_row(result, i);
         assert_true(edda_text_is(edda_pg_text(&row, 1), texts[i]));
         assert_int_equal(edda_pg_halfvec(&row, 0).dimension, 3);
@@ -278,8 +261,9 @@ static void what_is_no_vector_is_not_built(void **state) {
             edda_pg_build_halfvec(&built, &buffer, (struct edda_floats){(uint8_t *)floats, 3});
             break;
         case 3:
-            edda_pg_build_halfvec_of_halves(
-                &built, &buffer, (struct edda_bytes){(const uint8_t *)infinite, sizeof infinite});
+            edda_pg_build_array(&built, &buffer, EDDA_PG_ANY);
+            edda_pg_array_halfvec_of_halves(
+                &built, (struct edda_bytes){(const uint8_t *)infinite, sizeof infinite});
             break;
         default: {
             float *many = calloc(EDDA_PG_DIMENSION + 1, sizeof *many);
