@@ -10,14 +10,13 @@
 #include "gateway/gateway.h"
 
 static const struct edda_part_kind part_kinds[] = {
-    {"broker", edda_broker_main, 0, false, false, NULL, "routes messages between the other parts"},
-    {"store", edda_store_main, 1, false, false, NULL,
-     "keeps memos, chunks, keys and jobs in --data"},
-    {"chunker", edda_chunker_main, 2, true, false, edda_chunker_isolated, "cuts text into chunks"},
-    {"embedder", edda_embedder_main, 2, true, true, NULL, "gives chunks and queries their vectors"},
-    {"reranker", edda_reranker_main, 2, true, true, NULL, "reorders what the store found"},
-    {"llm", edda_llm_main, 2, true, true, NULL, "answers questions from what was found"},
-    {"gateway", edda_gateway_main, 3, false, false, NULL, "speaks HTTP"},
+    {"broker", edda_broker_main, 0, false, NULL, "routes messages between the other parts"},
+    {"store", edda_store_main, 1, false, NULL, "keeps memos, chunks, keys and jobs in --data"},
+    {"chunker", edda_chunker_main, 2, false, edda_chunker_isolated, "cuts text into chunks"},
+    {"embedder", edda_embedder_main, 2, true, NULL, "gives chunks and queries their vectors"},
+    {"reranker", edda_reranker_main, 2, true, NULL, "reorders what the store found"},
+    {"llm", edda_llm_main, 2, true, NULL, "answers questions from what was found"},
+    {"gateway", edda_gateway_main, 3, false, NULL, "speaks HTTP"},
 };
 
 const struct edda_part_kind *edda_part_kinds(size_t *ret_count) {

@@ -12,7 +12,6 @@ struct edda_part_kind {
     const char *name; /* also the command that runs it as a process */
     edda_role_main_fn main;
     unsigned phase;
-    bool repeatable;           /* --workers may ask for more than one */
     bool providers;            /* speaks to providers: needs their keys */
     edda_isolated_fn isolated; /* what its child processes do, or NULL */
     const char *summary;

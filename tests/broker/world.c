@@ -116,7 +116,3 @@ void world_settle(struct world *self) {
 struct world_counts world_counts(const struct world *self) {
     return self->counts;
 }
-
-struct rig *world_rig(struct world *self) {
-    return self->rig;
-}

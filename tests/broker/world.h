@@ -37,6 +37,5 @@ struct world_counts {
 };
 
 struct world_counts world_counts(const struct world *self);
-struct rig *world_rig(struct world *self);
 
 #endif

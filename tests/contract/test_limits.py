@@ -1,7 +1,6 @@
 """Bad and slow clients: limits of size, time and number."""
 
 import json
-import os
 import resource
 import socket
 import time

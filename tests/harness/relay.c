@@ -7,7 +7,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "tests/proto/cmocka.h"
@@ -48,19 +47,11 @@ struct relay {
     pthread_t thread;
     pthread_mutex_t lock; /* all below */
     bool stopping;
-    bool ignore;
-    int delay_ms;
-    unsigned cuts; /* relay_cut_all calls */
     size_t happened;
     struct rule rule;
     struct pair *pairs[MOST_PAIRS];
     size_t pair_count;
 };
-
-static void sleep_ms(int ms) {
-    struct timespec time = {ms / 1000, (ms % 1000) * 1000000L};
-    nanosleep(&time, NULL);
-}
 
 static bool is_stopping(struct relay *relay) {
     pthread_mutex_lock(&relay->lock);
@@ -105,11 +96,7 @@ static enum relay_does judge(struct relay *relay, enum relay_way way, const uint
             rule->bytes -= size;
         }
     }
-    int delay_ms = relay->delay_ms;
     pthread_mutex_unlock(&relay->lock);
-    if (delay_ms > 0) {
-        sleep_ms(delay_ms);
-    }
     return does;
 }
 
@@ -168,19 +155,11 @@ static bool read_side(struct pair *pair, enum relay_way way, struct stream *stre
     return pass_messages(pair, way, stream);
 }
 
-static unsigned count_cuts(struct relay *relay) {
-    pthread_mutex_lock(&relay->lock);
-    unsigned cuts = relay->cuts;
-    pthread_mutex_unlock(&relay->lock);
-    return cuts;
-}
-
 static void *run_pair(void *context) {
     struct pair *pair = context;
     struct stream streams[2] = {[RELAY_TO_CLIENT] = {.begun = true}};
-    unsigned cuts = count_cuts(pair->relay);
     bool open = true;
-    while (open && !is_stopping(pair->relay) && count_cuts(pair->relay) == cuts) {
+    while (open && !is_stopping(pair->relay)) {
         struct pollfd looks[2] = {{.fd = pair->fds[1], .events = POLLIN},
                                   {.fd = pair->fds[0], .events = POLLIN}};
         if (poll(looks, 2, LOOK_MS) <= 0) {
@@ -200,17 +179,6 @@ static void *run_pair(void *context) {
     return NULL;
 }
 
-/* Accepted and forgotten: the peer may say what it likes. */
-static void *run_ignored(void *context) {
-    struct pair *pair = context;
-    unsigned cuts = count_cuts(pair->relay);
-    while (!is_stopping(pair->relay) && count_cuts(pair->relay) == cuts) {
-        sleep_ms(LOOK_MS);
-    }
-    close(pair->fds[RELAY_TO_CLIENT]);
-    return NULL;
-}
-
 /* ---- life ---- */
 
 static int connect_to(uint16_t port) {
@@ -226,12 +194,11 @@ static int connect_to(uint16_t port) {
 
 static void take_client(struct relay *relay, int client) {
     pthread_mutex_lock(&relay->lock);
-    bool ignore = relay->ignore;
     bool room = relay->pair_count < MOST_PAIRS;
     pthread_mutex_unlock(&relay->lock);
-    int server = ignore || !room ? -1 : connect_to(relay->server_port);
+    int server = room ? connect_to(relay->server_port) : -1;
     struct pair *pair = calloc(1, sizeof *pair);
-    if (!pair || !room || (server < 0 && !ignore)) {
+    if (!pair || server < 0) {
         free(pair);
         close(client);
         return;
@@ -240,7 +207,7 @@ static void take_client(struct relay *relay, int client) {
     pthread_mutex_lock(&relay->lock);
     relay->pairs[relay->pair_count++] = pair;
     pthread_mutex_unlock(&relay->lock);
-    (void)pthread_create(&pair->thread, NULL, ignore ? run_ignored : run_pair, pair);
+    (void)pthread_create(&pair->thread, NULL, run_pair, pair);
 }
 
 static void *run_listener(void *context) {
@@ -317,29 +284,4 @@ size_t relay_happened(struct relay *self) {
     size_t happened = self->happened;
     pthread_mutex_unlock(&self->lock);
     return happened;
-}
-
-void relay_delay(struct relay *self, int ms) {
-    pthread_mutex_lock(&self->lock);
-    self->delay_ms = ms;
-    pthread_mutex_unlock(&self->lock);
-}
-
-void relay_ignore(struct relay *self, bool ignore) {
-    pthread_mutex_lock(&self->lock);
-    self->ignore = ignore;
-    pthread_mutex_unlock(&self->lock);
-}
-
-void relay_cut_all(struct relay *self) {
-    pthread_mutex_lock(&self->lock);
-    self->cuts++;
-    pthread_mutex_unlock(&self->lock);
-}
-
-size_t relay_connections(struct relay *self) {
-    pthread_mutex_lock(&self->lock);
-    size_t count = self->pair_count;
-    pthread_mutex_unlock(&self->lock);
-    return count;
 }

@@ -40,16 +40,4 @@ void relay_at_byte(struct relay *self, enum relay_way way, size_t byte, enum rel
 /* How often a rule came true. */
 size_t relay_happened(struct relay *self);
 
-/* From now on: each message comes this much later. */
-void relay_delay(struct relay *self, int ms);
-
-/* New connections are accepted and nothing is done with them. */
-void relay_ignore(struct relay *self, bool ignore);
-
-/* All that are open now. */
-void relay_cut_all(struct relay *self);
-
-/* Connections that were ever accepted. */
-size_t relay_connections(struct relay *self);
-
 #endif

@@ -130,10 +130,6 @@ void checker_offend(struct checker *self, const char *format, ...) {
     self->report[self->report_size] = '\0';
 }
 
-size_t checker_offences(const struct checker *self) {
-    return self->offences;
-}
-
 const char *checker_report(const struct checker *self) {
     return self->report ? self->report : "";
 }

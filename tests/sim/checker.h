@@ -36,8 +36,7 @@ void checker_line(struct checker *self, const char *line, size_t size);
 /* After the last line: what can only be said then. Returns how many promises were broken. */
 size_t checker_finish(struct checker *self);
 
-/* So far; and what they are, a line each ("G3: request 17 was answered twice"). The first 50. */
-size_t checker_offences(const struct checker *self);
+/* What they are, a line each ("G3: request 17 was answered twice"). The first 50. */
 const char *checker_report(const struct checker *self);
 
 #endif

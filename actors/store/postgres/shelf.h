@@ -64,8 +64,7 @@ struct edda_pg_round {
     unsigned repeats;
     bool missed;  /* a memo was left for the next look */
     bool touched; /* the index was: after an error it is not to be trusted */
-    bool tidying;
-    int error; /* of work, or of what could not be begun */
+    int error;    /* of work, or of what could not be begun */
     struct edda_deferred failed;
     int (*work)(struct edda_pg_worker *worker, struct edda_pg_shelf *shelf);
     void (*then)(struct edda_pg_shelf *shelf);
