@@ -7,27 +7,11 @@
 
 #define LISTED_METADATA_BYTES (640u * 1024u) /* of a whole list: what a frame has room for */
 
-/* The columns of MEMO_PAGE. */
+/* The columns of MEMO_PAGE and MEMO_SMALL. */
 enum {
     UUID_,
-    CREATED,
-    UPDATED,
-    TITLE,
-    METADATA,
-    SCOPES,
-    REFERENCE,
-    SOURCE,
-    TYPE,
-    EXPIRES,
-    ARCHIVED,
-    STATE,
-    ERROR_,
-    CURRENT,
-    NUMBER,
-    PARTS,
-    CHUNKS,
-    CONTENT_BYTES,
-    CONTENT_LENGTH,
+    NUMBERS,
+    TEXTS,
     TAG_UUIDS,
     TAGS,
     PART_TEXTS,
@@ -35,6 +19,21 @@ enum {
     CHUNK_TEXTS,
     CHUNK_STARTS,
     CHUNK_ENDS,
+};
+
+/* NUMBERS in their order. */
+struct numbers {
+    int64_t created_ms;
+    int64_t updated_ms;
+    int64_t expires_ms;
+    int64_t archived;
+    int64_t state;
+    int64_t current_version;
+    int64_t number;
+    int64_t parts;
+    int64_t chunks;
+    int64_t content_bytes;
+    int64_t content_length;
 };
 
 /* The memo of a request, as it is asked for. */
@@ -92,23 +91,51 @@ static int read_tags(struct edda_pg_call *call, struct edda_pg_row *row,
     return row->error;
 }
 
+/* A bigint array's next, 0 when there is none. */
+static int64_t next_bigint(struct edda_pg_row *row, struct edda_pg_elements *elements) {
+    struct edda_bytes bytes;
+    uint64_t number = 0;
+    if (edda_pg_array_next(row, elements, &bytes) && bytes.size == sizeof number) {
+        memcpy(&number, bytes.data, sizeof number);
+    }
+    return (int64_t)be64toh(number);
+}
+
+static struct numbers read_numbers(struct edda_pg_row *row) {
+    struct edda_pg_elements all = edda_pg_array(row, NUMBERS, EDDA_PG_BIGINT);
+    struct numbers numbers;
+    int64_t *items = &numbers.created_ms;
+    _Static_assert(sizeof numbers == 11 * sizeof *items, "nothing but the numbers");
+    for (size_t i = 0; i < sizeof numbers / sizeof *items; i++) {
+        items[i] = next_bigint(row, &all);
+    }
+    return numbers;
+}
+
+static struct edda_text next_text(struct edda_pg_row *row, struct edda_pg_elements *elements) {
+    struct edda_bytes bytes;
+    (void)edda_pg_array_next(row, elements, &bytes);
+    return (struct edda_text){(const char *)bytes.data, bytes.size};
+}
+
 static int read_fields(struct edda_pg_call *call, struct edda_pg_row *row,
-                       struct edda_memo_page *page) {
+                       const struct numbers *numbers, struct edda_memo_page *page) {
     struct edda_store_memo *memo = call->record;
-    memo->created_wall_ms = edda_pg_bigint(row, CREATED);
-    memo->updated_wall_ms = edda_pg_bigint(row, UPDATED);
-    memo->title = edda_pg_text(row, TITLE);
-    memo->metadata = edda_pg_text(row, METADATA);
-    memo->scopes = edda_pg_text(row, SCOPES);
-    memo->reference_id = edda_pg_text(row, REFERENCE);
-    memo->source = edda_pg_text(row, SOURCE);
-    memo->type = edda_pg_text(row, TYPE);
-    memo->expires_wall_ms = edda_pg_bigint(row, EXPIRES);
-    memo->archived = edda_pg_bigint(row, ARCHIVED) != 0;
-    memo->status = status_of(edda_pg_bigint(row, STATE));
-    memo->error = edda_pg_text(row, ERROR_);
-    memo->content_bytes = (uint64_t)edda_pg_bigint(row, CONTENT_BYTES);
-    memo->content_length = (uint64_t)edda_pg_bigint(row, CONTENT_LENGTH);
+    struct edda_pg_elements texts = edda_pg_array(row, TEXTS, EDDA_PG_TEXT);
+    memo->created_wall_ms = numbers->created_ms;
+    memo->updated_wall_ms = numbers->updated_ms;
+    memo->expires_wall_ms = numbers->expires_ms;
+    memo->archived = numbers->archived != 0;
+    memo->status = status_of(numbers->state);
+    memo->content_bytes = (uint64_t)numbers->content_bytes;
+    memo->content_length = (uint64_t)numbers->content_length;
+    memo->title = next_text(row, &texts);
+    memo->metadata = next_text(row, &texts);
+    memo->scopes = next_text(row, &texts);
+    memo->reference_id = next_text(row, &texts);
+    memo->source = next_text(row, &texts);
+    memo->type = next_text(row, &texts);
+    memo->error = next_text(row, &texts);
     int error = read_tags(call, row, &memo->tags);
     page->bytes = memo->title.size + memo->metadata.size + memo->scopes.size + memo->error.size;
     for (size_t i = 0; i < memo->tags.count; i++) {
@@ -118,11 +145,10 @@ static int read_fields(struct edda_pg_call *call, struct edda_pg_row *row,
 }
 
 /* The parts that fit, from `from` on. */
-static int read_parts(struct edda_pg_call *call, struct edda_pg_row *row, uint32_t from,
-                      struct edda_memo_page *page) {
+static int read_parts(struct edda_pg_call *call, struct edda_pg_row *row, int64_t all,
+                      uint32_t from, struct edda_memo_page *page) {
     struct edda_store_memo *memo = call->record;
     struct edda_pg_elements texts = edda_pg_array(row, PART_TEXTS, EDDA_PG_TEXT);
-    int64_t all = edda_pg_bigint(row, PARTS);
     struct edda_bytes text;
     memo->next_part = from;
     memo->parts.items =
@@ -142,30 +168,19 @@ static int read_parts(struct edda_pg_call *call, struct edda_pg_row *row, uint32
     return row->error;
 }
 
-/* A bigint array's next, 0 when there is none. */
-static int64_t next_bigint(struct edda_pg_row *row, struct edda_pg_elements *elements) {
-    struct edda_bytes bytes;
-    uint64_t number = 0;
-    if (edda_pg_array_next(row, elements, &bytes) && bytes.size == sizeof number) {
-        memcpy(&number, bytes.data, sizeof number);
-    }
-    return (int64_t)be64toh(number);
-}
-
 /* The chunks that fit, from `from` on: once all content is there. */
-static int read_chunks(struct edda_pg_call *call, struct edda_pg_row *row, uint32_t from,
-                       struct edda_memo_page *page) {
+static int read_chunks(struct edda_pg_call *call, struct edda_pg_row *row,
+                       const struct numbers *numbers, uint32_t from, struct edda_memo_page *page) {
     struct edda_store_memo *memo = call->record;
     struct edda_pg_elements ids = edda_pg_array(row, CHUNK_IDS, EDDA_PG_BIGINT);
     struct edda_pg_elements texts = edda_pg_array(row, CHUNK_TEXTS, EDDA_PG_TEXT);
     struct edda_pg_elements starts = edda_pg_array(row, CHUNK_STARTS, EDDA_PG_BIGINT);
     struct edda_pg_elements ends = edda_pg_array(row, CHUNK_ENDS, EDDA_PG_BIGINT);
-    bool ready = edda_pg_bigint(row, CURRENT) > 0;
-    int64_t all = edda_pg_bigint(row, CHUNKS);
+    int64_t all = numbers->chunks;
     size_t most = texts.left < EDDA_MEMO_PAGE_CHUNKS ? texts.left : EDDA_MEMO_PAGE_CHUNKS;
     struct edda_bytes text;
     memo->next_chunk = from;
-    if (!ready || from >= all || memo->more) {
+    if (numbers->current_version <= 0 || from >= all || memo->more) {
         return row->error;
     }
     memo->more = true; /* until the last one is taken */
@@ -197,23 +212,25 @@ static int on_page(struct edda_pg_call *call, edda_pg_result_t *result) {
     struct edda_store_memo *memo = call->record;
     struct edda_memo_page page = {0};
     struct edda_pg_row row = edda_pg_row(result, 0);
+    struct numbers numbers;
     int error = 0;
     if (edda_pg_rows(result) == 0) {
         return EDDA_E_NOT_FOUND;
     }
     edda_pg_call_keep(call);
     memo->uuid = edda_pg_uuid(&row, UUID_);
-    memo->version = (uint64_t)edda_pg_bigint(&row, NUMBER);
+    numbers = read_numbers(&row);
+    memo->version = (uint64_t)numbers.number;
     if (!row.error && select->version && select->version != memo->version) {
         return edda_pg_call_fail(call, EDDA_E_CONFLICT, "this version is no longer the memo's");
     }
     if (!select->from_part && !select->from_chunk) {
-        error = read_fields(call, &row, &page);
+        error = read_fields(call, &row, &numbers, &page);
     }
     if (!error) {
-        error = read_parts(call, &row, select->from_part, &page);
+        error = read_parts(call, &row, numbers.parts, select->from_part, &page);
     }
-    return error ? error : read_chunks(call, &row, select->from_chunk, &page);
+    return error ? error : read_chunks(call, &row, &numbers, select->from_chunk, &page);
 }
 
 static int ask_page(struct edda_pg_call *call, const struct wanted *wanted) {
