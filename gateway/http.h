@@ -25,7 +25,6 @@
 #define EDDA_GATEWAY_HTTP_H
 
 #include "actors/runtime/loop.h"
-#include "gateway/multipart.h"
 #include "proto/buffer.h"
 
 typedef struct edda_http edda_http_t;
@@ -60,6 +59,17 @@ struct edda_http_head {
                                identify the exchange, returns */
 };
 
+/* A piece of one part of a multipart body; offset 0 begins a part, and begins it again when all
+ * that came so far was nothing: libmicrohttpd tells of a part as soon as its headers are there.
+ * Views live for the call. */
+struct edda_http_field {
+    struct edda_text name;
+    struct edda_text file_name; /* absent: a plain field */
+    struct edda_text content_type;
+    struct edda_text data;
+    uint64_t offset;
+};
+
 struct edda_http_response {
     int status;
     const char *content_type;  /* NULL: JSON */
@@ -91,8 +101,7 @@ struct edda_http_options {
     size_t visit_bytes; /* zeroed memory for the application in every exchange */
     void *context;
     void (*begin)(void *context, edda_exchange_t *exchange);
-    void (*field)(void *context, edda_exchange_t *exchange,
-                  const struct edda_multipart_piece *piece);
+    void (*field)(void *context, edda_exchange_t *exchange, const struct edda_http_field *field);
     void (*end)(void *context, edda_exchange_t *exchange);
     /* The client hung up before it had an answer. True: the application has dropped its work and
      * will not respond. False: it will respond all the same. */

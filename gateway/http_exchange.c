@@ -8,12 +8,13 @@
 #include "gateway/http_internal.h"
 #include "gateway/uri.h"
 
-#define KEEP_EXCHANGES 256
-#define KEEP_BYTES     ((size_t)64 * 1024) /* of a buffer, with an exchange that is kept */
-#define MAX_OUT        ((size_t)64 * 1024 * 1024)
-#define MAX_WASTE      ((size_t)128 * 1024 * 1024) /* of a refused body before the line is cut */
-#define UNTOLD_RETRY_S 2u
-#define MAX_ARGUMENTS  64 /* of a target's query; no operation has more than three */
+#define KEEP_EXCHANGES   256
+#define KEEP_BYTES       ((size_t)64 * 1024) /* of a buffer, with an exchange that is kept */
+#define MAX_OUT          ((size_t)64 * 1024 * 1024)
+#define MAX_WASTE        ((size_t)128 * 1024 * 1024) /* of a refused body before the line is cut */
+#define MULTIPART_BUFFER ((size_t)16 * 1024)
+#define UNTOLD_RETRY_S   2u
+#define MAX_ARGUMENTS    64 /* of a target's query; no operation has more than three */
 
 static struct edda_exchange *take_exchange(edda_http_t *http) {
     struct edda_exchange *exchange = http->free_exchanges;
@@ -114,8 +115,10 @@ void complete_request(void *context, struct MHD_Connection *mhd, void **state,
         return;
     }
     *state = NULL;
-    free(exchange->multipart);
-    exchange->multipart = NULL;
+    if (exchange->multipart) {
+        (void)MHD_destroy_post_processor(exchange->multipart);
+        exchange->multipart = NULL;
+    }
     if (exchange->answered && !exchange->queued && !exchange->refused && !exchange->gone) {
         send_past(exchange);
     }
@@ -172,11 +175,24 @@ void edda_exchange_refuse(edda_exchange_t *self, int status, const char *text,
     wake_exchange(self);
 }
 
-static void give_piece(void *context, const struct edda_multipart_piece *piece) {
+static enum MHD_Result give_field(void *context, enum MHD_ValueKind kind, const char *key,
+                                  const char *file_name, const char *content_type,
+                                  const char *transfer_encoding, const char *data, uint64_t offset,
+                                  size_t size) {
     struct edda_exchange *exchange = context;
+    (void)kind;
+    (void)transfer_encoding;
+    struct edda_http_field field = {
+        .name = edda_text_of(key),
+        .file_name = edda_text_of(file_name),
+        .content_type = edda_text_of(content_type),
+        .data = {data ? data : "", size},
+        .offset = offset,
+    };
     if (!exchange->answered && !exchange->gone) {
-        exchange->http->options.field(exchange->http->options.context, exchange, piece);
+        exchange->http->options.field(exchange->http->options.context, exchange, &field);
     }
+    return MHD_YES;
 }
 
 static void begin_request(struct edda_exchange *exchange, const char *method) {
@@ -228,10 +244,9 @@ static void take_body(struct edda_exchange *exchange, const char *data, size_t s
             edda_exchange_refuse(exchange, 503, "Out of memory", 0);
         }
     } else if (exchange->intake == INTAKE_MULTIPART) {
-        const struct edda_bytes bytes = {(const uint8_t *)data, size};
-        /* What is malformed is not whole, which is looked at in the end. */
-        (void)(exchange->multipart &&
-               edda_multipart_feed(exchange->multipart, bytes, give_piece, exchange));
+        if (exchange->multipart && MHD_post_process(exchange->multipart, data, size) != MHD_YES) {
+            exchange->whole = false;
+        }
     }
 }
 
@@ -242,7 +257,10 @@ static void end_request(struct edda_exchange *exchange) {
     }
     exchange->ended = true;
     if (exchange->intake == INTAKE_MULTIPART) {
-        exchange->whole = exchange->multipart && edda_multipart_whole(exchange->multipart);
+        bool complete =
+            exchange->multipart && MHD_destroy_post_processor(exchange->multipart) == MHD_YES;
+        exchange->whole = exchange->whole && complete;
+        exchange->multipart = NULL;
     }
     move_connection(exchange->connection, PHASE_RUNNING);
     http->options.end(http->options.context, exchange);
@@ -333,15 +351,10 @@ void edda_exchange_discard(edda_exchange_t *self, size_t maximum) {
 
 void edda_exchange_multipart(edda_exchange_t *self, size_t maximum) {
     begin_intake(self, INTAKE_MULTIPART, maximum);
-    if (self->refused) {
-        return;
-    }
-    self->multipart = calloc(1, sizeof *self->multipart);
-    if (!self->multipart) {
-        edda_exchange_refuse(self, 503, "Out of memory", 0);
-    } else if (edda_multipart_init(self->multipart, self->head.content_type)) {
-        free(self->multipart); /* nothing in it can be found, and it is not whole in the end */
-        self->multipart = NULL;
+    if (!self->refused) {
+        self->multipart =
+            MHD_create_post_processor(self->connection->mhd, MULTIPART_BUFFER, give_field, self);
+        self->whole = self->multipart != NULL;
     }
 }
 

@@ -58,10 +58,10 @@ struct edda_exchange {
     struct edda_buffer target; /* the request target as it came */
     struct edda_buffer body;
     struct edda_buffer out;
-    size_t maximum;                   /* of the body */
-    size_t taken;                     /* of the body so far */
-    size_t charged;                   /* of http->buffered */
-    struct edda_multipart *multipart; /* owned */
+    size_t maximum; /* of the body */
+    size_t taken;   /* of the body so far */
+    size_t charged; /* of http->buffered */
+    struct MHD_PostProcessor *multipart;
     int64_t deadline_ms;
     char request_id[IDENTITY_BYTES];
     char trace_id[IDENTITY_BYTES];

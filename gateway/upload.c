@@ -131,7 +131,7 @@ static void close_field(struct edda_visit *visit) {
     edda_buffer_reset(&upload->value);
 }
 
-static void open_file(struct edda_visit *visit, const struct edda_multipart_piece *field) {
+static void open_file(struct edda_visit *visit, const struct edda_http_field *field) {
     struct upload *upload = visit->work;
     struct edda_text type = field->content_type;
     type.size = type.size > MIME_BYTES ? MIME_BYTES : type.size;
@@ -155,8 +155,19 @@ static void open_file(struct edda_visit *visit, const struct edda_multipart_piec
     note(upload, field->file_name.data, field->file_name.size);
 }
 
-static void open_field(struct edda_visit *visit, const struct edda_multipart_piece *field) {
+/* It was begun before, and nothing of it has come since. A second file of the same name behind an
+ * empty first one is taken for it: libmicrohttpd does not tell them apart, and there is only one
+ * with something in it. */
+static bool is_open_file(const struct upload *upload, const struct edda_http_field *field) {
+    return upload->in_file && upload->saving.stage.bytes == 0 && field->file_name.data &&
+           edda_text_equal(field->file_name, upload->file_name);
+}
+
+static void open_field(struct edda_visit *visit, const struct edda_http_field *field) {
     struct upload *upload = visit->work;
+    if (is_open_file(upload, field)) {
+        return;
+    }
     upload->in_file = false;
     if (field->file_name.data || edda_text_is(field->name, "file")) {
         open_file(visit, field);
@@ -182,17 +193,21 @@ static void feed_file(struct edda_visit *visit, struct edda_text data) {
     }
 }
 
-void edda_upload_piece(struct edda_visit *visit, const struct edda_multipart_piece *piece) {
+void edda_upload_field(struct edda_visit *visit, const struct edda_http_field *field) {
     struct upload *upload = visit->work;
-    if (piece->begins) {
+    if (field->offset == 0) {
         close_field(visit);
         if (!edda_exchange_answered(visit->exchange)) {
-            open_field(visit, piece);
+            open_field(visit, field);
         }
-    } else if (upload->in_file) {
-        feed_file(visit, piece->data);
+    }
+    if (edda_exchange_answered(visit->exchange)) {
+        return;
+    }
+    if (upload->in_file && field->data.size > 0) {
+        feed_file(visit, field->data);
     } else if (upload->name[0] != '\0') {
-        (void)edda_buffer_append(&upload->value, piece->data.data, piece->data.size);
+        (void)edda_buffer_append(&upload->value, field->data.data, field->data.size);
     }
 }
 

@@ -11,7 +11,7 @@
 
 /* The headers are there and the key is good. */
 void edda_upload_begin(struct edda_visit *visit);
-void edda_upload_piece(struct edda_visit *visit, const struct edda_multipart_piece *piece);
+void edda_upload_field(struct edda_visit *visit, const struct edda_http_field *field);
 void edda_upload_end(struct edda_visit *visit);
 
 #endif

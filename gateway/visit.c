@@ -126,9 +126,9 @@ void edda_visit_begin(void *context, edda_exchange_t *exchange) {
 }
 
 void edda_visit_field(void *context, edda_exchange_t *exchange,
-                      const struct edda_multipart_piece *piece) {
+                      const struct edda_http_field *field) {
     (void)context;
-    edda_upload_piece(edda_exchange_visit(exchange), piece);
+    edda_upload_field(edda_exchange_visit(exchange), field);
 }
 
 static void handle(struct edda_visit *visit) {

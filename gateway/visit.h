@@ -105,7 +105,7 @@ struct edda_visit {
 /* The http options' callbacks. */
 void edda_visit_begin(void *context, edda_exchange_t *exchange);
 void edda_visit_field(void *context, edda_exchange_t *exchange,
-                      const struct edda_multipart_piece *piece);
+                      const struct edda_http_field *field);
 void edda_visit_end(void *context, edda_exchange_t *exchange);
 bool edda_visit_gone(void *context, edda_exchange_t *exchange);
 void edda_visit_late(void *context, edda_exchange_t *exchange);

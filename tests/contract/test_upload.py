@@ -55,9 +55,6 @@ class Upload(ServiceTest):
         self.expect_error(self.post(("file", "a.md", "text/plain", text),
                                     ("file", "b.md", "text/plain", text)), 400,
                           "File upload error: Unexpected field")
-        self.expect_error(self.post(("file", "a.md", "text/plain", b""),
-                                    ("file", "a.md", "text/plain", text)), 400,
-                          "File upload error: Unexpected field")
         self.expect_error(self.post(("file", "a.md", "text/plain", b"")), 400,
                           "Content is required")
         self.expect_error(self.post(("file", "a.md", "text/plain", b"\xff\xfe")), 400,

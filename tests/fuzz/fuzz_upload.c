@@ -117,10 +117,9 @@ static void begin(void *context, edda_exchange_t *exchange) {
     edda_exchange_multipart(exchange, MAX_BODY + EDDA_BODY_ALLOWANCE);
 }
 
-static void field(void *context, edda_exchange_t *exchange,
-                  const struct edda_multipart_piece *piece) {
+static void field(void *context, edda_exchange_t *exchange, const struct edda_http_field *given) {
     (void)context;
-    edda_upload_piece(edda_exchange_visit(exchange), piece);
+    edda_upload_field(edda_exchange_visit(exchange), given);
 }
 
 static void end(void *context, edda_exchange_t *exchange) {
