@@ -64,15 +64,4 @@ int edda_wire_make_session(zmq_msg_t *frames, const uint8_t *routing_id, size_t 
 int edda_wire_send_frames(void *socket, zmq_msg_t *frames, size_t count) EDDA_MUST_CHECK;
 void edda_wire_close_frames(zmq_msg_t *frames, size_t count);
 
-/* Make and send in one: errors of both, and nothing is left to close. */
-int edda_wire_send(void *socket, const uint8_t *routing_id, size_t routing_id_size,
-                   const struct edda_message *message, zmq_msg_t *const *bodies,
-                   size_t count) EDDA_MUST_CHECK;
-int edda_wire_send_bytes(void *socket, const uint8_t *routing_id, size_t routing_id_size,
-                         const struct edda_message *message, const struct edda_bytes *bodies,
-                         size_t count) EDDA_MUST_CHECK;
-int edda_wire_send_session(void *socket, const uint8_t *routing_id, size_t routing_id_size,
-                           uint8_t command, const struct edda_uuid *id, uint16_t type,
-                           const void *record) EDDA_MUST_CHECK;
-
 #endif

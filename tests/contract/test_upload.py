@@ -68,6 +68,13 @@ class Upload(ServiceTest):
         self.expect_error(self.post(("file", "a.md", "text/plain", text), key=None), 401,
                           "Unauthorized")
 
+    def test_a_second_file_behind_an_empty_one_of_the_same_name_is_taken_for_it(self):
+        answer = self.post(("file", "a.md", "text/plain", b""), ("file", "a.md", "text/plain", b"the second"))
+        self.assertEqual(answer.status, 201, answer.body)
+        self.assertEqual(self.client.get(f"{PATH}/{answer.json['memo_uuid']}").json["content"], "the second")
+        self.expect_error(self.post(("file", "a.md", "text/plain", b""), ("file", "b.md", "text/plain", b"x")), 400,
+                          "File upload error: Unexpected field")
+
     def test_a_body_that_is_no_multipart(self):
         answer = self.client.call("POST", PATH, b"nonsense",
                                   headers={"Content-Type": "multipart/form-data; boundary=x"})

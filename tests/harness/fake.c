@@ -5,6 +5,7 @@
 #include "actors/runtime/clock.h"
 #include "proto/body.h"
 #include "tests/harness/state.h"
+#include "tests/harness/wire_send.h"
 #include "tests/proto/cmocka.h"
 
 #define MAX_FAKES    256
@@ -72,14 +73,14 @@ static void wait_writable(edda_fake_t *fake) {
 void fake_send(edda_fake_t *fake, const struct edda_message *message,
                const struct edda_bytes *bodies, size_t count) {
     wait_writable(fake);
-    assert_int_equal(edda_wire_send_bytes(fake->socket, NULL, 0, message, bodies, count), 0);
+    assert_int_equal(wire_send_bytes(fake->socket, NULL, 0, message, bodies, count), 0);
 }
 
 void fake_send_record(edda_fake_t *fake, enum edda_command command, const struct edda_uuid *id,
                       uint16_t type, const void *record) {
     wait_writable(fake);
-    assert_int_equal(
-        edda_wire_send_session(fake->socket, NULL, 0, (uint8_t)command, id, type, record), 0);
+    assert_int_equal(wire_send_session(fake->socket, NULL, 0, (uint8_t)command, id, type, record),
+                     0);
 }
 
 static void answer_ping(edda_fake_t *fake, const struct edda_message *message) {

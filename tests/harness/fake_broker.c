@@ -9,6 +9,7 @@
 #include "actors/runtime/clock.h"
 #include "actors/runtime/socket.h"
 #include "proto/body.h"
+#include "tests/harness/wire_send.h"
 #include "tests/proto/cmocka.h"
 
 struct fake_message {
@@ -408,16 +409,15 @@ void fake_broker_send(struct fake_broker *fake, enum fake_side side,
     struct fake_port *port = &fake->ports[side];
     assert_true(port->peer_size > 0);
     assert_int_equal(
-        edda_wire_send_bytes(port->socket, port->peer, port->peer_size, message, bodies, count), 0);
+        wire_send_bytes(port->socket, port->peer, port->peer_size, message, bodies, count), 0);
 }
 
 void fake_broker_tell(struct fake_broker *fake, enum fake_side side, uint8_t command,
                       const struct edda_uuid *id, uint16_t type, const void *record) {
     struct fake_port *port = &fake->ports[side];
     assert_true(port->peer_size > 0);
-    assert_int_equal(edda_wire_send_session(port->socket, port->peer, port->peer_size, command, id,
-                                            type, record),
-                     0);
+    assert_int_equal(
+        wire_send_session(port->socket, port->peer, port->peer_size, command, id, type, record), 0);
 }
 
 void fake_broker_reset(struct fake_broker *fake, enum fake_side side, int code) {

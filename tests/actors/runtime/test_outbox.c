@@ -7,6 +7,7 @@
 #include "proto/body.h"
 #include "proto/body_peer.h"
 #include "tests/harness/fake_broker.h"
+#include "tests/harness/wire_send.h"
 #include "tests/proto/cmocka.h"
 
 #define MANY    (3 * EDDA_OUTBOX_MESSAGES)
@@ -226,7 +227,7 @@ static void a_closed_outbox_sends_or_drops_what_it_kept(void **state) {
 /* As the router first hears from it: its id is in wire, which the caller ends. */
 static void introduce(struct ends *ends, void *dealer, struct edda_wire *wire) {
     edda_wire_init(wire);
-    assert_int_equal(edda_wire_send_session(dealer, NULL, 0, EDDA_BYE, NULL, 0, NULL), 0);
+    assert_int_equal(wire_send_session(dealer, NULL, 0, EDDA_BYE, NULL, 0, NULL), 0);
     assert_int_equal(edda_wire_receive(ends->router, true, wire), 0);
 }
 

@@ -7,6 +7,7 @@
 #include "actors/runtime/socket.h"
 #include "proto/body.h"
 #include "proto/body_peer.h"
+#include "tests/harness/wire_send.h"
 #include "tests/proto/cmocka.h"
 
 static void *context;
@@ -45,7 +46,7 @@ static void a_message_arrives_as_it_was_sent(void **state) {
     struct edda_message message = make_response(EDDA_BODY_CHUNKS, 5);
     struct edda_bytes body = {(const uint8_t *)"hello", 5};
     message.envelope.project = EDDA_TEXT("default");
-    assert_int_equal(edda_wire_send_bytes(dealer, NULL, 0, &message, &body, 1), 0);
+    assert_int_equal(wire_send_bytes(dealer, NULL, 0, &message, &body, 1), 0);
     assert_int_equal(edda_wire_receive(router, true, &wire), 0);
     assert_true(wire.routing_id_size > 0);
     assert_int_equal(wire.frame_count, 3);
@@ -67,22 +68,20 @@ static void nothing_there_is_again(void **state) {
 static void a_router_answers_by_routing_id_and_knows_who_is_gone(void **state) {
     (void)state;
     struct edda_ping ping = {.stamp = 7};
-    assert_int_equal(
-        edda_wire_send_session(dealer, NULL, 0, EDDA_PING, NULL, EDDA_BODY_PING, &ping), 0);
+    assert_int_equal(wire_send_session(dealer, NULL, 0, EDDA_PING, NULL, EDDA_BODY_PING, &ping), 0);
     assert_int_equal(edda_wire_receive(router, true, &wire), 0);
     uint8_t id[EDDA_MAX_ROUTING_ID];
     size_t id_size = wire.routing_id_size;
     memcpy(id, wire.routing_id, id_size);
     edda_wire_done(&wire);
-    assert_int_equal(
-        edda_wire_send_session(router, id, id_size, EDDA_PONG, NULL, EDDA_BODY_PING, &ping), 0);
+    assert_int_equal(wire_send_session(router, id, id_size, EDDA_PONG, NULL, EDDA_BODY_PING, &ping),
+                     0);
     assert_int_equal(edda_wire_receive(dealer, false, &wire), 0);
     assert_int_equal(wire.message.command, EDDA_PONG);
     id[0] ^= 0x55;
     id[1] ^= 0x55;
-    assert_int_equal(
-        edda_wire_send_session(router, id, id_size, EDDA_PONG, NULL, EDDA_BODY_PING, &ping),
-        EDDA_E_UNAVAILABLE);
+    assert_int_equal(wire_send_session(router, id, id_size, EDDA_PONG, NULL, EDDA_BODY_PING, &ping),
+                     EDDA_E_UNAVAILABLE);
 }
 
 static void a_shared_body_stays_the_callers(void **state) {
@@ -94,7 +93,7 @@ static void a_shared_body_stays_the_callers(void **state) {
     const void *address = zmq_msg_data(&body);
     struct edda_message message = make_response(EDDA_BODY_CHUNKS, size);
     zmq_msg_t *bodies[] = {&body};
-    assert_int_equal(edda_wire_send(dealer, NULL, 0, &message, bodies, 1), 0);
+    assert_int_equal(wire_send(dealer, NULL, 0, &message, bodies, 1), 0);
     assert_int_equal(zmq_msg_size(&body), size);
     assert_int_equal(edda_wire_receive(router, true, &wire), 0);
     /* Over inproc not a byte was copied. */
@@ -109,7 +108,7 @@ static void an_absent_body_is_an_empty_frame(void **state) {
     zmq_msg_t *bodies[] = {NULL, NULL};
     message.envelope.op = EDDA_TEXT("test");
     message.envelope.body_count = 2;
-    assert_int_equal(edda_wire_send(dealer, NULL, 0, &message, bodies, 2), 0);
+    assert_int_equal(wire_send(dealer, NULL, 0, &message, bodies, 2), 0);
     assert_int_equal(edda_wire_receive(router, true, &wire), 0);
     assert_int_equal(wire.message.bodies[0].size, 0);
     assert_int_equal(edda_message_body_type(&wire.message, 1), EDDA_BODY_NONE);
@@ -122,7 +121,7 @@ static void a_message_without_room_in_the_envelope_is_refused_whole(void **state
     struct edda_message message = make_response(EDDA_BODY_EMPTY, 0);
     struct edda_bytes body = {NULL, 0};
     message.envelope.project = (struct edda_text){text, sizeof text};
-    assert_int_equal(edda_wire_send_bytes(dealer, NULL, 0, &message, &body, 1), EDDA_E_LIMIT);
+    assert_int_equal(wire_send_bytes(dealer, NULL, 0, &message, &body, 1), EDDA_E_LIMIT);
     assert_int_equal(edda_wire_receive(router, true, &wire), EDDA_E_AGAIN);
 }
 
@@ -172,8 +171,7 @@ static void a_message_with_eleven_frames_is_refused(void **state) {
     expect_refused(EDDA_E_LIMIT);
     /* What comes after is read as a message of its own. */
     struct edda_ping body = {.stamp = 9};
-    assert_int_equal(
-        edda_wire_send_session(dealer, NULL, 0, EDDA_PING, NULL, EDDA_BODY_PING, &body), 0);
+    assert_int_equal(wire_send_session(dealer, NULL, 0, EDDA_PING, NULL, EDDA_BODY_PING, &body), 0);
     assert_int_equal(edda_wire_receive(router, true, &wire), 0);
 }
 
@@ -191,7 +189,7 @@ static void a_message_over_four_mebibytes_is_refused(void **state) {
         message.envelope.bodies[i] =
             (struct edda_body_descriptor){.type = 17, .version = 1, .bytes = 1024 * 1024};
     }
-    assert_int_equal(edda_wire_send_bytes(dealer, NULL, 0, &message, bodies, 5), 0);
+    assert_int_equal(wire_send_bytes(dealer, NULL, 0, &message, bodies, 5), 0);
     expect_refused(EDDA_E_LIMIT);
     free(large);
 }
