@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #define KNOWN_WORDS      4096 /* likeness remembered within one run, by stem */
-#define LIKE_LETTERS_MIN EDDA_SIEVE_LETTERS_MIN
+#define LIKE_LETTERS_MIN 4
 #define LIKE_MIN         0.4f /* what stands for a word of the query where it stands */
 
 edda_reranker_t *edda_reranker_new(edda_analyser_t *analyser) {
@@ -62,7 +62,7 @@ static void add_query_word(edda_reranker_t *self, const struct edda_token *token
         if (word->likely) {
             edda_likeness_of(token->surface, &word->likeness);
         }
-        edda_sieve_add(&self->sieve, token, word->likely);
+        edda_sieve_add(&self->sieve, token->stem);
         self->places[place] = (uint8_t)++self->word_count;
     }
     if (self->sequence_count < sizeof self->sequence) {
@@ -101,7 +101,7 @@ static int read_query(edda_reranker_t *self, struct edda_text query,
 
 /* ---- the passages ---- */
 
-/* The first spelling of a stem that is looked at speaks for it. */
+/* The first spelling of a stem speaks for it. */
 static const struct edda_rerank_known *know_word(edda_reranker_t *self,
                                                  const struct edda_token *token) {
     struct edda_rerank_known *known = &self->known[token->hash % KNOWN_WORDS];
@@ -140,7 +140,7 @@ static int add_match(edda_reranker_t *self, struct edda_rerank_read *passage,
     return 0;
 }
 
-/* The words of text that may have to do with the query. */
+/* The words of text that begin as one of the query does, and those that are not of ASCII alone. */
 static int sift(edda_reranker_t *self, struct edda_text text, struct edda_tokens *ret_tokens) {
     return text.size == 0
                ? 0

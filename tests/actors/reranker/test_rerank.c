@@ -38,7 +38,8 @@ static uint32_t best_of(void **state, const char *query, const struct edda_reran
     struct fixture *fixture = *state;
     struct edda_rerank_order order[8];
     assert_int_equal(
-        edda_reranker_run(fixture->reranker, edda_text_of(query), passages, count, NULL, 0, order), 0);
+        edda_reranker_run(fixture->reranker, edda_text_of(query), passages, count, NULL, 0, order),
+        0);
     for (size_t i = 0; i < count; i++) {
         assert_true(order[i].score >= 0 && order[i].score <= 1);
         assert_true(i == 0 || order[i - 1].score >= order[i].score);
@@ -78,6 +79,25 @@ static void a_mistyped_word_still_counts_a_little(void **state) {
         passage(NULL, "Some words on photosynthesis and the garden.", .5),
     };
     assert_int_equal(best_of(state, "photosyntesis", passages, 2), 1);
+}
+
+static double likeness_of(void **state, const char *query, const char *text) {
+    struct fixture *fixture = *state;
+    double features[1][EDDA_RERANK_FEATURES];
+    const struct edda_rerank_passage one = passage(NULL, text, .5);
+    assert_int_equal(
+        edda_reranker_measure(fixture->reranker, edda_text_of(query), &one, 1, NULL, features), 0);
+    return features[0][EDDA_RERANK_LIKENESS];
+}
+
+static void a_word_resembles_one_that_begins_as_a_word_of_the_query_does(void **state) {
+    assert_true(likeness_of(state, "the photosynthesis", "of photosyntesis") > .5);
+    assert_true(likeness_of(state, "the photosynthesis", "of hpotosynthesis") == 0);
+    assert_true(likeness_of(state, "the photosynthesis hp", "of hpotosynthesis") > .2);
+    assert_true(likeness_of(state,
+                            "\xc3\xb0"
+                            "photosynthesis",
+                            "of \xc3\xb1photosynthesis") > .5);
 }
 
 static void the_first_stages_score_breaks_what_words_cannot(void **state) {
@@ -221,6 +241,7 @@ int main(void) {
         cmocka_unit_test(a_title_that_answers_counts),
         cmocka_unit_test(an_early_answer_beats_a_late_one),
         cmocka_unit_test(a_mistyped_word_still_counts_a_little),
+        cmocka_unit_test(a_word_resembles_one_that_begins_as_a_word_of_the_query_does),
         cmocka_unit_test(the_first_stages_score_breaks_what_words_cannot),
         cmocka_unit_test(ties_keep_the_callers_order),
         cmocka_unit_test(the_collections_idf_decides_which_word_matters),
