@@ -83,11 +83,13 @@ static void a_mistyped_word_still_counts_a_little(void **state) {
 
 static double likeness_of(void **state, const char *query, const char *text) {
     struct fixture *fixture = *state;
-    double features[1][EDDA_RERANK_FEATURES];
     const struct edda_rerank_passage one = passage(NULL, text, .5);
+    struct edda_rerank_order order;
+    uint32_t others = ~(UINT32_C(1) << EDDA_RERANK_LIKENESS);
     assert_int_equal(
-        edda_reranker_measure(fixture->reranker, edda_text_of(query), &one, 1, NULL, features), 0);
-    return features[0][EDDA_RERANK_LIKENESS];
+        edda_reranker_run(fixture->reranker, edda_text_of(query), &one, 1, NULL, others, &order),
+        0);
+    return order.score;
 }
 
 static void a_word_resembles_one_that_begins_as_a_word_of_the_query_does(void **state) {
