@@ -10,7 +10,6 @@
 
 #include "actors/runtime/clock.h"
 #include "ops/command.h"
-#include "ops/endpoint.h"
 #include "ops/findings.h"
 #include "ops/session.h"
 #include "proto/body_peer.h"

@@ -8,7 +8,6 @@
 #include "proto/body_peer.h"
 #include "proto/body_stage.h"
 #include "proto/body_store.h"
-#include "proto/limits.h"
 
 #define ARENA_BYTES (1u << 20)
 

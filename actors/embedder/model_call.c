@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "actors/embedder/model_state.h"
-#include "actors/runtime/clock.h"
 
 #define BODY_EXTRA      ((size_t)16 * 1024) /* names, brackets */
 #define BODY_EXTRA_ITEM 64

@@ -6,7 +6,6 @@
 #include "actors/text/headings.h"
 #include "actors/text/text.h"
 #include "actors/text/tokens.h"
-#include "proto/limits.h"
 
 #define INLINE_BYTES ((size_t)32 * 1024) /* of text: more is prepared on the pool's thread */
 

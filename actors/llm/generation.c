@@ -3,8 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "proto/limits.h"
-
 #define REQUEST_BYTES  ((size_t)16 * 1024 * 1024) /* every byte of a prompt may need six */
 #define RESPONSE_BYTES ((size_t)64 * 1024 * 1024) /* of events around an answer's text */
 #define TAIL_MS        500 /* a whole answer's connection has this long to be left in order */

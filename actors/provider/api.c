@@ -6,7 +6,6 @@
 #include "actors/provider/mend.h"
 #include "actors/provider/provider.h"
 #include "proto/limits.h"
-#include "proto/utf8.h"
 
 #define VECTOR_JSON_BYTES                                                                          \
     ((size_t)EDDA_MAX_DIMENSION * 24) /* a row as decimal numbers, at worst                        \

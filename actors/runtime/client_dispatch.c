@@ -2,7 +2,6 @@
  * sends again what a lost session left without an answer. */
 #include "actors/runtime/client_state.h"
 #include "actors/runtime/clock.h"
-#include "actors/runtime/log.h"
 #include "proto/body.h"
 #include "proto/buggify.h"
 #include "proto/error.h"

@@ -1,5 +1,4 @@
 /* tests/flow/test_flow_limits.c: deadlines, credit, full queues, fairness and drain, end to end. */
-#include "proto/body.h"
 #include "tests/harness/scenario.h"
 #include "tests/proto/cmocka.h"
 

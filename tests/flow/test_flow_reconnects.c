@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <malloc.h>
 
-#include "proto/body.h"
 #include "tests/harness/scenario.h"
 #include "tests/proto/cmocka.h"
 

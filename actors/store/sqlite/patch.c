@@ -4,7 +4,6 @@
 #include "actors/store/sqlite/tags.h"
 #include "actors/store/sqlite/terms_of.h"
 #include "actors/store/sqlite/versions.h"
-#include "proto/uuid.h"
 
 struct vector_row {
     int64_t chunk;

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "actors/runtime/clock.h"
 #include "actors/store/chats.h"
 #include "actors/store/memos.h"
 #include "tests/actors/store/fixture.h"
