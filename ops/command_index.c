@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "actors/store/index/fusion.h"
 #include "actors/store/postgres/migrate.h"
 #include "actors/store/postgres/vector_index.h"
 #include "actors/store/sqlite/sqlite.h"
@@ -37,6 +38,11 @@ static void show_progress(void *context, const char *phase, int64_t done, int64_
     edda_progress_show(&self->progress, what, (size_t)done, 0);
 }
 
+/* Whose vectors are compared in the stores' memory. */
+static bool needs_none(const struct edda_pg_vector_index *item) {
+    return edda_fusion_is_builtin(edda_text_of(item->name));
+}
+
 static int list_indexes(const struct indexing *self, int64_t exact) {
     static const char *const states[] = {"none", "broken", "ready"};
     if (self->count == 0) {
@@ -49,6 +55,8 @@ static int list_indexes(const struct indexing *self, int64_t exact) {
                states[item->state]);
         if (item->state == EDDA_PG_INDEX_READY) {
             printf(", %lld MB", (long long)(item->bytes >> 20));
+        } else if (needs_none(item)) {
+            printf("; it needs none, the store compares them in memory");
         } else if (item->largest > exact) {
             printf("; `edda index build` makes its searches faster");
         }
@@ -82,8 +90,9 @@ static int change(struct indexing *self, const char *verb, const char *model) {
     size_t changed = 0;
     for (size_t i = 0; i < self->count && status == EDDA_EXIT_OK; i++) {
         const struct edda_pg_vector_index *item = &self->items[i];
-        bool wanted = building ? item->state != EDDA_PG_INDEX_READY && item->vectors > 0
-                               : item->state != EDDA_PG_INDEX_NONE;
+        bool wanted =
+            building ? item->state != EDDA_PG_INDEX_READY && item->vectors > 0 && !needs_none(item)
+                     : item->state != EDDA_PG_INDEX_NONE;
         if (!wanted || (model && strcmp(model, item->name) != 0))
             continue;
         status = building ? build(self, item) : drop(self, item);

@@ -55,6 +55,26 @@ static bool normalise(struct edda_floats vector, uint32_t dimension, float *ret_
     return true;
 }
 
+#define ROUNDING (1.0 / 1024) /* of a square of a length of 1, when its values are halves */
+
+bool edda_vectors_narrow(struct edda_floats vector, uint32_t dimension, uint16_t *ret_halves) {
+    double sum = 0;
+    float value;
+    for (uint32_t i = 0; i < dimension; i++) {
+        memcpy(&value, vector.data + (size_t)i * sizeof value, sizeof value);
+        sum += (double)value * (double)value;
+    }
+    if (!(sum > 1e-30) || !isfinite(sum)) {
+        return false;
+    }
+    double factor = fabs(sum - 1) <= ROUNDING ? 1 : 1 / sqrt(sum);
+    for (uint32_t i = 0; i < dimension; i++) {
+        memcpy(&value, vector.data + (size_t)i * sizeof value, sizeof value);
+        ret_halves[i] = edda_half_from_float((float)((double)value * factor));
+    }
+    return true;
+}
+
 /* Returns the scale: value ~ scale * int8. ret_row is `stride` bytes. */
 static float quantise(const float *values, uint32_t dimension, size_t stride, int8_t *ret_row) {
     float largest = 0;
@@ -109,16 +129,17 @@ int edda_vectors_add(struct edda_vectors *self, uint32_t slot, struct edda_float
     if (!values) {
         return EDDA_E_MEMORY;
     }
-    bool usable = normalise(vector, self->dimension, values);
+    size_t row = self->row_count;
+    uint16_t *halves = self->halves + row * self->dimension;
+    bool usable = edda_vectors_narrow(vector, self->dimension, halves);
     if (usable) {
-        size_t row = self->row_count++;
-        uint16_t *halves = self->halves + row * self->dimension;
+        self->row_count++;
+        for (uint32_t i = 0; i < self->dimension; i++) {
+            values[i] = edda_half_to_float(halves[i]);
+        }
         self->scales[row] =
             quantise(values, self->dimension, self->stride, self->rows + row * self->stride);
         self->slots[row] = slot;
-        for (uint32_t i = 0; i < self->dimension; i++) {
-            halves[i] = edda_half_from_float(values[i]);
-        }
     }
     free(values);
     return usable;

@@ -1,11 +1,11 @@
 /* actors/store/index/vectors.h: the vectors of one model, searched exactly.
  *
- * Each row is normalised and kept twice: as int8 (scale = largest value / 127) for one fast pass
- * over all rows, and as float16 to score the best 4 x k of that pass again. The fast pass uses the
- * best instructions the processor has, chosen when the program starts; all give the same integers.
- * Rows only grow at the end, in the order of their slots; rows of dead slots are skipped by the
- * caller's test until rebuild. Threads: readers at once; add and rebuild alone. Limit:
- * EDDA_MAX_DIMENSION. */
+ * Each row is normalised and kept twice: as float16, and as int8 of that (scale = largest value /
+ * 127) for one fast pass over all rows; the float16 is used to score the best 4 x k of that pass
+ * again. The fast pass uses the best instructions the processor has, chosen when the program
+ * starts; all give the same integers. Rows only grow at the end, in the order of their slots; rows
+ * of dead slots are skipped by the caller's test until rebuild. Threads: readers at once; add and
+ * rebuild alone. Limit: EDDA_MAX_DIMENSION. */
 #ifndef EDDA_ACTORS_STORE_INDEX_VECTORS_H
 #define EDDA_ACTORS_STORE_INDEX_VECTORS_H
 
@@ -25,6 +25,11 @@ struct edda_vectors {
     size_t row_count;
     size_t row_capacity;
 };
+
+/* `dimension` values as halves of a vector of length 1, which is what is compared, in whichever
+ * database it is kept. One that was narrowed once is the same when it is narrowed again. False: it
+ * has no direction, all zero or not finite. */
+bool edda_vectors_narrow(struct edda_floats vector, uint32_t dimension, uint16_t *ret_halves);
 
 /* EDDA_E_MEMORY. 0 < dimension <= EDDA_MAX_DIMENSION. */
 int edda_vectors_init(struct edda_vectors *self, struct edda_text model,

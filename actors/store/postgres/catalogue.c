@@ -105,15 +105,19 @@ static struct edda_pg_shelf *find(edda_pg_catalogue_t *self, int64_t project) {
     return shelf;
 }
 
-static struct edda_pg_shelf *need_shelf(edda_pg_catalogue_t *self, int64_t project,
-                                        int64_t forgotten) {
-    struct edda_pg_shelf *shelf = find(self, project);
-    if (shelf && shelf->loaded && !shelf->busy && shelf->revision < forgotten) {
+static bool is_outdated(const struct edda_pg_shelf *shelf, const struct edda_pg_wanted *wanted) {
+    return shelf->revision < wanted->forgotten || shelf->since < wanted->embedded;
+}
+
+static struct edda_pg_shelf *need_shelf(edda_pg_catalogue_t *self,
+                                        const struct edda_pg_wanted *wanted) {
+    struct edda_pg_shelf *shelf = find(self, wanted->project);
+    if (shelf && shelf->loaded && !shelf->busy && is_outdated(shelf, wanted)) {
         spoil(self, shelf);
         shelf = NULL;
     }
     if (!shelf) {
-        shelf = edda_pg_shelf_new(self->store, project);
+        shelf = edda_pg_shelf_new(self->store, wanted->project);
         if (shelf) {
             shelf->next = self->shelves;
             self->shelves = shelf;
@@ -122,20 +126,20 @@ static struct edda_pg_shelf *need_shelf(edda_pg_catalogue_t *self, int64_t proje
     return shelf;
 }
 
-int edda_pg_catalogue_borrow(edda_pg_catalogue_t *self, struct edda_pg_call *call, int64_t project,
-                             int64_t revision, int64_t forgotten, edda_pg_step_fn then,
+int edda_pg_catalogue_borrow(edda_pg_catalogue_t *self, struct edda_pg_call *call,
+                             const struct edda_pg_wanted *wanted, edda_pg_step_fn then,
                              struct edda_pg_shelf **ret_shelf) {
-    struct edda_pg_shelf *shelf = need_shelf(self, project, forgotten);
+    struct edda_pg_shelf *shelf = need_shelf(self, wanted);
     if (!shelf) {
         return EDDA_E_MEMORY;
     }
     shelf->used_ms = edda_clock_ms();
-    if (shelf->loaded && shelf->revision >= revision) {
+    if (shelf->loaded && shelf->revision >= wanted->revision && !is_outdated(shelf, wanted)) {
         shelf->users++;
         *ret_shelf = shelf;
         return 1;
     }
-    shelf->wanted = revision > shelf->wanted ? revision : shelf->wanted;
+    shelf->wanted = wanted->revision > shelf->wanted ? wanted->revision : shelf->wanted;
     edda_pg_call_wait(call, then);
     call->next_waiting = shelf->waiting;
     shelf->waiting = call;

@@ -25,10 +25,19 @@ void edda_pg_catalogue_stop(edda_pg_catalogue_t *self);
 /* Then, when no call is left. */
 void edda_pg_catalogue_destroy(edda_pg_catalogue_t **self_p);
 
+/* What a search has read of its project: a shelf that has less than forgotten, or was begun before
+ * embedded, is loaded anew. */
+struct edda_pg_wanted {
+    int64_t project;
+    int64_t revision;
+    int64_t forgotten;
+    int64_t embedded;
+};
+
 /* 1: *ret_shelf has the revision and stays until given back. 0: the call waits, and then comes when
- * it is worth asking again. EDDA_E_MEMORY. forgotten: a shelf that has less is loaded anew. */
-int edda_pg_catalogue_borrow(edda_pg_catalogue_t *self, struct edda_pg_call *call, int64_t project,
-                             int64_t revision, int64_t forgotten, edda_pg_step_fn then,
+ * it is worth asking again. EDDA_E_MEMORY. */
+int edda_pg_catalogue_borrow(edda_pg_catalogue_t *self, struct edda_pg_call *call,
+                             const struct edda_pg_wanted *wanted, edda_pg_step_fn then,
                              struct edda_pg_shelf **ret_shelf) EDDA_MUST_CHECK;
 void edda_pg_catalogue_return(edda_pg_catalogue_t *self, struct edda_pg_shelf *shelf);
 

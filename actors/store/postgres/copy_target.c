@@ -11,7 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "actors/store/index/vectors.h"
 #include "actors/store/postgres/value.h"
+#include "proto/limits.h"
 #include "proto/uuid.h"
 
 #define DOING     "cannot copy into the database"
@@ -134,10 +136,22 @@ static void append_integer(struct edda_buffer *buffer, int64_t value) {
     edda_buffer_append(buffer, &bits, sizeof bits);
 }
 
+/* Of length 1, as all vectors here; one without a direction is near to nothing, whatever it is. */
 static void append_vector(struct edda_buffer *buffer, struct edda_bytes bytes) {
+    uint16_t halves[EDDA_MAX_DIMENSION];
+    float unit[EDDA_MAX_DIMENSION];
+    struct edda_floats floats = {bytes.data, bytes.size};
+    size_t dimension = bytes.size / sizeof *unit;
     struct edda_pg_built built;
-    append32(buffer, (uint32_t)(4 + bytes.size / 2));
-    edda_pg_build_halfvec(&built, buffer, (struct edda_floats){bytes.data, bytes.size});
+    if (bytes.size % sizeof *unit == 0 && dimension <= EDDA_MAX_DIMENSION &&
+        edda_vectors_narrow(floats, (uint32_t)dimension, halves)) {
+        for (size_t i = 0; i < dimension; i++) {
+            unit[i] = edda_half_to_float(halves[i]);
+        }
+        floats.data = (const uint8_t *)unit;
+    }
+    append32(buffer, (uint32_t)(4 + 2 * dimension));
+    edda_pg_build_halfvec(&built, buffer, floats);
 }
 
 int edda_copy_row(struct edda_buffer *rows, const struct edda_copy_table *table,

@@ -21,6 +21,7 @@ static void free_slice(struct edda_pg_round *round) {
     edda_arena_init(&round->arena, EDDA_PG_ROUND_BYTES);
     edda_row_map_done(&round->missing);
     round->items = NULL;
+    round->vector = NULL;
     round->count = round->first = round->end = 0;
 }
 
@@ -198,7 +199,8 @@ static void ask_terms(struct edda_pg_shelf *self) {
         return;
     }
     ask(self, EDDA_PGSQL_INDEX_TERMS,
-        VALUES(BUILT(&versions), BIGINT(round->after_chunk), BIGINT(EDDA_PG_SLICE_CHUNKS)),
+        VALUES(BUILT(&versions), BIGINT(round->after_chunk), BIGINT(EDDA_PG_SLICE_CHUNKS),
+               BIGINT(self->project)),
         on_terms);
 }
 
@@ -271,6 +273,9 @@ void edda_pg_shelf_follow(struct edda_pg_shelf *self) {
     self->busy = true;
     self->begun_ms = edda_clock_ms();
     round->target = self->wanted;
+    if (self->revision < 0) {
+        self->since = self->wanted;
+    }
     round->after_revision = self->revision > 0 ? self->revision : 0;
     round->after_memo = INT64_MAX;
     round->repeats = 0;

@@ -1,9 +1,9 @@
-/* actors/store/postgres/search.c: words from the index in memory, vectors from the database, fused
- * and ordered as with any other.
+/* actors/store/postgres/search.c: words and built-in vectors from the index in memory, vectors of a
+ * model from the database, fused and ordered as with any other.
  *
  *   project -> shelf, followed to the project's revision -+-> find -> texts -> order -> hits
  *                                                         |    ^
- *                                with vectors: admitted --+    |
+ *                          with a model's vectors: admitted --+    |
  *                                (when filtered) -> nearest ---+
  *
  * The nearest are looked for exactly among the chunks that may be found, as long as these are not
@@ -15,6 +15,7 @@
 #include "actors/runtime/clock.h"
 #include "actors/runtime/metric.h"
 #include "actors/store/finding.h"
+#include "actors/store/index/fusion.h"
 #include "actors/store/postgres/catalogue.h"
 #include "actors/store/postgres/store.h"
 #include "actors/store/rows.h"
@@ -25,9 +26,7 @@
          */
 
 struct search {
-    int64_t project;
-    int64_t revision;
-    int64_t forgotten;
+    struct edda_pg_wanted project;
     uint64_t chunks; /* of the project */
     int64_t model;   /* that serves it; 0: none */
     struct edda_text serving;
@@ -82,14 +81,15 @@ static bool is_usable(const struct search *search) {
 
 static int read_project(struct search *search, const edda_pg_result_t *result) {
     struct edda_pg_row row = edda_pg_row(result, 0);
-    search->project = edda_pg_bigint(&row, 0);
-    search->revision = edda_pg_bigint(&row, 1);
-    search->forgotten = edda_pg_bigint(&row, 2);
+    search->project.project = edda_pg_bigint(&row, 0);
+    search->project.revision = edda_pg_bigint(&row, 1);
+    search->project.forgotten = edda_pg_bigint(&row, 2);
     search->chunks = (uint64_t)edda_pg_bigint(&row, 3);
     search->model = edda_pg_bigint_or(&row, 4, 0);
     search->serving = edda_pg_text(&row, 5);
     search->dimension = (uint32_t)edda_pg_bigint_or(&row, 6, 0);
     search->has_index = edda_pg_boolean(&row, 7);
+    search->project.embedded = edda_pg_bigint(&row, 8);
     return row.error;
 }
 
@@ -110,10 +110,11 @@ static int on_project(struct edda_pg_call *call, edda_pg_result_t *result) {
     }
     search->query.filter = search->filter;
     if (!error && search->query.model.size) {
-        search->query.near_given = true;
-        search->near_wanted = is_usable(search) && !(arguments->without & EDDA_WITHOUT_VECTOR);
-        search->finding.vector_degraded =
-            !is_usable(search) && search->chunks > 0 && !(arguments->without & EDDA_WITHOUT_VECTOR);
+        bool wanted = !(arguments->without & EDDA_WITHOUT_VECTOR);
+        bool in_memory = is_usable(search) && edda_fusion_is_builtin(search->serving);
+        search->query.near_given = !in_memory;
+        search->near_wanted = is_usable(search) && !in_memory && wanted;
+        search->finding.vector_degraded = !is_usable(search) && search->chunks > 0 && wanted;
     }
     return error ? error : on_shelf(call, NULL);
 }
@@ -158,9 +159,8 @@ static int on_admitted(struct edda_pg_call *call, edda_pg_result_t *result) {
 static int on_shelf(struct edda_pg_call *call, edda_pg_result_t *result) {
     struct search *search = call->state;
     (void)result;
-    int found =
-        edda_pg_catalogue_borrow(call->store->catalogue, call, search->project, search->revision,
-                                 search->forgotten, on_shelf, &search->shelf);
+    int found = edda_pg_catalogue_borrow(call->store->catalogue, call, &search->project, on_shelf,
+                                         &search->shelf);
     if (found != 1) {
         return found;
     }
@@ -240,20 +240,20 @@ static int ask_near(struct edda_pg_call *call, bool by_index) {
     }
     if (by_index) {
         return edda_pg_call_run(call, EDDA_PGSQL_NEAR_BY_INDEX,
-                                VALUES(BIGINT(search->project), BIGINT(search->model),
+                                VALUES(BIGINT(search->project.project), BIGINT(search->model),
                                        BUILT(&vector), BIGINT(search->dimension),
                                        BIGINT(search->filter ? EDDA_INDEX_NEAR : NEAR_SOME)),
                                 on_near);
     }
     if (search->of_all) {
         return edda_pg_call_run(call, EDDA_PGSQL_NEAR_OF_ALL,
-                                VALUES(BIGINT(search->project), BIGINT(search->model),
+                                VALUES(BIGINT(search->project.project), BIGINT(search->model),
                                        BUILT(&vector), BIGINT(NEAR_SOME)),
                                 on_near);
     }
     if (!search->filter) {
         return edda_pg_call_run(call, EDDA_PGSQL_NEAR_IN_PROJECT,
-                                VALUES(BIGINT(search->project), BIGINT(search->model),
+                                VALUES(BIGINT(search->project.project), BIGINT(search->model),
                                        BUILT(&vector), BIGINT(search->query.now_wall_ms),
                                        BIGINT(EDDA_INDEX_LEG)),
                                 on_near);
@@ -263,8 +263,8 @@ static int ask_near(struct edda_pg_call *call, bool by_index) {
         edda_pg_array_bigint(&versions, search->versions[i]);
     }
     return edda_pg_call_run(call, EDDA_PGSQL_NEAR_IN_VERSIONS,
-                            VALUES(BIGINT(search->project), BIGINT(search->model), BUILT(&vector),
-                                   BUILT(&versions), BIGINT(EDDA_INDEX_LEG)),
+                            VALUES(BIGINT(search->project.project), BIGINT(search->model),
+                                   BUILT(&vector), BUILT(&versions), BIGINT(EDDA_INDEX_LEG)),
                             on_near);
 }
 

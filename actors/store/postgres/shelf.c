@@ -145,19 +145,49 @@ static int note_missing(struct edda_pg_shelf *self, struct edda_bytes terms) {
     return error;
 }
 
+/* The columns of INDEX_TERMS. */
+enum { CHUNK, TERMS, MODEL, DIMENSION, VECTOR };
+
+/* Into chunk, when the row has one; the values lie in the round's arena. */
+static int read_vector(struct edda_pg_shelf *self, struct edda_pg_row *row,
+                       struct edda_index_chunk *chunk) {
+    struct edda_pg_halves halves = edda_pg_halfvec(row, VECTOR);
+    if (!halves.data) {
+        return 0;
+    }
+    if (!self->round.vector) {
+        self->round.vector =
+            edda_arena_take(&self->round.arena, EDDA_MAX_DIMENSION * sizeof *self->round.vector);
+    }
+    if (!self->round.vector) {
+        return EDDA_E_MEMORY;
+    }
+    if (halves.dimension > EDDA_MAX_DIMENSION) {
+        return EDDA_E_MALFORMED;
+    }
+    edda_pg_halves_to_floats(halves, self->round.vector);
+    chunk->model = edda_pg_text(row, MODEL);
+    chunk->dimension = (uint32_t)edda_pg_bigint(row, DIMENSION);
+    chunk->vector = (struct edda_floats){(const uint8_t *)self->round.vector,
+                                         halves.dimension * sizeof *self->round.vector};
+    return 0;
+}
+
 static int add_row(struct edda_pg_shelf *self, size_t number, struct edda_pg_incoming **item_p) {
     struct edda_pg_row row = edda_pg_row(self->round.rows, number);
-    int64_t id = edda_pg_bigint(&row, 0);
-    struct edda_index_chunk chunk = {.uuid = edda_row_name(id), .terms = edda_pg_bytea(&row, 1)};
-    if (row.error) {
-        return row.error;
+    int64_t id = edda_pg_bigint(&row, CHUNK);
+    struct edda_index_chunk chunk = {.uuid = edda_row_name(id),
+                                     .terms = edda_pg_bytea(&row, TERMS)};
+    int error = read_vector(self, &row, &chunk);
+    if (error || row.error) {
+        return error ? error : row.error;
     }
     self->round.after_chunk = id;
     *item_p = item_of(&self->round, edda_row_version_of(edda_row_part_row_of(id)), *item_p);
     if (!*item_p) {
         return 0;
     }
-    int error = edda_index_add(self->index, (*item_p)->key, &chunk);
+    error = edda_index_add(self->index, (*item_p)->key, &chunk);
     if (!error) {
         (*item_p)->added++;
         error = note_missing(self, chunk.terms);

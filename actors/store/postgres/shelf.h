@@ -1,7 +1,8 @@
 /* actors/store/postgres/shelf.h: one project's search index in this process, and how it follows the
  * database.
  *
- * The index holds words and what filters ask; vectors stay in the database. Following is a round:
+ * The index holds words, what filters ask, and the vectors of the built-in model when it serves;
+ * another model's stay in the database. Following is a round:
  * the memos that changed after the revision the shelf has, in slices; for those with another
  * version or title their chunks' term vectors, in slices; the texts of words that are new; then
  * each memo is published in one step. Loading a project is a round that begins at nothing.
@@ -10,6 +11,9 @@
  *                  |     ^                           |
  *                  |     +--- until all are there ---+
  *                  +--- nothing to fetch ------------+
+ *
+ * A chunk's vector comes with its terms and never later: before a version is shown it is there, and
+ * when a project changes over to the built-in model, what was begun before is loaded anew (since).
  *
  * A memo whose chunks are gone meanwhile has a newer row already: it is left for the next look.
  *
@@ -24,7 +28,7 @@
 #include "actors/store/postgres/call.h"
 
 #define EDDA_PG_SLICE_MEMOS   256
-#define EDDA_PG_SLICE_CHUNKS  2048 /* term vectors of one statement, about 0.7 MB */
+#define EDDA_PG_SLICE_CHUNKS  2048 /* of one statement; 0.7 MB, with built-in vectors 1.8 */
 #define EDDA_PG_SLICE_TEXTS   100
 #define EDDA_PG_ROUND_REPEATS 5
 #define EDDA_PG_ROUND_BYTES   (64u * 1024u * 1024u)
@@ -47,6 +51,7 @@ struct edda_pg_round {
     edda_pg_result_t *rows;  /* of the last other statement; owned */
     struct edda_arena arena; /* items and wanted */
     struct edda_buffer values;
+    float *vector; /* one chunk's; in arena; NULL: not needed yet */
     struct edda_pg_incoming *items;
     size_t count;
     size_t first; /* items whose chunks are asked for: first..end */
@@ -81,6 +86,7 @@ struct edda_pg_shelf {
     struct edda_row_map textless; /* hash + 1 of words that have no text */
 
     int64_t revision; /* everything up to it is in the index */
+    int64_t since;    /* the project's, before the first statement of the load */
     int64_t wanted;   /* somebody waits for it */
     bool loaded;
     bool busy;    /* with a round */

@@ -1,11 +1,9 @@
 /* actors/store/postgres/words.c: words, once a project; vectors, one a chunk. */
 #include "actors/store/postgres/words.h"
 
-#include <math.h>
-
+#include "actors/store/index/vectors.h"
 #include "actors/store/part_vectors.h"
 #include "actors/store/postgres/store.h"
-#include "proto/half.h"
 
 /* ---- words ---- */
 
@@ -46,24 +44,6 @@ int edda_pg_put_words(struct edda_pg_call *call, int64_t project, struct edda_wo
 
 /* ---- vectors ---- */
 
-/* The vector is not all zeros, and all of it is finite. */
-static void narrow(struct edda_bytes vector, uint8_t *ret_halves) {
-    double sum = 0;
-    for (size_t at = 0; at < vector.size; at += sizeof(float)) {
-        float value;
-        memcpy(&value, vector.data + at, sizeof value);
-        sum += (double)value * (double)value;
-    }
-    double scale = 1 / sqrt(sum);
-    for (size_t at = 0; at < vector.size; at += sizeof(float)) {
-        float value;
-        memcpy(&value, vector.data + at, sizeof value);
-        uint16_t half = edda_half_from_float((float)((double)value * scale));
-        ret_halves[at / 2] = (uint8_t)(half & 0xff);
-        ret_halves[at / 2 + 1] = (uint8_t)(half >> 8);
-    }
-}
-
 int edda_pg_unit_vectors(struct edda_pg_call *call, const struct edda_chunks *chunks,
                          struct edda_bytes **ret_halves) {
     const char *text = NULL;
@@ -76,12 +56,14 @@ int edda_pg_unit_vectors(struct edda_pg_call *call, const struct edda_chunks *ch
         if (!vector->data) {
             continue;
         }
-        uint8_t *halves = edda_arena_take(&call->arena, vector->size / 2);
+        uint16_t *halves = edda_arena_take(&call->arena, vector->size / 2);
         if (!halves) {
             return EDDA_E_MEMORY;
         }
-        narrow(*vector, halves);
-        *vector = (struct edda_bytes){halves, vector->size / 2};
+        bool usable = edda_vectors_narrow((struct edda_floats){vector->data, vector->size},
+                                          chunks->dimension, halves);
+        *vector = usable ? (struct edda_bytes){(const uint8_t *)halves, vector->size / 2}
+                         : (struct edda_bytes){NULL, 0};
     }
     return 0;
 }

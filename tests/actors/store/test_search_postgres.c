@@ -1,5 +1,5 @@
 /* tests/actors/store/test_search_postgres.c: searches over PostgreSQL: an index in memory that
- * follows the database, and vectors in it. */
+ * follows the database, and a model's vectors in it. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,31 +9,7 @@
 #include "actors/store/postgres/shelf.h"
 #include "actors/store/postgres/vector_index.h"
 #include "tests/actors/store/fixture_store.h"
-
-/* A second store process's place: the same database, another index. */
-struct second {
-    struct fixture *f;
-    edda_backend_t *first;
-    edda_backend_t *second;
-};
-
-static struct second open_second(struct fixture *f) {
-    struct second both = {.f = f, .first = f->backend};
-    f->backend = NULL;
-    fixture_open(f);
-    both.second = f->backend;
-    f->backend = both.first;
-    return both;
-}
-
-static void use(struct second *both, bool second) {
-    both->f->backend = second ? both->second : both->first;
-}
-
-static void close_second(struct second *both) {
-    edda_backend_destroy(&both->second);
-    both->f->backend = both->first;
-}
+#include "tests/actors/store/search_fixture.h"
 
 static void a_store_finds_what_another_committed(void **state) {
     struct fixture *f = *state;
@@ -153,38 +129,14 @@ static void an_index_that_missed_what_is_forgotten_is_loaded_anew(void **state) 
 
 /* ---- scores ---- */
 
-static void fill(struct fixture *f) {
-    static const char *const words[] = {"harbour", "lantern", "copper", "winter", "meadow",
-                                        "granite", "orchard", "falcon", "ribbon", "thunder"};
-    for (unsigned memo = 0; memo < 40; memo++) {
-        char text[1024];
-        char title[32];
-        size_t used = 0;
-        struct edda_text part;
-        for (unsigned i = 0; i < 30; i++) {
-            used += (size_t)snprintf(text + used, sizeof text - used, "%s%s",
-                                     words[(memo * 7 + i * i + i * memo) % 10],
-                                     i % 10 == 9 ? "\n\n" : " ");
-        }
-        snprintf(title, sizeof title, "Memo %u", memo);
-        part = (struct edda_text){text, used};
-        struct edda_store_accept accept = one_part(&part);
-        accept.title = edda_text_of(title);
-        accept.memo =
-            (struct edda_uuid){{1, 2, 3, 4, 5, 6, 0x47, 8, 0x89, 0, 0, 0, 0, 0, 0, (uint8_t)memo}};
-        assert_int_equal(accept_memo(f, &accept, NULL), 0);
-    }
-    process_all(f);
-}
-
 static void scores_equal_those_of_sqlite(void **state) {
     struct fixture *f = *state;
     struct fixture *other = fixture_new_on(false);
     static const char *const queries[] = {"harbour lantern", "coper wintr",
                                           "meadow",          "granite falcon",
                                           "ribbons",         "thunder orchard copper"};
-    fill(f);
-    fill(other);
+    fill_words(f);
+    fill_words(other);
     for (size_t q = 0; q < sizeof queries / sizeof queries[0]; q++) {
         struct edda_hits here = search(f, queries[q]);
         struct edda_hits there = search(other, queries[q]);
@@ -287,7 +239,7 @@ static void drop_vector_index(void) {
 static void an_index_of_vectors_is_made_seen_and_dropped(void **state) {
     struct fixture *f = *state;
     struct indexing indexing;
-    fill(f);
+    fill_words(f);
     open_indexing(&indexing);
     assert_int_equal(indexing.index.state, EDDA_PG_INDEX_NONE);
     assert_int_equal(indexing.index.dimension, DIMENSION);
@@ -316,7 +268,7 @@ static void an_index_of_vectors_is_made_seen_and_dropped(void **state) {
 
 static void a_large_project_is_searched_by_the_index_of_its_vectors(void **state) {
     struct fixture *f = *state;
-    fill(f);
+    fill_words(f);
     struct edda_hits exact = search(f, "harbour lantern");
     fixture_close(f);
     f->exact_chunks = 20;
@@ -335,7 +287,7 @@ static void a_large_project_is_searched_by_the_index_of_its_vectors(void **state
 
 static void an_index_that_gives_too_few_is_not_believed(void **state) {
     struct fixture *f = *state;
-    fill(f);
+    fill_words(f);
     struct edda_hits exact = search(f, "harbour lantern");
     fixture_close(f);
     f->exact_chunks = 20;

@@ -208,6 +208,31 @@ static void rows_compared_by_name_score_as_in_a_search(void **state) {
     build_done(&build);
 }
 
+static void what_was_narrowed_once_is_the_same_when_it_is_narrowed_again(void **state) {
+    enum { ROUNDS = 200 };
+    struct build build;
+    uint16_t halves[DIMENSION];
+    uint16_t again[DIMENSION];
+    float values[DIMENSION];
+    (void)state;
+    build_init(&build, 7);
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        for (size_t i = 0; i < DIMENSION; i++) {
+            values[i] = ((float)build_random(&build, 2001) - 1000.0f) * (float)(round + 1);
+        }
+        assert_true(edda_vectors_narrow(view(values, DIMENSION), DIMENSION, halves));
+        double length = 0;
+        for (size_t i = 0; i < DIMENSION; i++) {
+            values[i] = edda_half_to_float(halves[i]);
+            length += (double)values[i] * (double)values[i];
+        }
+        assert_true(fabs(length - 1) < 0.001);
+        assert_true(edda_vectors_narrow(view(values, DIMENSION), DIMENSION, again));
+        assert_memory_equal(halves, again, sizeof halves);
+    }
+    build_done(&build);
+}
+
 static void zero_and_infinite_rows_never_match(void **state) {
     (void)state;
     struct edda_vectors vectors;
@@ -269,6 +294,7 @@ int main(void) {
         cmocka_unit_test(every_kernel_multiplies_to_the_same_bits),
         cmocka_unit_test(a_search_finds_what_brute_force_finds),
         cmocka_unit_test(rows_compared_by_name_score_as_in_a_search),
+        cmocka_unit_test(what_was_narrowed_once_is_the_same_when_it_is_narrowed_again),
         cmocka_unit_test(zero_and_infinite_rows_never_match),
         cmocka_unit_test(rows_below_the_minimum_are_left_out),
     };

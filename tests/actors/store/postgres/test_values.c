@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "actors/store/postgres/copy_target.h"
 #include "proto/uuid.h"
 #include "tests/actors/store/postgres/database.h"
 
@@ -242,6 +243,23 @@ static void many_vectors_go_as_one_array(void **state) {
     edda_buffer_done(&buffer);
 }
 
+/* Seen to fail when the copied values went as they were. */
+static void a_vector_that_is_copied_gets_length_one(void **state) {
+    static const float values[] = {3, 0, -4};
+    static const uint8_t wanted[] = {0, 1, 0, 0, 0, 10, 0, 3, 0, 0, 0x38, 0xcd, 0, 0, 0xba, 0x66};
+    const struct edda_copy_table table = {.types = "v"};
+    const struct edda_copy_value value = {
+        .bytes = {(const uint8_t *)values, sizeof values},
+    };
+    struct edda_buffer row;
+    (void)state;
+    edda_buffer_init(&row, 4096);
+    assert_int_equal(edda_copy_row(&row, &table, &value), 0);
+    assert_int_equal(row.size, sizeof wanted);
+    assert_memory_equal(row.data, wanted, sizeof wanted);
+    edda_buffer_done(&row);
+}
+
 static void what_is_no_vector_is_not_built(void **state) {
     float floats[2] = {1, NAN};
     static const uint16_t infinite[] = {0x7c00};
@@ -288,7 +306,7 @@ int main(void) {
         TEST(what_is_absent_is_null),         TEST(a_nul_in_a_text_is_the_requests_fault),
         TEST(arrays_unfold_into_rows),        TEST(elements_may_be_absent_and_arrays_empty),
         TEST(vectors_come_back_as_halves),    TEST(many_vectors_go_as_one_array),
-        TEST(what_is_no_vector_is_not_built),
+        TEST(what_is_no_vector_is_not_built), TEST(a_vector_that_is_copied_gets_length_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
