@@ -3,6 +3,12 @@
 
 #define NOW_MS "(extract(epoch FROM now()) * 1000)::bigint"
 
+/* A project's memo, not deleted, by its uuid or its reference. By its uuid in words that are not
+ * the condition of memo_listed: before a table has statistics that index, of all memos of a
+ * project, looks as cheap as the unique one, and each look would be at all of them. */
+#define BY_UUID      "m.uuid = $2 AND m.deleted_ms <= 0"
+#define BY_REFERENCE "m.reference_id = $2 AND m.deleted_ms = 0 ORDER BY m.id DESC LIMIT 1"
+
 /* As edda_fusion_is_builtin. */
 #define IS_BUILT_IN "o.name LIKE 'hash-%'"
 
