@@ -14,12 +14,13 @@
 #include "broker/gauges.h"
 #include "broker/ports.h"
 #include "broker/routes.h"
+#include "broker/trail.h"
 #include "proto/body.h"
-#include "proto/fault_point.h"
 
 #define TICK_MS      50
 #define GAUGES_MS    1000
 #define LINGER_MS    2000
+#define LEAVE_MS     100 /* from the last word to the end: see README.md */
 #define RECORD_BYTES (64 * 1024)
 #define MAX_LOST     256 /* a worker's whole window, of four that died at once */
 
@@ -55,7 +56,8 @@ struct edda_broker {
     size_t lost_count;
     struct edda_gauges gauges;
     int64_t gauges_ms;
-    bool held; /* our hold on a draining loop */
+    bool held;        /* our hold on a draining loop */
+    int64_t leave_ms; /* when that ends; 0: not known yet */
 };
 
 static uint8_t port_number(const struct edda_port *port) {
@@ -150,14 +152,6 @@ static void note_refused(void *context, uint64_t tag, int error, zmq_msg_t *fram
     }
 }
 
-/* As "broker.received.REQ store.accept": a route is named by its first op. */
-static void pass_point(const char *what, const struct edda_message *message) {
-    const struct edda_envelope *envelope = &message->envelope;
-    struct edda_text op = envelope->route_count > 0 ? envelope->route[0].op : envelope->op;
-    EDDA_FAULT_POINT("broker.%s.%s%s%.*s", what, edda_command_name(message->command),
-                     op.size > 0 ? " " : "", (int)op.size, op.size > 0 ? op.data : "");
-}
-
 static void obey_send(struct edda_broker *self, struct edda_action *action) {
     const struct edda_route *route = edda_routes_find(&self->routes, action->peer);
     int error = route ? send_message(self, route, action) : 0;
@@ -167,13 +161,6 @@ static void obey_send(struct edda_broker *self, struct edda_action *action) {
         edda_log(EDDA_LOG_ERROR, "unsendable", "command=%s error=%s",
                  edda_command_name(action->message.command), edda_error_name(error));
     }
-}
-
-static void write_note(const struct edda_note *note) {
-    edda_log(note->reason ? EDDA_LOG_WARNING : EDDA_LOG_INFO, note->event,
-             "name=\"%.*s\" count=%llu reason=%s", (int)note->name.size,
-             note->name.data ? note->name.data : "", (unsigned long long)note->count,
-             note->reason ? note->reason : "-");
 }
 
 static void release_hold(struct edda_broker *self) {
@@ -201,7 +188,10 @@ static void obey_actions(struct edda_broker *self) {
             break;
         case EDDA_ACTION_DRAINED:
             edda_log(EDDA_LOG_INFO, "broker_drained", "requests=0");
-            release_hold(self);
+            if (i == 0) {
+                release_hold(self); /* nobody is there */
+            }
+            self->leave_ms = edda_loop_now(self->loop) + LEAVE_MS;
             break;
         }
     }
@@ -344,6 +334,9 @@ static void tick(void *context) {
     if (now_ms - self->gauges_ms >= GAUGES_MS) {
         self->gauges_ms = now_ms;
         edda_gauges_update(&self->gauges, self->core, now_ms);
+    }
+    if (self->leave_ms > 0 && now_ms >= self->leave_ms) {
+        release_hold(self);
     }
     edda_loop_timer_set(self->loop, &self->tick, now_ms + TICK_MS);
 }
