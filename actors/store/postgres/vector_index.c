@@ -79,14 +79,15 @@ static int prepare(struct edda_pg_plain *database) {
     return error;
 }
 
-/* pgvector counts rows and knows no total; the server counts blocks in its other phases. */
+/* pgvector counts rows and knows no total; in other phases the server counts blocks, or whom it
+ * waits for. */
 static void tell_progress(struct edda_pg_plain *database, struct edda_pg_plain *watch,
                           int64_t vectors, edda_pg_progress_fn progress, void *context) {
     char sql[200];
     snprintf(
         sql, sizeof sql,
-        "SELECT phase, greatest(tuples_done, blocks_done), greatest(tuples_total, blocks_total)"
-        " FROM pg_stat_progress_create_index WHERE pid = %d",
+        "SELECT phase, tuples_done, greatest(blocks_done, lockers_done), greatest(blocks_total,"
+        " lockers_total) FROM pg_stat_progress_create_index WHERE pid = %d",
         PQbackendPID(database->handle));
     PGresult *result = PQexec(watch->handle, sql);
     if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) > 0) {

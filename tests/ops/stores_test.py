@@ -1,0 +1,149 @@
+"""What is PostgreSQL's alone, and what both stores must do alike: `python3 tests/ops/stores_test.py --edda PATH`."""
+
+import argparse
+import json
+import os
+import pty
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, "..", "harness")]
+from live import KEY, Edda
+
+SERVER = os.path.join(HERE, "..", "..", "ops", "postgres")
+HOUSE = os.path.join(HERE, "..", "quality", "house")
+OPTIONS = argparse.Namespace(edda="build/edda")
+VECTORS = 2000
+WAIT = 60  # seconds, for what takes one
+
+
+def server(verb, directory):
+    return subprocess.run([SERVER, verb, directory], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def clean():
+    return {name: value for name, value in os.environ.items() if not name.startswith("EDDA_")}
+
+
+class Stores(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.directory = tempfile.mkdtemp(prefix="edda-stores-")
+        os.chmod(cls.directory, 0o711)
+        cls.addClassCleanup(shutil.rmtree, cls.directory, ignore_errors=True)
+        postgres = os.path.join(cls.directory, "postgres")
+        cls.url = server("start", postgres)
+        cls.addClassCleanup(server, "stop", postgres)
+
+    def setUp(self):
+        name = "stores_" + os.urandom(6).hex()
+        self.sql(f"CREATE DATABASE {name}", self.url)
+        self.database = self.url.rpartition("/")[0] + "/" + name
+
+    def sql(self, text, url=None):
+        done = subprocess.run(["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url or self.database],
+                              input=text, capture_output=True, text=True, timeout=WAIT)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout.strip()
+
+    def index(self, *words):
+        done = subprocess.run([OPTIONS.edda, "index", *words, "--database", self.database], capture_output=True,
+                              text=True, timeout=WAIT, env=clean())
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def fill(self):
+        """Vectors of a model and of the built-in one, as if they had been processed."""
+        self.assertEqual(self.index(), "no vectors yet\n")
+        self.sql(f"""
+            INSERT INTO model (name, dimension) VALUES ('model-8', 8), ('hash-256', 256);
+            INSERT INTO project (name, chunks, model) SELECT 'default', {VECTORS}, id FROM model WHERE name = 'model-8';
+            INSERT INTO chunk_vector (project, chunk, model, vector) SELECT p.id, n, m.id,
+                ARRAY(SELECT sin(n * d) FROM generate_series(1, m.dimension) d)::real[]::halfvec
+                FROM project p, model m, generate_series(1, {VECTORS}) n WHERE m.name = 'model-8' OR n <= 10""")
+
+    # Seen to fail without CONCURRENTLY, and when the build ended as soon as there was progress to show.
+    def test_an_index_is_built_while_others_write_and_says_how_far_it_is(self):
+        self.fill()
+        writer = subprocess.Popen(["psql", "-X", "-q", "-d", self.database], stdin=subprocess.PIPE,
+                                  stdout=subprocess.PIPE, text=True)
+        self.addCleanup(writer.communicate)
+        writer.stdin.write("BEGIN; UPDATE chunk_vector SET vector = vector WHERE chunk = 1;\n\\echo written\n")
+        writer.stdin.flush()
+        self.assertEqual(writer.stdout.readline(), "written\n")
+        terminal, side = pty.openpty()
+        self.addCleanup(os.close, terminal)
+        build = subprocess.Popen([OPTIONS.edda, "index", "build", "--database", self.database],
+                                 stdout=subprocess.PIPE, stderr=side, text=True, env=clean())
+        os.close(side)
+        try:
+            self.assertIn("waiting for writers", self.read_until(terminal, "waiting for writers"))
+            # Who writes now is not held up by the one that waits.
+            self.sql("SET lock_timeout = '10s'; UPDATE chunk_vector SET vector = vector WHERE chunk = 2")
+        finally:
+            writer.stdin.write("COMMIT;\n")
+            writer.stdin.flush()
+            out = build.communicate(timeout=WAIT)[0]
+        self.assertEqual(build.returncode, 0)
+        self.assertEqual(out, f"model-8: indexed {VECTORS} vectors\n")
+
+    @staticmethod
+    def read_until(terminal, wanted):
+        shown = ""
+        until = time.monotonic() + WAIT
+        while wanted not in shown and time.monotonic() < until:
+            if select.select([terminal], [], [], 1)[0]:
+                try:
+                    shown += os.read(terminal, 4096).decode(errors="replace")
+                except OSError:  # it ended
+                    return shown
+        return shown
+
+    def test_indexes_are_listed_built_and_dropped(self):
+        self.fill()
+        model, builtin = sorted(self.index().splitlines(), reverse=True)
+        self.assertEqual(model, f"model-8 (8 floats): {VECTORS} vectors, largest project {VECTORS} chunks; index: none")
+        self.assertIn("index: none; it needs none, the store compares them in memory", builtin)
+        self.assertIn("`edda index build` makes its searches faster",
+                      self.index("list", "--vector-exact-chunks", str(VECTORS - 1)))
+        self.assertEqual(self.index("build", "--model", "hash-256"), "nothing to build\n")
+        self.assertEqual(self.index("build"), f"model-8: indexed {VECTORS} vectors\n")
+        self.assertEqual(self.index("build"), "nothing to build\n")
+        self.assertIn("index: ready, ", self.index())
+        self.assertEqual(self.sql("SELECT count(*) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
+                                  " WHERE c.relname LIKE 'chunk_vector_hnsw_%' AND i.indisvalid"), "1")
+        self.assertEqual(self.index("drop"), "model-8: no index any more\n")
+        self.assertEqual(self.index("drop"), "nothing to drop\n")
+
+    def figures(self, environment):
+        with Edda(OPTIONS.edda, environment={"EDDA_LOG_LEVEL": "warning", **environment}) as edda:
+            done = subprocess.run([OPTIONS.edda, "eval", "--collection", HOUSE, "--typo", "--json",
+                                   "--url", f"http://127.0.0.1:{edda.port}", "--key", KEY],
+                                  capture_output=True, text=True, timeout=3 * WAIT, env=clean())
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return {run["name"]: {leg: figure["nDCG@10"]["value"] for leg, figure in run["legs"].items()}
+                for run in json.loads(done.stdout)["runs"]}
+
+    def test_judged_questions_have_the_same_ndcg_on_both_stores(self):
+        here = self.figures({"EDDA_DATABASE_URL": self.database})
+        there = self.figures({})
+        self.assertEqual(set(here), {"written", "mistyped"})
+        for run, legs in there.items():
+            self.assertTrue(legs)
+            for leg, value in legs.items():
+                with self.subTest(run=run, leg=leg):
+                    self.assertGreater(value, 50)
+                    self.assertAlmostEqual(here[run][leg], value, delta=0.1)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--edda", default=OPTIONS.edda)
+    _, rest = parser.parse_known_args(namespace=OPTIONS)
+    unittest.main(argv=["stores_test.py"] + rest)
