@@ -154,6 +154,19 @@ enum edda_job_event edda_job_event_of(int error, uint8_t blame) {
     }
 }
 
+size_t edda_job_reason(struct edda_text text, char ret_reason[EDDA_JOB_REASON]) {
+    size_t size = text.size < EDDA_JOB_REASON ? text.size : EDDA_JOB_REASON - 1;
+    while (size > 0 && size < text.size && ((uint8_t)text.data[size] & 0xc0) == 0x80) {
+        size--;
+    }
+    for (size_t i = 0; i < size; i++) {
+        uint8_t byte = (uint8_t)text.data[i];
+        ret_reason[i] = byte < 0x20 || byte == 0x7f ? ' ' : text.data[i];
+    }
+    ret_reason[size] = '\0';
+    return size;
+}
+
 const char *edda_job_state_name(enum edda_job_state state) {
     static const char *const names[] = {"ready", "leased", "done", "dead"};
     return names[state];

@@ -98,6 +98,13 @@ int64_t edda_job_unserved_ms(uint32_t times, uint32_t random);
 /* Which event a failed call is: by the error's code, then by blame (enum edda_blame). */
 enum edda_job_event edda_job_event_of(int error, uint8_t blame);
 
+#define EDDA_JOB_REASON 256
+
+/* What is kept of the words a call failed with: whole characters of fewer than EDDA_JOB_REASON
+ * bytes, on one line; of U+0000, which PostgreSQL does not keep, and of other control characters a
+ * space. text is well-formed UTF-8. Returns how many bytes; a NUL follows them. */
+size_t edda_job_reason(struct edda_text text, char ret_reason[EDDA_JOB_REASON]);
+
 /* "ready", "leased", "done", "dead". Static. */
 const char *edda_job_state_name(enum edda_job_state state);
 

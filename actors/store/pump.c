@@ -16,7 +16,6 @@
 #define RETRY_MS    1000 /* after a database error */
 #define PROBE_AFTER 4    /* refusals for want of a worker */
 #define PRIORITY    9
-#define REASON      256
 
 /* One job in flight. */
 struct flight {
@@ -32,7 +31,7 @@ struct flight {
 struct report {
     edda_pump_t *pump;
     struct edda_failure failure;
-    char reason[REASON];
+    char reason[EDDA_JOB_REASON];
 };
 
 struct renewal {
@@ -151,14 +150,13 @@ static void report_failure(edda_pump_t *self, struct edda_lease lease, enum edda
     if (text.size == 0) {
         text = edda_text_of(reply ? edda_error_text(reply->error) : "not sent");
     }
-    text.size = text.size < REASON - 1 ? text.size : REASON - 1;
-    memcpy(report->reason, text.data, text.size);
+    size_t size = edda_job_reason(text, report->reason);
     report->pump = self;
     report->failure = (struct edda_failure){
         .lease = lease,
         .event = event,
         .retry_after_ms = reply ? reply->detail.retry_after_ms : 0,
-        .reason = {report->reason, text.size},
+        .reason = {report->reason, size},
     };
     if (submit(self, EDDA_BACKEND_FAIL, &report->failure, on_reported, report)) {
         free(report);

@@ -3,11 +3,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
 #include "actors/store/jobs.h"
 #include "proto/envelope.h"
+#include "proto/utf8.h"
 
 #define NOW 1000000
 
@@ -186,6 +188,25 @@ static void errors_become_events_by_code_and_then_by_blame(void **state) {
     assert_int_equal(edda_job_event_of(EDDA_E_TIMEOUT, EDDA_BLAME_WORKER), EDDA_JOB_FAILED);
 }
 
+static void a_reason_is_kept_in_whole_characters_of_one_line(void **state) {
+    (void)state;
+    char kept[EDDA_JOB_REASON];
+    char long_text[400];
+    assert_int_equal(edda_job_reason(EDDA_TEXT("a\nb\x7f\tc"), kept), 6);
+    assert_string_equal(kept, "a b  c");
+    assert_int_equal(edda_job_reason((struct edda_text){"a\0b", 3}, kept), 3);
+    assert_string_equal(kept, "a b");
+    assert_int_equal(edda_job_reason((struct edda_text){NULL, 0}, kept), 0);
+    memset(long_text, 'a', sizeof long_text);
+    assert_int_equal(edda_job_reason((struct edda_text){long_text, 255}, kept), 255);
+    assert_int_equal(edda_job_reason((struct edda_text){long_text, 256}, kept), 255);
+    for (size_t i = 0; i < sizeof long_text; i += 2) {
+        memcpy(long_text + i, "\u00fc", 2);
+    }
+    assert_int_equal(edda_job_reason((struct edda_text){long_text, 400}, kept), 254);
+    assert_true(edda_utf8_valid(kept, 254));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_claim_counts_an_attempt_and_a_token),
@@ -201,6 +222,7 @@ int main(void) {
         cmocka_unit_test(retry_after_is_obeyed_when_it_is_longer),
         cmocka_unit_test(the_back_off_doubles_up_to_five_minutes_with_full_jitter),
         cmocka_unit_test(errors_become_events_by_code_and_then_by_blame),
+        cmocka_unit_test(a_reason_is_kept_in_whole_characters_of_one_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
