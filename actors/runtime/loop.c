@@ -20,7 +20,6 @@
 #include "actors/runtime/metric.h"
 #include "actors/runtime/posts.h"
 #include "actors/runtime/timers.h"
-#include "actors/runtime/yield.h"
 
 #define EVENTS_PER_TURN 256
 #define MAX_PREPARES    8
@@ -55,7 +54,6 @@ struct edda_loop {
     bool running;
     int64_t now_ms;
     int64_t stamp_us; /* end of the last callback */
-    struct edda_yield yield;
     struct edda_timers timers;
     struct edda_watch *sockets; /* in the order added */
     struct edda_watch *dead;
@@ -98,7 +96,6 @@ edda_loop_t *edda_loop_new(const char *name) {
     }
     self->now_ms = edda_clock_ms();
     self->slow_logged_ms = self->now_ms - SLOW_LOG_MS;
-    edda_yield_init(&self->yield);
     return self;
 }
 
@@ -463,9 +460,6 @@ int edda_loop_run(edda_loop_t *self) {
         int count = epoll_wait(self->epoll, events, EVENTS_PER_TURN, sleep);
         EDDA_ASSERT(count >= 0 || errno == EINTR);
         int64_t now_us = edda_clock_us();
-        if (sleep != 0) {
-            self->yield.slept_us = now_us - self->stamp_us;
-        }
         self->stamp_us = now_us;
         self->now_ms = now_us / 1000;
         bool woken = dispatch_events(self, events, count);
@@ -484,9 +478,6 @@ int edda_loop_run(edda_loop_t *self) {
             break;
         }
         bool ready = sweep_sockets(self) || self->deferred.first;
-        if (!ready && bears_ms != 0 && edda_yield_try(&self->yield, &self->stamp_us)) {
-            ready = sweep_sockets(self);
-        }
         sleep = ready ? 0 : choose_sleep(self, bears_ms);
     }
     (void)sweep_sockets(self);

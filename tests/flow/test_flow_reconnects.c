@@ -6,7 +6,7 @@
 #include "tests/harness/scenario.h"
 #include "tests/proto/cmocka.h"
 
-#define MAY_GROW   (256u * 1024u) /* libzmq's queues keep a block of 64 KiB each after a stall */
+#define MAY_GROW   (512u * 1024u) /* libzmq's queues keep a block of 64 KiB each after a stall */
 #define MAY_LINGER 16             /* descriptors of connections that libzmq has not reaped yet */
 
 /* Of the sanitizers' own allocator, whose header not every compiler has. */
