@@ -7,14 +7,13 @@
 #include "actors/runtime/clock.h"
 #include "actors/runtime/log.h"
 #include "actors/runtime/metric.h"
+#include "actors/store/claiming.h"
 #include "actors/store/route.h"
 #include "proto/buggify.h"
 #include "proto/fault_point.h"
 
 #define CALL_TTL_MS 300000
-#define SLOW_MS     5000 /* nothing is known to be due: look again anyway */
 #define RETRY_MS    1000 /* after a database error */
-#define PROBE_AFTER 4    /* refusals for want of a worker */
 #define PRIORITY    9
 
 /* One job in flight. */
@@ -46,17 +45,14 @@ struct edda_pump {
     struct flight *flights;
     size_t in_flight;
     size_t in_flight_of[EDDA_JOB_KINDS];
-    size_t open;               /* operations in the backend */
-    bool released;             /* the leases of earlier lives are */
-    bool claiming;             /* a claim is in the backend */
-    bool again;                /* something happened during it */
-    bool idle[EDDA_JOB_KINDS]; /* nothing is due until a commit, a report or the timer says so */
-    uint32_t unserved[EDDA_JOB_KINDS]; /* in a row, for want of a worker; a pause counts once */
+    size_t open;   /* operations in the backend */
+    bool released; /* the leases of earlier lives are */
+    bool claiming; /* a claim is in the backend */
+    struct edda_claiming decision;
     struct edda_timer pause[EDDA_JOB_KINDS]; /* set: nothing of that kind is claimed */
     bool draining;
     bool held; /* holds the loop until the drain is done */
     bool stopped;
-    struct edda_claim claim;
     struct edda_timer due; /* the next claim */
     struct edda_timer renew;
     struct edda_route route;
@@ -184,12 +180,11 @@ static bool is_paused(const edda_pump_t *self, size_t kind) {
  * their places. Those that were under way together are one refusal. */
 static void note_service(edda_pump_t *self, enum edda_job_kind kind, int error) {
     if (error != EDDA_E_NO_SERVICE) {
-        self->unserved[kind] = 0;
+        edda_claiming_serve(&self->decision, kind);
     } else if (!is_paused(self, kind) && !self->draining) {
-        self->unserved[kind]++;
         edda_loop_timer_set(self->options.loop, &self->pause[kind],
                             edda_loop_now(self->options.loop) +
-                                edda_job_unserved_ms(self->unserved[kind], edda_random32()));
+                                edda_claiming_refuse(&self->decision, kind, edda_random32()));
     }
 }
 
@@ -267,20 +262,14 @@ static void on_claimed(void *context, const struct edda_backend_answer *answer) 
     }
     if (answer->error) {
         edda_log(EDDA_LOG_WARNING, "claim_failed", "error=%s", edda_error_name(answer->error));
+        edda_claiming_fail(&self->decision);
         claim_in(self, RETRY_MS);
     } else {
         for (size_t i = 0; i < claims->count; i++) {
             send_job(self, &claims->items[i]);
         }
-        bool more = self->again || claims->wait_ms == 0;
-        for (size_t i = 0; i < EDDA_JOB_KINDS; i++) {
-            self->idle[i] = !more && (self->idle[i] || self->claim.limits[i] > 0);
-        }
-        claim_in(self, more                                               ? 0
-                       : claims->wait_ms > 0 && claims->wait_ms < SLOW_MS ? claims->wait_ms
-                                                                          : SLOW_MS);
+        claim_in(self, edda_claiming_end(&self->decision, claims->wait_ms));
     }
-    self->again = false;
     look_at_drain(self);
 }
 
@@ -305,53 +294,37 @@ static void on_released(void *context, const struct edda_backend_answer *answer)
     look_at_drain(self);
 }
 
-/* How much may be sent, in all and of each kind: of one that nobody has served for a while, one job
- * to see. False: nothing. */
-static bool find_room(const edda_pump_t *self, struct edda_claim *ret_claim) {
-    size_t room =
+static struct edda_claiming_room find_room(const edda_pump_t *self) {
+    size_t jobs =
         self->in_flight < self->options.window ? self->options.window - self->in_flight : 0;
-    room = room > 1 && EDDA_BUGGIFY("claim_one") ? 1 : room;
-    bool some = false;
-    ret_claim->limit = room < EDDA_CLAIM_MOST ? (uint32_t)room : EDDA_CLAIM_MOST;
+    struct edda_claiming_room room = {.jobs = jobs > 1 && EDDA_BUGGIFY("claim_one") ? 1 : jobs};
     for (unsigned i = 0; i < EDDA_JOB_KINDS; i++) {
-        uint64_t credit = edda_client_credit(self->client, edda_route_service(i));
-        ret_claim->limits[i] = is_paused(self, i)          ? 0
-                               : credit < ret_claim->limit ? (uint32_t)credit
-                                                           : ret_claim->limit;
-        if (self->unserved[i] >= PROBE_AFTER && ret_claim->limits[i] > 0) {
-            ret_claim->limits[i] = self->in_flight_of[i] == 0;
-        }
-        some = some || ret_claim->limits[i] > 0;
+        room.credit[i] = edda_client_credit(self->client, edda_route_service(i));
+        room.in_flight[i] = self->in_flight_of[i];
+        room.paused[i] = is_paused(self, i);
     }
-    return some;
-}
-
-/* Whether something may be due of what there is room for. */
-static bool is_worth_it(const edda_pump_t *self, const struct edda_claim *claim) {
-    bool worth = false;
-    for (size_t i = 0; i < EDDA_JOB_KINDS; i++) {
-        worth = worth || (claim->limits[i] > 0 && !self->idle[i]);
-    }
-    return worth;
+    return room;
 }
 
 /* Claims as much as may be sent. Without room nothing is done: a reply or credit brings us back. */
 static void claim(edda_pump_t *self) {
-    struct edda_claim room;
     int error = 0;
     if (self->draining || self->stopped || self->claiming) {
         return;
     }
     if (!self->released) {
         error = submit(self, EDDA_BACKEND_RELEASE, NULL, on_released, self);
-    } else if (!find_room(self, &room)) {
-        claim_in(self, SLOW_MS);
-        return;
-    } else if (!is_worth_it(self, &room)) {
-        return;
     } else {
-        self->claim = room;
-        error = submit(self, EDDA_BACKEND_CLAIM, &self->claim, on_claimed, self);
+        struct edda_claiming_room room = find_room(self);
+        int64_t wait_ms = edda_claiming_look(&self->decision, &room);
+        if (wait_ms == EDDA_CLAIMING_IDLE) {
+            return;
+        }
+        if (wait_ms != EDDA_CLAIMING_ASK) {
+            claim_in(self, wait_ms);
+            return;
+        }
+        error = submit(self, EDDA_BACKEND_CLAIM, &self->decision.claim, on_claimed, self);
     }
     self->claiming = error == 0;
     if (error) {
@@ -361,8 +334,7 @@ static void claim(edda_pump_t *self) {
 
 void edda_pump_wake(void *pump) {
     edda_pump_t *self = pump;
-    memset(self->idle, 0, sizeof(self->idle));
-    self->again = self->claiming;
+    edda_claiming_wake(&self->decision, self->claiming);
     claim(self);
 }
 
