@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 static size_t bytes_of(const struct edda_card *card) {
-    return sizeof(*card) + card->title.size + card->reference_id.size;
+    return sizeof(*card) + card->title.size + card->reference_id.size + card->snippet.size;
 }
 
 void edda_cards_done(struct edda_cards *cards) {
@@ -21,19 +21,30 @@ size_t edda_cards_bytes(const struct edda_cards *cards) {
            (cards->by_memo.capacity + cards->by_key.capacity) * sizeof(struct edda_row_map_slot);
 }
 
-struct edda_card *edda_card_new(struct edda_text title, struct edda_text reference_id) {
-    struct edda_card *card = calloc(1, sizeof(*card) + title.size + reference_id.size + 1);
+/* Copies text to *at, which is moved behind it. */
+static struct edda_text copy_text(char **at, struct edda_text text) {
+    struct edda_text copy = {text.data ? *at : NULL, text.size};
+    if (text.size) {
+        memcpy(*at, text.data, text.size);
+        *at += text.size;
+    }
+    return copy;
+}
+
+struct edda_card *edda_card_new(struct edda_text title, struct edda_text reference_id,
+                                struct edda_text snippet) {
+    struct edda_card *card =
+        calloc(1, sizeof(*card) + title.size + reference_id.size + snippet.size + 1);
     if (!card) {
         return NULL;
     }
+    char *at = card->text;
+    card->title = (struct edda_text){at, 0};
     if (title.size) {
-        memcpy(card->text, title.data, title.size);
+        card->title = copy_text(&at, title);
     }
-    card->title = (struct edda_text){card->text, title.size};
-    if (reference_id.data) {
-        memcpy(card->text + title.size, reference_id.data, reference_id.size);
-        card->reference_id = (struct edda_text){card->text + title.size, reference_id.size};
-    }
+    card->reference_id = copy_text(&at, reference_id);
+    card->snippet = copy_text(&at, snippet);
     return card;
 }
 

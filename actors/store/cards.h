@@ -10,9 +10,11 @@ struct edda_card {
     uint64_t key; /* in the index */
     int64_t memo; /* row ids */
     int64_t version;
+    uint64_t number; /* of the version; 0: its database says it with a hit */
     struct edda_uuid uuid;
     struct edda_text title;        /* into text */
     struct edda_text reference_id; /* into text, or absent */
+    struct edda_text snippet;      /* of the version, into text, or absent: as number */
     char text[];
 };
 
@@ -29,7 +31,8 @@ void edda_cards_done(struct edda_cards *cards);
 size_t edda_cards_bytes(const struct edda_cards *cards);
 
 /* The caller's, until it is put; the rest is the caller's to set. NULL: no memory. */
-struct edda_card *edda_card_new(struct edda_text title, struct edda_text reference_id);
+struct edda_card *edda_card_new(struct edda_text title, struct edda_text reference_id,
+                                struct edda_text snippet);
 
 /* Puts card in the place of the memo's old one. EDDA_E_MEMORY: card is still the caller's. */
 int edda_cards_put(struct edda_cards *cards, struct edda_card *card) EDDA_MUST_CHECK;

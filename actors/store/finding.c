@@ -21,6 +21,8 @@ int edda_finding_keep(struct edda_finding *finding, const struct edda_cards *car
             found->memo = card->uuid;
             found->title = edda_arena_text(arena, card->title);
             found->reference_id = edda_arena_text(arena, card->reference_id);
+            found->version = card->number;
+            found->snippet = edda_arena_text(arena, card->snippet);
         }
     }
     return 0;

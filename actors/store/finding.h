@@ -21,8 +21,9 @@ struct edda_found {
     struct edda_index_text text; /* absent: the chunk is gone */
     uint32_t start;
     uint32_t end;
-    uint64_t version;      /* its number */
     uint32_t first_number; /* of its part's chunks, in the memo */
+    /* The card's, where it has them; else the backend's. */
+    uint64_t version; /* its number */
     struct edda_text snippet;
 };
 

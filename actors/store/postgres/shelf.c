@@ -271,7 +271,8 @@ static int read_attributes(struct edda_pg_shelf *self, struct edda_pg_row *row,
 static int show(struct edda_pg_shelf *self, const struct edda_pg_incoming *item,
                 struct edda_pg_row *row, const struct edda_memo_attributes *attributes) {
     const struct edda_card *old = edda_cards_of_memo(&self->cards, item->memo);
-    struct edda_card *card = edda_card_new(attributes->title, attributes->reference_id);
+    struct edda_card *card =
+        edda_card_new(attributes->title, attributes->reference_id, (struct edda_text){NULL, 0});
     int error;
     if (!card) {
         return EDDA_E_MEMORY;

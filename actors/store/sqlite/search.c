@@ -69,25 +69,17 @@ static int fetch_texts(struct search *search) {
     return 0;
 }
 
-/* The memo's snippet, the version's number and that of the part's first chunk. */
+/* The number of the part's first chunk, which is 0 for the first part. */
 static int complete(struct search *search, struct edda_found *item) {
-    edda_database_t *database = search->reader->database;
     int64_t part_row = edda_row_part_row_of(item->row);
-    sqlite3_stmt *row = NULL;
     int64_t first_number = 0;
-    int found = edda_query_one(database, EDDA_SQL_HIT_VERSION,
-                               VALUES(INTEGER(edda_row_version_of(part_row))), &row);
-    if (found == 1) {
-        item->version = (uint64_t)sqlite3_column_int64(row, 0);
-        found = edda_column_copy(row, 1, &search->call->arena, &item->snippet);
-        edda_query_end(row);
-    }
-    if (!found && edda_row_part_of(part_row) > 0) {
-        found = edda_query_integer(database, EDDA_SQL_PART_FIRST_NUMBER, VALUES(INTEGER(part_row)),
-                                   0, &first_number);
+    int error = 0;
+    if (edda_row_part_of(part_row) > 0) {
+        error = edda_query_integer(search->reader->database, EDDA_SQL_PART_FIRST_NUMBER,
+                                   VALUES(INTEGER(part_row)), 0, &first_number);
     }
     item->first_number = (uint32_t)first_number;
-    return found;
+    return error;
 }
 
 /* Texts, order and hits from one snapshot of the database. */

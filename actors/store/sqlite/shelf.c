@@ -94,7 +94,7 @@ static int add_chunks(struct edda_shelf *self, edda_database_t *database, uint64
 }
 
 /* The columns of EDDA_SQL_INDEX_MEMO and EDDA_SQL_INDEX_MEMOS. */
-enum { MEMO, UUID_, TITLE, SOURCE, REFERENCE, METADATA, SCOPES, EXPIRES, VERSION };
+enum { MEMO, UUID_, TITLE, SOURCE, REFERENCE, METADATA, SCOPES, EXPIRES, VERSION, NUMBER, SNIPPET };
 
 static int read_tags(edda_database_t *database, int64_t memo, struct edda_arena *arena,
                      struct edda_texts *ret_tags) {
@@ -119,13 +119,15 @@ static int show(struct edda_shelf *self, edda_database_t *database, sqlite3_stmt
                 const struct edda_memo_attributes *attributes, bool locked) {
     int64_t memo = sqlite3_column_int64(row, MEMO);
     const struct edda_card *old = edda_cards_of_memo(&self->cards, memo);
-    struct edda_card *card = edda_card_new(attributes->title, attributes->reference_id);
+    struct edda_card *card =
+        edda_card_new(attributes->title, attributes->reference_id, edda_column_text(row, SNIPPET));
     if (!card) {
         return EDDA_E_MEMORY;
     }
     card->memo = memo;
     card->uuid = edda_column_uuid(row, UUID_);
     card->version = sqlite3_column_int64(row, VERSION);
+    card->number = (uint64_t)sqlite3_column_int64(row, NUMBER);
     int error;
     if (old && old->version == card->version && edda_text_equal(old->title, card->title)) {
         card->key = old->key;

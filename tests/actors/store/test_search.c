@@ -39,6 +39,33 @@ static void a_hit_says_where_it_is_from(void **state) {
     assert_true(hits.terms.count > 0);
 }
 
+/* Found before, while and after another version takes its place, and under another title. */
+static void a_hit_is_of_the_version_that_is_read(void **state) {
+    struct fixture *f = *state;
+    struct edda_uuid memo = accept_text(f, "Animals", "A rare walrus.");
+    process_all(f);
+    const char *const snippets[] = {"A rare walrus.", "A rare walrus.", "A common walrus.",
+                                    "A common walrus."};
+    const char *const titles[] = {"Animals", "Animals", "Animals", "Beasts"};
+    for (size_t i = 0; i < 4; i++) {
+        if (i == 1) {
+            assert_int_equal(patch_text(f, &memo, "A common walrus."), 0);
+        } else if (i == 2) {
+            process_all(f);
+        } else if (i == 3) {
+            assert_int_equal(patch_title(f, &memo, "Beasts"), 0);
+        }
+        struct edda_hits hits = search(f, "walrus");
+        assert_int_equal(hits.hits.count, 1);
+        const struct edda_hit *hit = &hits.hits.items[0];
+        struct edda_uuid chunk = edda_uuid_chunk(&memo, i < 2 ? 1 : 2, 0, 0);
+        assert_true(edda_uuid_equal(&hit->chunk, &chunk));
+        assert_true(edda_text_is(hit->snippet, snippets[i]));
+        assert_true(edda_text_is(hit->text, snippets[i]));
+        assert_true(edda_text_is(hit->title, titles[i]));
+    }
+}
+
 static void a_search_in_an_unknown_project_finds_nothing(void **state) {
     struct fixture *f = *state;
     accept_text(f, "Title", "A rare walrus.");
@@ -359,6 +386,7 @@ static void searches_never_see_half_a_version_nor_two_of_them(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_hit_says_where_it_is_from),
+        TEST(a_hit_is_of_the_version_that_is_read),
         TEST(a_search_in_an_unknown_project_finds_nothing),
         TEST(a_search_without_a_usable_vector_names_the_leg),
         TEST(a_minimum_cosine_leaves_the_words_leg_alone),
