@@ -265,11 +265,13 @@ edda_pg_connector_t *edda_pg_connector_new(const struct edda_pg_connector_option
         return NULL;
     }
     self->options = *options;
-    /* A statement is planned once a session: planning costs more than most of them. */
-    snprintf(self->settings, sizeof self->settings,
-             "-c statement_timeout=%lld -c idle_in_transaction_session_timeout=%d -c jit=off "
-             "-c plan_cache_mode=force_generic_plan -c client_min_messages=error",
-             (long long)options->statement_ms, EDDA_PG_SILENCE_MS + IDLE_EXTRA_MS);
+    /* A statement is planned once a session: planning costs more than most of them. The tables may
+     * be empty then, and a look at every row the best plan; it would be kept when they are full. */
+    snprintf(
+        self->settings, sizeof self->settings,
+        "-c statement_timeout=%lld -c idle_in_transaction_session_timeout=%d -c jit=off "
+        "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c client_min_messages=error",
+        (long long)options->statement_ms, EDDA_PG_SILENCE_MS + IDLE_EXTRA_MS);
     if (edda_pg_url_has_names(options->url)) {
         self->names = edda_pool_new(options->loop, "database-names", 1, LOOKUPS);
         if (!self->names) {
