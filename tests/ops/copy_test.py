@@ -75,10 +75,10 @@ class Copy(unittest.TestCase):
     @staticmethod
     def ask(edda):
         """What searches, a list and a memo say."""
-        # Not scores: the database keeps vectors in half of the bits.
         searches = [edda.request("POST", "/api/v1/search", {"query": corpus.unique_word(number), "limit": 1})[2]
                     for number in range(0, MEMOS, 15)]
-        searches = [[(found["memo_uuid"], found["chunk_uuid"]) for found in one["results"]] for one in searches]
+        searches = [[(found["memo_uuid"], found["chunk_uuid"], found["distance"]) for found in one["results"]]
+                    for one in searches]
         memo = searches[0][0][0]
         listed = edda.request("GET", "/api/v1/memo?page_size=20&page=2")[2]
         return searches, edda.request("GET", f"/api/v1/memo/{memo}")[2], listed["results"]
@@ -199,7 +199,8 @@ class Copy(unittest.TestCase):
         there = set(self.sql("SELECT table_name || '.' || column_name FROM information_schema.columns"
                              " WHERE table_schema = 'public'", self.to).split())
         there = {column for column in there if column.split(".")[0] not in NOT_COPIED}
-        self.assertEqual(there - copied, {"project.forgotten"}, "a column that a copy would lose")
+        # These two are of indexes that stores hold in memory, of which a copy has none yet.
+        self.assertEqual(there - copied, {"project.forgotten", "project.embedded"}, "a column that a copy would lose")
         self.assertEqual(copied - there, set())
 
     def test_chats_keys_dead_jobs_texts_with_nul_and_half_a_change_of_models_arrive(self):
