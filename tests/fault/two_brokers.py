@@ -53,6 +53,7 @@ class TwoBrokers(unittest.TestCase):
             for memo in accepted.values():
                 chunks = cluster.request("GET", f"/api/v1/memo/{memo}")[2]["chunks"]
                 self.assertEqual([chunk["chunk_index"] for chunk in chunks], list(range(len(chunks))))
+            time.sleep(1.1)  # the gateway looks once a second
             self.assertEqual(self.broker_metrics(cluster, "up"), {0: 1, 1: 1})
             counted = {name: self.broker_metrics(cluster, name) for name in ("admitted_total", "ended_total", "workers")}
             self.assertGreater(counted["admitted_total"][1], OPTIONS.memos)
@@ -64,7 +65,7 @@ class TwoBrokers(unittest.TestCase):
             self.post(cluster, OPTIONS.memos, accepted)
             self.wait_processed(cluster, accepted)
             self.assertLess(time.monotonic() - began, 4 * SLOWEST_S)
-            time.sleep(1.1)  # the gateway looks once a second
+            time.sleep(1.1)
             self.assertEqual(self.broker_metrics(cluster, "up"), {0: 1, 1: 0})
             self.assertEqual(set(self.broker_metrics(cluster, "admitted_total")), {0})
             self.assertEqual(cluster.stop(), 0, "SIGTERM drains and ends with 0")
