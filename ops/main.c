@@ -167,7 +167,7 @@ static const struct edda_command commands[] = {
      edda_command_index, index_switches, database_settings, 0, 1},
     {"eval",
      "--collection DIR [--queries N] [--typo] [--json] [--compare FILE] [--without PART]...\n"
-     "                 [--keep] [--url URL --key KEY]",
+     "                 [--tune] [--keep] [--url URL --key KEY]",
      "how good search is, on judged questions",
      "The folder has BEIR's shape: docs.jsonl {id, title, text}, queries.jsonl {id, text} and\n"
      "qrels.tsv (query, document, grade). Its documents go into a scratch directory, served by "
