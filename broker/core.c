@@ -195,15 +195,25 @@ static void sweep_requests(struct edda_core *core, uint32_t *budget) {
     }
 }
 
+/* Who waits for a worker to come back is told while a third of that time is left: a requester may
+ * do without this step, or ask another broker. */
+static bool has_waited(const struct edda_core *core, const struct edda_service *service,
+                       const struct edda_pending *pending) {
+    int64_t since_ms = pending->since_ms > service->gone_ms ? pending->since_ms : service->gone_ms;
+    return pending->deadline_ms - core->now_ms <= (core->now_ms - since_ms) / 2;
+}
+
 static void fail_unserved(struct edda_core *core, uint32_t *budget) {
     for (uint32_t i = 0; i < core->service_count; i++) {
         struct edda_service *service = &core->services[i];
-        if (service->queue.count == 0 || !edda_service_is_gone(core, service)) {
+        if (service->queue.count == 0 || service->ready_count > 0) {
             continue;
         }
+        bool gone = edda_service_is_gone(core, service);
         for (uint32_t slot = 0; slot<core->slot_high && * budget> 0; slot++) {
             struct edda_pending *pending = edda_pending_at(core, slot);
-            if (pending->state == EDDA_PENDING_QUEUED && edda_pending_service(pending) == service) {
+            if (pending->state == EDDA_PENDING_QUEUED && edda_pending_service(pending) == service &&
+                (gone || has_waited(core, service, pending))) {
                 --*budget;
                 edda_flow_unserved(core, pending);
             }

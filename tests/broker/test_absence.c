@@ -60,18 +60,36 @@ static void a_request_fails_at_once_when_the_last_worker_has_been_gone_for_long(
     rig_free(&rig);
 }
 
-static void a_request_waits_no_longer_for_a_worker_than_it_has_time(void **state) {
+/* Seen to fail, as expired, when it waits for as long as it has time. */
+static void a_request_that_waits_for_a_worker_keeps_a_third_of_its_time(void **state) {
     (void)state;
     struct rig *rig = rig_new();
     uint32_t worker = rig_worker(rig, "embed", 1);
     uint32_t client = rig_client(rig, "gateway");
-    const struct rig_request request = {.route = "embed", .ttl_ms = 500};
+    const struct rig_request request = {.route = "embed", .ttl_ms = 600};
     rig_lose(rig, worker, EDDA_EVENT_UNREACHABLE);
     struct edda_uuid id = rig_req_with(rig, client, &request);
-    rig_tick(rig, 499);
+    rig_tick(rig, 399);
     assert_int_equal(rig_fail_code(rig, client, &id), 0);
     rig_tick(rig, 1);
-    assert_int_equal(rig_fail_code(rig, client, &id), EDDA_E_EXPIRED);
+    assert_int_equal(rig_fail_code(rig, client, &id), EDDA_E_NO_SERVICE);
+    rig_free(&rig);
+}
+
+/* Seen to fail when its wait for credit counts as one for a worker to come back. */
+static void a_request_that_has_waited_for_credit_waits_for_a_worker_none_the_less(void **state) {
+    (void)state;
+    struct rig *rig = rig_new();
+    uint32_t worker = rig_worker_without_credit(rig, "embed", 1);
+    uint32_t client = rig_client(rig, "gateway");
+    const struct rig_request request = {.route = "embed", .ttl_ms = 600};
+    struct edda_uuid id = rig_req_with(rig, client, &request);
+    rig_tick(rig, 450);
+    rig_lose(rig, worker, EDDA_EVENT_UNREACHABLE);
+    rig_tick(rig, 99);
+    assert_int_equal(rig_fail_code(rig, client, &id), 0);
+    rig_tick(rig, 1);
+    assert_int_equal(rig_fail_code(rig, client, &id), EDDA_E_NO_SERVICE);
     rig_free(&rig);
 }
 
@@ -122,7 +140,8 @@ int main(void) {
         cmocka_unit_test(a_request_without_a_worker_fails_at_once),
         cmocka_unit_test(a_request_waits_for_a_worker_that_has_just_gone),
         cmocka_unit_test(a_request_fails_at_once_when_the_last_worker_has_been_gone_for_long),
-        cmocka_unit_test(a_request_waits_no_longer_for_a_worker_than_it_has_time),
+        cmocka_unit_test(a_request_that_waits_for_a_worker_keeps_a_third_of_its_time),
+        cmocka_unit_test(a_request_that_has_waited_for_credit_waits_for_a_worker_none_the_less),
         cmocka_unit_test(a_step_that_may_be_skipped_waits_for_nobody),
         cmocka_unit_test(a_queued_request_fails_when_its_service_stays_gone),
         cmocka_unit_test(a_queued_request_waits_for_its_service_to_come_back),
