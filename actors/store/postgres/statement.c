@@ -16,13 +16,16 @@
 /* As edda_fusion_is_builtin. */
 #define IS_BUILT_IN "o.name LIKE 'hash-%'"
 
-/* The project is served by its next model. Vectors of the built-in one are in searches' indexes,
- * which have to be loaded anew. */
+/* project.embedded of one that is served by model from now on. Vectors of the built-in one are in
+ * searches' indexes, which have to be loaded anew. */
+#define EMBEDDED_BY(model)                                                                         \
+    "CASE WHEN EXISTS (SELECT 1 FROM model o WHERE o.id = " model " AND " IS_BUILT_IN              \
+    ") THEN project.revision + 1 ELSE project.embedded END"
+
+/* The project is served by its next model. */
 #define CHANGE_OVER                                                                                \
     "model = CASE WHEN project.chunks > 0 THEN next_model END, next_model = NULL,"                 \
-    " settled_chunk = 0, revision = project.revision + 1, embedded = CASE WHEN EXISTS"             \
-    " (SELECT 1 FROM model o WHERE o.id = next_model AND " IS_BUILT_IN                             \
-    ") THEN project.revision + 1 ELSE project.embedded END"
+    " settled_chunk = 0, revision = project.revision + 1, embedded = " EMBEDDED_BY("next_model")
 
 #define EDDA_STATEMENT(name, sql)  {#name, (sql), false},
 #define EDDA_SMALL_READ(name, sql) {#name, (sql), true},

@@ -133,6 +133,29 @@ static void back_from_the_built_in_vectors_the_database_gives_the_nearest(void *
     assert_true(hits.hits.items[0].vector_score == 0);
 }
 
+/* Seen to fail when only changing over says so to indexes in memory. */
+static void built_in_vectors_of_a_change_that_was_taken_back_are_in_memory_too(void **state) {
+    struct fixture *f = *state;
+    f->model = "hash-4";
+    accept_text(f, "Lantern", "A lamp that is carried.");
+    process_all(f);
+    f->model = "test-4";
+    accept_text(f, "Compass", "A needle that points north.");
+    struct edda_uuid last = accept_text(f, "Sextant", "A thing that measures heights.");
+    process_all(f);
+    f->model = "hash-4";
+    assert_int_equal(count_near(f, "needle"), 1);
+    assert_int_equal(reembed(f, "hash-4").queued, 2);
+    struct edda_claims jobs = claim_jobs(f, 2);
+    size_t other = edda_uuid_equal(&jobs.items[0].memo, &last) ? 1 : 0;
+    assert_false(commit_job(f, &jobs.items[other], jobs.items[other].token).stale);
+    /* Another model is wanted, the memo of the other job goes, and all has the built-in one. */
+    assert_int_equal(reembed(f, "test-4").queued, 1);
+    assert_int_equal(delete_memo(f, &last), 0);
+    assert_int_equal(reembed(f, "hash-4").open, 0);
+    assert_int_equal(count_near(f, "needle"), 2);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void) {
@@ -141,6 +164,7 @@ int main(void) {
         TEST(of_more_than_16384_built_in_vectors_too),
         TEST(another_store_has_the_built_in_vectors_once_they_serve),
         TEST(back_from_the_built_in_vectors_the_database_gives_the_nearest),
+        TEST(built_in_vectors_of_a_change_that_was_taken_back_are_in_memory_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
