@@ -82,6 +82,18 @@ static void expire(struct edda_pg *database, enum edda_slots_kind kind, int64_t 
     }
 }
 
+/* Of small reads that share a Sync the answers come with the last, and each may take a while. */
+static int64_t silence_allowed(const struct edda_pg_connection *connection) {
+    int64_t allowed_ms = connection->statement_ms + EDDA_PG_GRACE_MS;
+    for (unsigned i = 1; i < connection->count; i++) {
+        if (connection->ring[(connection->first + i) % EDDA_PG_RING].what != EDDA_PG_EXPECT_READ) {
+            break;
+        }
+        allowed_ms += EDDA_PG_GRACE_MS;
+    }
+    return allowed_ms;
+}
+
 /* The server keeps the time of a statement; we notice when it does not even say so. */
 static void watch_over(struct edda_pg_connection *connection, int64_t now_ms) {
     int64_t silent_ms = now_ms - connection->progress_ms;
@@ -89,7 +101,7 @@ static void watch_over(struct edda_pg_connection *connection, int64_t now_ms) {
         return;
     }
     if (connection->count > 0) {
-        if (silent_ms >= connection->statement_ms + EDDA_PG_GRACE_MS) {
+        if (silent_ms >= silence_allowed(connection)) {
             edda_pg_connection_lose(connection, EDDA_E_TIMEOUT, "the database does not answer");
         }
     } else if (connection->conversation && connection->conversation->begun &&

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "actors/store/postgres/slots.h"
 #include "tests/actors/store/postgres/talk.h"
 
 #define SLEEPERS                                                                                   \
@@ -77,6 +78,22 @@ static void the_server_keeps_the_time_of_a_statement_and_the_connection_lives(vo
 static void say_own_time(struct talk *self) {
     edda_pg_say(&self->conversation, SQL_TIMEOUT, NO_VALUES, talk_rows);
     edda_pg_commit(&self->conversation);
+}
+
+/* Seen to fail when a batch may be silent for no longer than one statement. */
+static void small_reads_that_go_together_may_take_their_time_one_after_the_other(void **state) {
+    struct asked reads[EDDA_SLOTS_BATCH] = {0};
+    struct database *d = database_open(
+        &(struct database){.connections = 1, .statement_ms = 1000, .session_ms = -1}, NULL);
+    (void)state;
+    prepare_reads(d);
+    for (size_t i = 0; i < EDDA_SLOTS_BATCH; i++) {
+        ask(d, &reads[i], SQL_READ_SLEEP, VALUES(DOUBLE(0.3)));
+    }
+    for (size_t i = 0; i < EDDA_SLOTS_BATCH; i++) {
+        expect(d, &reads[i], 0);
+    }
+    database_close(&d);
 }
 
 static void a_conversation_may_have_a_time_of_its_own(void **state) {
@@ -250,6 +267,7 @@ int main(void) {
         TEST(who_waits_past_his_deadline_is_told_so_and_nothing_was_sent),
         TEST(who_finds_all_connections_busy_for_too_long_is_told_so),
         TEST(the_server_keeps_the_time_of_a_statement_and_the_connection_lives),
+        TEST(small_reads_that_go_together_may_take_their_time_one_after_the_other),
         TEST(a_conversation_may_have_a_time_of_its_own),
         TEST(behind_a_pooler_the_session_has_no_settings_and_no_statements),
         TEST(a_server_that_says_nothing_is_given_up_and_its_statement_cancelled),
