@@ -53,6 +53,7 @@ def blocks(path):
 class Readme(unittest.TestCase):
     def setUp(self):
         self.directory = tempfile.mkdtemp(prefix="edda-readme-")
+        os.chmod(self.directory, 0o711)  # PostgreSQL's user comes by; else its data would stay in /var/tmp
         self.address = f"127.0.0.1:{free_port()}"
         self.ports = {"127.0.0.1:7700": self.address, "127.0.0.1:7710": f"127.0.0.1:{free_port()}",
                       "127.0.0.1:7720": f"127.0.0.1:{free_port()}",
