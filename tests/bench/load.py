@@ -1,5 +1,6 @@
 """Load from a second process (wrk), and memos from a few threads; what each run cost the server."""
 
+import atexit
 import http.client
 import json
 import os
@@ -55,10 +56,17 @@ def wrk(service, path, connections, seconds, script=None):
             "p99_ms": _milliseconds(re.search(r"\n\s+99%\s+(\S+)", output).group(1))}
 
 
+def script_file():
+    """(descriptor, path) of a file that goes when the benchmark ends."""
+    handle, path = tempfile.mkstemp(suffix=".lua", prefix="edda-bench-")
+    atexit.register(os.unlink, path)
+    return handle, path
+
+
 def search_script(count=400):
     """A wrk script that asks a different question each time."""
     bodies = [json.dumps({"query": question, "limit": 10}) for question in corpus.questions(count)]
-    handle, path = tempfile.mkstemp(suffix=".lua", prefix="edda-bench-")
+    handle, path = script_file()
     with os.fdopen(handle, "w") as out:
         out.write("local bodies = {\n" + ",\n".join("[==[" + body + "]==]" for body in bodies) + "}\n"
                   "local i = 0\nrequest = function()\n  i = i % #bodies + 1\n"
@@ -69,7 +77,7 @@ def search_script(count=400):
 
 def memo_script(uuids):
     """A wrk script that asks for one memo after the other."""
-    handle, path = tempfile.mkstemp(suffix=".lua", prefix="edda-bench-")
+    handle, path = script_file()
     with os.fdopen(handle, "w") as out:
         out.write("local ids = {\n" + ",\n".join(f'"{uuid}"' for uuid in uuids) + "}\n"
                   "local i = 0\nrequest = function()\n  i = i % #ids + 1\n"

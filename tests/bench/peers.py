@@ -78,6 +78,7 @@ class Postgres:
 
     def __enter__(self):
         self.directory = tempfile.mkdtemp(prefix="edda-bench-postgres-")
+        os.chmod(self.directory, 0o711)  # its user comes by; else its data would stay in /var/tmp
         # Without TLS, as node's pg does by default: what it costs is neither Edda's nor its peers'.
         self.url = run(os.path.join(ROOT, "ops", "postgres"), "start", self.directory) + "?sslmode=disable"
         return self
