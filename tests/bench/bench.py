@@ -142,7 +142,6 @@ def get(options):
             for (name, runs), one in zip(results.items(), started):
                 row(name, runs, results[names[0]])
                 print(f"  {'':<28}PostgreSQL {median(runs, 'server_us'):.1f} us, RSS {one.rss_bytes() / 2**20:.0f} MiB")
-            os.unlink(script)
         finally:
             for one in started:
                 one.stop()
@@ -164,17 +163,14 @@ def search(edda, options):
     load.ingest(edda, 1580, 32)
     chunks = count_chunks(edda)
     script = load.search_script()
-    try:
-        for connections in (1, 16, 64):
-            header(f"search over {chunks} chunks, {connections} connections; Skald measured "
-                   "130000-160000", GOALS["search"])
-            results = alternate([("edda POST /api/v1/search", edda, "/api/v1/search", script)],
-                                options.rounds, options.seconds, connections)
-            for name, runs in results.items():
-                row(name, runs)
-        print(f"  memory of the whole service now {edda.rss_bytes() / 2**20:.1f} MiB")
-    finally:
-        os.unlink(script)
+    for connections in (1, 16, 64):
+        header(f"search over {chunks} chunks, {connections} connections; Skald measured "
+               "130000-160000", GOALS["search"])
+        results = alternate([("edda POST /api/v1/search", edda, "/api/v1/search", script)],
+                            options.rounds, options.seconds, connections)
+        for name, runs in results.items():
+            row(name, runs)
+    print(f"  memory of the whole service now {edda.rss_bytes() / 2**20:.1f} MiB")
 
 
 def idle(options):
