@@ -109,10 +109,6 @@ static bool give_conversation(struct edda_slots *slots, struct edda_slots_action
     return false;
 }
 
-static bool joins_batch(const struct edda_slot *slot) {
-    return slot->batch > 0;
-}
-
 /* A batch that is not full yet, for a small read; else the least loaded. */
 static struct edda_slot *choose_open(struct edda_slots *slots, bool small) {
     struct edda_slot *best = NULL;
@@ -122,7 +118,7 @@ static struct edda_slot *choose_open(struct edda_slots *slots, bool small) {
             is_reserved(slots, i)) {
             continue;
         }
-        if (small && joins_batch(slot)) {
+        if (small && slot->batch > 0) {
             return slot;
         }
         if (!best || slot->running < best->running) {
