@@ -4,6 +4,7 @@
 #include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -78,6 +79,11 @@ void edda_process_tune(void) {
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
         limit.rlim_cur = limit.rlim_max < MAX_OPEN_FILES ? limit.rlim_max : MAX_OPEN_FILES;
         setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    /* A thread that wakes then waits for the one that runs: when processors are short, each finds
+     * more messages at once and switches less often. A policy given from outside stays. */
+    if (sched_getscheduler(0) == SCHED_OTHER) {
+        (void)sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){0});
     }
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
     mallopt(M_ARENA_MAX, 4);

@@ -23,8 +23,9 @@ int edda_signals_open(void);
  * that was taken is taken for the same. The launcher's thread only. */
 bool edda_signals_take(int signal_fd);
 
-/* Raises the limit of open files to what the system allows, and makes the allocator and the
- * threads' stacks fit for a small idle process. Before any other thread. */
+/* Raises the limit of open files to what the system allows, schedules the process by SCHED_BATCH
+ * (sched(7)) where it has no policy of its own, and makes the allocator and the threads' stacks fit
+ * for a small idle process. Before any other thread. */
 void edda_process_tune(void);
 
 /* The one ZeroMQ context of a process, made after the last fork; NULL when out of memory. The

@@ -196,11 +196,11 @@ class Offline(Directory):
 
 
 class Starting(Directory):
-    def start(self, *flags, environment=None):
+    def start(self, *flags, environment=None, before=None):
         clean = {name: value for name, value in os.environ.items() if not name.startswith("EDDA_")}
         process = subprocess.Popen([OPTIONS.edda, "up", "--data", self.data, "--http", "127.0.0.1:0",
                                     *flags], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                                   text=True, env={**clean, **(environment or {})})
+                                   text=True, env={**clean, **(environment or {})}, preexec_fn=before)
         self.addCleanup(process.stdout.close)
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
@@ -280,6 +280,19 @@ class Starting(Directory):
         while any(os.path.exists(f"/proc/{pid}") for pid in pids) and time.monotonic() < until:
             time.sleep(0.1)
         self.assertEqual([pid for pid in pids if os.path.exists(f"/proc/{pid}")], [])
+
+    def test_all_threads_are_scheduled_as_batches_unless_a_policy_was_given(self):
+        def idle():
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+
+        for before, policy in ((None, os.SCHED_BATCH), (idle, os.SCHED_IDLE)):
+            self.data = os.path.join(self.directory, str(policy))
+            process = self.start(before=before)
+            self.read_until(process, "serves on")
+            threads = os.listdir(f"/proc/{process.pid}/task")
+            self.assertGreater(len(threads), len(ROLES))
+            self.assertEqual({os.sched_getscheduler(int(thread)) for thread in threads}, {policy})
+            self.end(process)
 
     def test_a_part_that_keeps_dying_ends_the_whole_with_words(self):
         errors = os.path.join(self.directory, "errors")
