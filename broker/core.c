@@ -196,9 +196,12 @@ static void sweep_requests(struct edda_core *core, uint32_t *budget) {
 }
 
 /* Who waits for a worker to come back is told while a third of that time is left: a requester may
- * do without this step, or ask another broker. */
+ * do without this step. Who may be served elsewhere does not wait. */
 static bool has_waited(const struct edda_core *core, const struct edda_service *service,
                        const struct edda_pending *pending) {
+    if ((pending->flags & EDDA_FLAG_ELSEWHERE) && !pending->delivered) {
+        return true;
+    }
     int64_t since_ms = pending->since_ms > service->gone_ms ? pending->since_ms : service->gone_ms;
     return pending->deadline_ms - core->now_ms <= (core->now_ms - since_ms) / 2;
 }

@@ -78,7 +78,7 @@ void edda_flow_fail(struct edda_core *core, struct edda_pending *pending, int co
                     uint32_t retry_after_ms) {
     const struct edda_wire_error error = {
         .code = code,
-        .blame = EDDA_BLAME_OUTSIDE,
+        .blame = pending->deaths > 0 ? EDDA_BLAME_WORKER : EDDA_BLAME_OUTSIDE,
         .retry_after_ms = retry_after_ms,
         .text = edda_text_of(edda_error_text(code)),
     };

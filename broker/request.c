@@ -77,6 +77,13 @@ static struct edda_service *service_of(struct edda_core *core, struct edda_text 
     return entry ? entry->service : edda_service_find(core, edda_op_service(op));
 }
 
+/* Who can ask another broker does not wait for a worker to come back to this one. */
+static bool is_served(const struct edda_core *core, const struct edda_service *service,
+                      const struct edda_envelope *envelope) {
+    bool waits = (envelope->flags & EDDA_FLAG_ELSEWHERE) == 0;
+    return service && (service->ready_count > 0 || (waits && !edda_service_is_gone(core, service)));
+}
+
 /* EDDA_E_NO_SERVICE: nobody does a step that may not be skipped, nor did a moment ago. Ops nobody
  * does are not remembered unless a reply may have to name them. */
 static int resolve_route(struct edda_core *core, const struct edda_envelope *envelope,
@@ -84,7 +91,7 @@ static int resolve_route(struct edda_core *core, const struct edda_envelope *env
     for (uint8_t i = 0; i < envelope->route_count; i++) {
         const struct edda_route_step *wanted = &envelope->route[i];
         const struct edda_service *service = service_of(core, wanted->op);
-        bool served = service && !edda_service_is_gone(core, service);
+        bool served = is_served(core, service, envelope);
         plan->ops[i] =
             edda_service_op(core, wanted->op, served || wanted->on_error == EDDA_ON_ERROR_SKIP);
         if (!served) {

@@ -15,6 +15,7 @@
 #define EDDA_FLAG_SOLO      2u /* run on a worker with nothing else in flight */
 #define EDDA_FLAG_SHED      4u /* may be refused first under load */
 #define EDDA_FLAG_SAMPLED   8u /* trace this one */
+#define EDDA_FLAG_ELSEWHERE 16u /* another broker can be asked: not to wait for a worker here */
 
 enum edda_blame {
     EDDA_BLAME_JOB = 0,     /* this input will fail again */

@@ -7,7 +7,8 @@
  * of two random live brokers gets a call (fewest outstanding). Credit: a call whose first service
  * has no ingress credit left at any live broker fails at once with EDDA_E_BUSY; a service no live
  * broker has ever granted credit for is tried without (the broker answers no_service). A call that
- * a broker has no workers for goes to each of the other live ones once.
+ * a broker has no workers for goes to each of the other live ones once; the last of them waits for
+ * a worker that has just gone (EDDA_FLAG_ELSEWHERE).
  *
  * Threads: the loop's. Limits: EDDA_CLIENT_MAX_CALLS open calls. */
 #ifndef EDDA_RUNTIME_CLIENT_H

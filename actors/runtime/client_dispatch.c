@@ -114,12 +114,25 @@ static void tell_stream_credit(struct edda_client_broker *broker, struct edda_ca
                    &grant);
 }
 
+/* Whether another broker may be asked when this one has no worker for it. */
+static bool has_other(const struct edda_client_broker *broker, const struct edda_call *call) {
+    const struct edda_client *client = broker->client;
+    bool found = false;
+    for (size_t i = 0; i < client->broker_count; i++) {
+        const struct edda_client_broker *other = &client->brokers[i];
+        found |= other != broker && is_candidate(other, call);
+    }
+    return found && call->pinned < 0 && call->next_part == 0;
+}
+
 /* False when the socket takes nothing now. */
 static bool send_call(struct edda_client_broker *broker, struct edda_call *call) {
     struct edda_envelope *envelope = &call->message.envelope;
     zmq_msg_t *bodies[EDDA_MAX_BODIES];
     int64_t left_ms = call->deadline_ms - edda_loop_now(broker->client->loop);
     envelope->ttl_ms = left_ms > 0 ? (uint32_t)left_ms : 1;
+    envelope->flags &= (uint16_t)~EDDA_FLAG_ELSEWHERE;
+    envelope->flags |= has_other(broker, call) ? EDDA_FLAG_ELSEWHERE : 0;
     for (size_t i = 0; i < envelope->body_count; i++) {
         bodies[i] = &call->bodies[i];
     }
@@ -272,38 +285,36 @@ static void take_response(struct edda_client *client, struct edda_call *call,
     edda_call_answer(client, call, &reply);
 }
 
-static bool has_candidate(const struct edda_client *client, const struct edda_call *call) {
-    bool found = false;
-    for (size_t i = 0; i < client->broker_count; i++) {
-        found |= is_candidate(&client->brokers[i], call);
-    }
-    return found;
-}
-
 /* Whether another broker is to be asked instead. A call that was on its way when the broker began
  * to drain was never run there. What one broker's workers do not offer those of another may: they
  * join a broker that was just started one by one, and a partition keeps them from it. */
-static bool goes_elsewhere(struct edda_client_broker *broker, struct edda_call *call, int error) {
+static bool goes_elsewhere(struct edda_client_broker *broker, struct edda_call *call,
+                           const struct edda_wire_error *error) {
     struct edda_client *client = broker->client;
     if (call->next_part > 0 || call->pinned >= 0 || client->broker_count < 2) {
         return false;
     }
-    if (error == EDDA_E_DRAINING) {
+    if (error->code == EDDA_E_DRAINING) {
         edda_link_going(&broker->link);
         return true;
     }
-    if (error != EDDA_E_NO_SERVICE) {
+    if (error->code != EDDA_E_NO_SERVICE || !has_other(broker, call)) {
         return false;
     }
+    if (error->blame == EDDA_BLAME_WORKER) { /* its last one died of this call, maybe */
+        struct edda_envelope *envelope = &call->message.envelope;
+        envelope->flags |= EDDA_FLAG_SOLO;
+        envelope->retries = envelope->retries > 0 ? (uint8_t)(envelope->retries - 1) : 0;
+    }
     call->without |= bit_of(broker);
-    return has_candidate(client, call);
+    return true;
 }
 
 static void take_failure(struct edda_client_broker *broker, struct edda_call *call,
                          struct edda_wire *wire) {
     const struct edda_envelope *envelope = &wire->message.envelope;
     struct edda_client *client = broker->client;
-    if (goes_elsewhere(broker, call, envelope->error.code)) {
+    if (goes_elsewhere(broker, call, &envelope->error)) {
         edda_call_list_remove(call);
         wait_for_broker(client, call);
         client->changed = true;

@@ -93,6 +93,43 @@ static void a_request_that_has_waited_for_credit_waits_for_a_worker_none_the_les
     rig_free(&rig);
 }
 
+/* Seen to fail, queued, when the flag is not looked at. */
+static void a_request_that_may_go_elsewhere_waits_for_no_worker(void **state) {
+    (void)state;
+    struct rig *rig = rig_new();
+    uint32_t worker = rig_worker_without_credit(rig, "embed", 1);
+    uint32_t client = rig_client(rig, "gateway");
+    const struct rig_request request = {
+        .route = "embed", .ttl_ms = 60000, .flags = EDDA_FLAG_ELSEWHERE};
+    struct edda_uuid early = rig_req_with(rig, client, &request);
+    assert_int_equal(rig_fail_code(rig, client, &early), 0); /* there is a worker, if a busy one */
+    rig_lose(rig, worker, EDDA_EVENT_UNREACHABLE);
+    rig_tick(rig, 50);
+    assert_int_equal(rig_fail_code(rig, client, &early), EDDA_E_NO_SERVICE);
+    struct edda_uuid late = rig_req_with(rig, client, &request);
+    assert_int_equal(rig_fail_code(rig, client, &late), EDDA_E_NO_SERVICE);
+    rig_free(&rig);
+}
+
+/* It may have killed the worker: seen to fail, and free of blame, without it. */
+static void a_request_that_a_worker_died_of_goes_elsewhere_with_the_blame(void **state) {
+    (void)state;
+    struct rig *rig = rig_new();
+    uint32_t worker = rig_worker(rig, "embed", 1);
+    uint32_t client = rig_client(rig, "gateway");
+    const struct rig_request request = {
+        .route = "embed", .ttl_ms = 60000, .retries = 1, .flags = EDDA_FLAG_ELSEWHERE};
+    struct edda_uuid id = rig_req_with(rig, client, &request);
+    assert_int_equal(rig_work_for(rig, &id), worker);
+    rig_lose(rig, worker, EDDA_EVENT_UNREACHABLE);
+    assert_int_equal(rig_status(rig).queued, 1);
+    rig_tick(rig, 50);
+    assert_int_equal(rig_fail_code(rig, client, &id), EDDA_E_NO_SERVICE);
+    const struct edda_action *told = rig_sent(rig, client, EDDA_FAIL);
+    assert_int_equal(told->message.envelope.error.blame, EDDA_BLAME_WORKER);
+    rig_free(&rig);
+}
+
 static void a_step_that_may_be_skipped_waits_for_nobody(void **state) {
     (void)state;
     struct rig *rig = rig_new();
@@ -142,6 +179,8 @@ int main(void) {
         cmocka_unit_test(a_request_fails_at_once_when_the_last_worker_has_been_gone_for_long),
         cmocka_unit_test(a_request_that_waits_for_a_worker_keeps_a_third_of_its_time),
         cmocka_unit_test(a_request_that_has_waited_for_credit_waits_for_a_worker_none_the_less),
+        cmocka_unit_test(a_request_that_may_go_elsewhere_waits_for_no_worker),
+        cmocka_unit_test(a_request_that_a_worker_died_of_goes_elsewhere_with_the_blame),
         cmocka_unit_test(a_step_that_may_be_skipped_waits_for_nobody),
         cmocka_unit_test(a_queued_request_fails_when_its_service_stays_gone),
         cmocka_unit_test(a_queued_request_waits_for_its_service_to_come_back),

@@ -244,46 +244,6 @@ static void a_draining_broker_gets_no_new_calls_but_answers_its_old(void **state
     expect_answer(loop, &fresh, 0);
 }
 
-static void a_call_refused_by_a_draining_broker_goes_elsewhere(void **state) {
-    (void)state;
-    static struct answer answers[2];
-    start(2);
-    call(&answers[0], -1, 5000);
-    call(&answers[1], -1, 5000);
-    struct edda_uuid first = expect_request(fakes[0]);
-    (void)expect_request(fakes[1]);
-    fake_broker_fail(fakes[0], &first, EDDA_E_DRAINING);
-    struct edda_uuid again = expect_request(fakes[1]);
-    assert_true(edda_uuid_equal(&first, &again));
-    fake_broker_respond(fakes[1], &first, EDDA_BODY_EMPTY, nothing);
-    fake_loop_for(loop, 20);
-    assert_int_equal(answers[0].replies + answers[1].replies, 1);
-    assert_int_equal(answers[0].error + answers[1].error, 0);
-}
-
-static void a_call_that_a_broker_has_no_workers_for_goes_to_each_other_once(void **state) {
-    (void)state;
-    static struct answer answers[2];
-    start(2);
-    expect_live(2);
-    call(&answers[0], -1, 5000);
-    call(&answers[1], -1, 5000);
-    struct edda_uuid first = expect_request(fakes[0]);
-    struct edda_uuid second = expect_request(fakes[1]);
-    fake_broker_fail(fakes[0], &first, EDDA_E_NO_SERVICE);
-    struct edda_uuid again = expect_request(fakes[1]);
-    assert_true(edda_uuid_equal(&first, &again));
-    fake_broker_respond(fakes[1], &first, EDDA_BODY_EMPTY, nothing);
-    fake_broker_fail(fakes[1], &second, EDDA_E_NO_SERVICE);
-    again = expect_request(fakes[0]);
-    assert_true(edda_uuid_equal(&second, &again));
-    fake_broker_fail(fakes[0], &second, EDDA_E_NO_SERVICE);
-    fake_loop_for(loop, 20);
-    assert_int_equal(answers[0].replies, 1);
-    assert_int_equal(answers[1].replies, 1);
-    assert_int_equal(answers[0].error + answers[1].error, EDDA_E_NO_SERVICE);
-}
-
 /* Seen to fail without step_joined() (tests/fault/guards/10.patch). */
 static void a_silent_broker_is_left_and_its_calls_go_on(void **state) {
     (void)state;
@@ -468,8 +428,6 @@ int main(void) {
         TEST(calls_wait_three_seconds_at_most),
         TEST(a_waiting_call_can_be_cancelled),
         TEST(a_draining_broker_gets_no_new_calls_but_answers_its_old),
-        TEST(a_call_refused_by_a_draining_broker_goes_elsewhere),
-        TEST(a_call_that_a_broker_has_no_workers_for_goes_to_each_other_once),
         TEST(a_silent_broker_is_left_and_its_calls_go_on),
         TEST(session_pings_are_answered_and_sent),
         TEST(a_restarted_broker_gets_the_unanswered_calls),
