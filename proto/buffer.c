@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define FIRST_CAPACITY 256
+#define FIRST_CAPACITY 1000 /* what malloc still keeps for its thread */
 
 void edda_buffer_init(struct edda_buffer *buffer, size_t maximum) {
     *buffer = (struct edda_buffer){.maximum = maximum};

@@ -1,8 +1,5 @@
-/* actors/runtime/write.c: runs of plain bytes are looked at eight at a time and copied at once;
- * only escapes are looked at one by one. */
+/* actors/runtime/write.c: runs of plain bytes are looked at sixteen at a time and copied at once. */
 #include "actors/runtime/write.h"
-
-#define EACH(byte) (0x0101010101010101u * (uint64_t)(byte))
 
 void edda_write_raw(struct edda_buffer *out, struct edda_text text) {
     (void)edda_buffer_append(out, text.data, text.size);
@@ -42,40 +39,37 @@ static void write_escape(struct edda_buffer *out, unsigned char byte) {
     (void)edda_buffer_append(out, escape, size);
 }
 
-/* A bit in each byte that is less than limit, up to 0x80; of those above the first, perhaps more.
- * Source: Bit Twiddling Hacks, "Determine if a word has a byte less than n". */
-static uint64_t less_than(uint64_t bytes, uint8_t limit) {
-    return (bytes - EACH(limit)) & ~bytes & EACH(0x80);
+typedef uint8_t block_t __attribute__((vector_size(16)));
+
+static bool are_plain(const char *text) {
+    block_t bytes;
+    uint64_t halves[2];
+    memcpy(&bytes, text, sizeof bytes);
+    block_t special = (block_t)((bytes < 0x20) | (bytes == '"') | (bytes == '\\'));
+    memcpy(halves, &special, sizeof halves);
+    return (halves[0] | halves[1]) == 0;
 }
 
-static bool are_plain(const char *eight) {
-    uint64_t bytes;
-    memcpy(&bytes, eight, sizeof bytes);
-    return (less_than(bytes, 0x20) | less_than(bytes ^ EACH('"'), 1) |
-            less_than(bytes ^ EACH('\\'), 1)) == 0;
+static size_t plain_run(const char *text, size_t size) {
+    size_t run = 0;
+    while (size - run >= sizeof(block_t) && are_plain(text + run)) {
+        run += sizeof(block_t);
+    }
+    while (run < size && is_plain((unsigned char)text[run])) {
+        run++;
+    }
+    return run;
 }
 
 void edda_write_escaped(struct edda_buffer *out, struct edda_text text) {
-    size_t begin = 0;
-    for (size_t i = 0; i < text.size; i++) {
-        while (text.size - i >= 8 && are_plain(text.data + i)) {
-            i += 8;
+    size_t at = 0;
+    while (at < text.size) {
+        size_t run = plain_run(text.data + at, text.size - at);
+        (void)edda_buffer_append(out, text.data + at, run);
+        at += run;
+        if (at < text.size) {
+            write_escape(out, (unsigned char)text.data[at++]);
         }
-        if (i == text.size) {
-            break;
-        }
-        unsigned char byte = (unsigned char)text.data[i];
-        if (is_plain(byte)) {
-            continue;
-        }
-        if (i > begin) {
-            (void)edda_buffer_append(out, text.data + begin, i - begin);
-        }
-        write_escape(out, byte);
-        begin = i + 1;
-    }
-    if (text.size > begin) {
-        (void)edda_buffer_append(out, text.data + begin, text.size - begin);
     }
 }
 
