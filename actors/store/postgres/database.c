@@ -82,14 +82,14 @@ static void expire(struct edda_pg *database, enum edda_slots_kind kind, int64_t 
     }
 }
 
-/* Of small reads that share a Sync the answers come with the last, and each may take a while. */
+/* Of small reads that share a Sync the answers come with the last, and each has its own time. */
 static int64_t silence_allowed(const struct edda_pg_connection *connection) {
     int64_t allowed_ms = connection->statement_ms + EDDA_PG_GRACE_MS;
     for (unsigned i = 1; i < connection->count; i++) {
         if (connection->ring[(connection->first + i) % EDDA_PG_RING].what != EDDA_PG_EXPECT_READ) {
             break;
         }
-        allowed_ms += EDDA_PG_GRACE_MS;
+        allowed_ms += connection->statement_ms;
     }
     return allowed_ms;
 }

@@ -33,10 +33,10 @@
  * (or a statement) went out and before its answer came. It is a failure all the same: fences and
  * keys make the repetition harmless.
  *
- * The server keeps the time of statements (statement_timeout, EDDA_PG_GRACE_MS before us, and as
- * much more for each small read behind the first, since their answers come together); a server
- * that does not even answer is given up by the loop's timers: the connection is closed and a
- * CANCEL sent by a thread of its own (cancel.h). Lost connections come back by themselves, with
+ * The server keeps the time of statements (statement_timeout, EDDA_PG_GRACE_MS before us; the
+ * answers of small reads that go together come together, so they have the time of all of them); a
+ * server that does not even answer is given up by the loop's timers: the connection is closed and
+ * a CANCEL sent by a thread of its own (cancel.h). Lost connections come back by themselves, with
  * back-off (reconnect.h). The statement that ran when a connection was lost is never sent again.
  *
  * Threads: the loop's. No callback comes from within a function of this header, except destroy.

@@ -80,17 +80,18 @@ static void say_own_time(struct talk *self) {
     edda_pg_commit(&self->conversation);
 }
 
-/* Seen to fail when a batch may be silent for no longer than one statement. */
+/* Seen to fail when a batch may be silent for no longer than one statement, and for a second more
+ * of each behind the first. */
 static void small_reads_that_go_together_may_take_their_time_one_after_the_other(void **state) {
-    struct asked reads[EDDA_SLOTS_BATCH] = {0};
+    struct asked reads[3] = {0};
     struct database *d = database_open(
-        &(struct database){.connections = 1, .statement_ms = 1000, .session_ms = -1}, NULL);
+        &(struct database){.connections = 1, .statement_ms = 2500, .session_ms = -1}, NULL);
     (void)state;
     prepare_reads(d);
-    for (size_t i = 0; i < EDDA_SLOTS_BATCH; i++) {
-        ask(d, &reads[i], SQL_READ_SLEEP, VALUES(DOUBLE(0.3)));
+    for (size_t i = 0; i < 3; i++) {
+        ask(d, &reads[i], SQL_READ_SLEEP, VALUES(DOUBLE(1.9)));
     }
-    for (size_t i = 0; i < EDDA_SLOTS_BATCH; i++) {
+    for (size_t i = 0; i < 3; i++) {
         expect(d, &reads[i], 0);
     }
     database_close(&d);
