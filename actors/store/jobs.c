@@ -167,6 +167,13 @@ size_t edda_job_reason(struct edda_text text, char ret_reason[EDDA_JOB_REASON]) 
     return size;
 }
 
+struct edda_text edda_job_reason_of(enum edda_job_event event, struct edda_text reason) {
+    if (event == EDDA_JOB_RETURNED) {
+        return (struct edda_text){NULL, 0};
+    }
+    return reason.size > 0 ? reason : EDDA_TEXT("it failed");
+}
+
 const char *edda_job_state_name(enum edda_job_state state) {
     static const char *const names[] = {"ready", "leased", "done", "dead"};
     return names[state];

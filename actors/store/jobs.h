@@ -105,6 +105,10 @@ enum edda_job_event edda_job_event_of(int error, uint8_t blame);
  * space. text is well-formed UTF-8. Returns how many bytes; a NUL follows them. */
 size_t edda_job_reason(struct edda_text text, char ret_reason[EDDA_JOB_REASON]);
 
+/* The reason that a report leaves in the job's row. {NULL, 0}: the one before it, if any, as nobody
+ * began what was returned. */
+struct edda_text edda_job_reason_of(enum edda_job_event event, struct edda_text reason);
+
 /* "ready", "leased", "done", "dead". Static. */
 const char *edda_job_state_name(enum edda_job_state state);
 

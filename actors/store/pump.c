@@ -143,8 +143,8 @@ static void report_failure(edda_pump_t *self, struct edda_lease lease, enum edda
         return; /* as if the report were lost: the lease ends */
     }
     struct edda_text text = reply ? reply->detail.text : (struct edda_text){NULL, 0};
-    if (text.size == 0) {
-        text = edda_text_of(reply ? edda_error_text(reply->error) : "not sent");
+    if (text.size == 0 && reply) {
+        text = edda_text_of(edda_error_text(reply->error));
     }
     size_t size = edda_job_reason(text, report->reason);
     report->pump = self;

@@ -161,7 +161,7 @@ static int on_failing(struct edda_pg_call *call, edda_pg_result_t *result) {
     struct edda_failed *failed = call->record;
     struct edda_pg_row row = edda_pg_row(result, 0);
     struct edda_job_row after = {0};
-    struct edda_text reason = failure->reason.size ? failure->reason : EDDA_TEXT("it failed");
+    struct edda_text reason = edda_job_reason_of(failure->event, failure->reason);
     failed->stale = true;
     if (edda_pg_rows(result) > 0) {
         struct edda_job_row before = read_job(&row);

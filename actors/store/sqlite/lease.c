@@ -286,7 +286,7 @@ int edda_fail_write(struct edda_turn *turn, struct edda_sqlite_call *call) {
         failed->stale = true;
         return 0;
     }
-    struct edda_text reason = failure->reason.size ? failure->reason : EDDA_TEXT("it failed");
+    struct edda_text reason = edda_job_reason_of(failure->event, failure->reason);
     int error = write_job(turn, (int64_t)failure->lease.job, &before, &after, 0, reason);
     failed->dead = after.state == EDDA_JOB_DEAD;
     if (!error && failed->dead && edda_row_kind_of((int64_t)failure->lease.job) == EDDA_JOB_CHUNK) {

@@ -151,6 +151,22 @@ static void a_memo_that_is_processed_says_why_a_try_of_it_failed(void **state) {
     assert_int_equal(status.error.size, 0);
 }
 
+/* Seen to fail when what nobody began is a reason, and when it takes the place of one. */
+static void what_was_given_back_is_no_reason_to_wait(void **state) {
+    struct fixture *f = *state;
+    struct edda_uuid memo = accept_text(f, "Title", "Some text.");
+    struct edda_claimed job = claim_one(f);
+    assert_int_equal(fail_job(f, &job, job.token, EDDA_JOB_RETURNED), 1);
+    assert_int_equal(full_status_of(f, &memo).error.size, 0);
+    const enum edda_job_event events[] = {EDDA_JOB_OUTSIDE, EDDA_JOB_RETURNED};
+    for (size_t i = 0; i < 2; i++) {
+        let_time_pass(f);
+        job = claim_one(f);
+        assert_int_equal(fail_job(f, &job, job.token, events[i]), 1);
+        assert_true(edda_text_is(full_status_of(f, &memo).error, "because"));
+    }
+}
+
 static void a_job_that_nobody_serves_is_ready_at_once_in_its_old_place(void **state) {
     struct fixture *f = *state;
     const char *const parts[] = {"1", "2", "3"};
@@ -323,6 +339,7 @@ int main(void) {
         TEST(progress_with_an_older_token_extends_nothing),
         TEST(a_failure_outside_costs_no_attempt),
         TEST(a_memo_that_is_processed_says_why_a_try_of_it_failed),
+        TEST(what_was_given_back_is_no_reason_to_wait),
         TEST(a_job_that_nobody_serves_is_ready_at_once_in_its_old_place),
         TEST(a_failed_job_is_ready_again_after_its_backoff),
         TEST(a_job_out_of_attempts_is_dead_and_says_why),
