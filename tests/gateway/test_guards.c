@@ -6,9 +6,10 @@
 #include <unistd.h>
 
 #include "actors/runtime/clock.h"
+#include "gateway/status.h"
 #include "proto/body_peer.h"
 #include "proto/body_stage.h"
-#include "tests/gateway/live_gateway.h"
+#include "tests/gateway/live_chat.h"
 #include "tests/proto/cmocka.h"
 
 static void a_search_is_answered_by_its_deadline(void **state) {
@@ -126,6 +127,63 @@ static void without_a_broker_requests_end_in_503(void **state) {
     live_gateway_stop(&live);
 }
 
+static int ask_readiness(struct live_gateway *live) {
+    return send_http(live, "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n");
+}
+
+static void what_is_not_ready_is_looked_at_again_after_a_tenth_of_a_second(void **state) {
+    static const char *const all[] = {"embed", "rerank"};
+    struct live_gateway *live = live_gateway_start(NULL);
+    (void)state;
+    int fd = ask_readiness(live);
+    answer_look(live, all, 1);
+    struct http_answer *answer = expect_http(live, fd, 503);
+    free_answer(&answer);
+    (void)close(fd);
+    fake_loop_for(live_gateway_loop(live), EDDA_STATUS_UNREADY_MS + 50);
+    fd = ask_readiness(live);
+    answer_look(live, all, 2);
+    answer = expect_http(live, fd, 200);
+    free_answer(&answer);
+    (void)close(fd);
+    live_gateway_stop(&live);
+}
+
+/* Whether a call comes before the answer on fd does. */
+static bool is_looked_at(struct live_gateway *live, int fd) {
+    char byte;
+    for (size_t waits = 0; waits < 1000; waits++) {
+        if (fake_broker_has(live_gateway_broker(live), FAKE_FRONT, 10)) {
+            return true;
+        }
+        if (recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0) {
+            return false;
+        }
+    }
+    fail_msg("neither a call nor an answer");
+    return false;
+}
+
+static void what_is_ready_is_looked_at_once_a_second(void **state) {
+    static const char *const all[] = {"embed", "rerank"};
+    struct live_gateway *live = live_gateway_start(NULL);
+    bool kept = false;
+    (void)state;
+    for (size_t tries = 0; tries < 10 && !kept; tries++) { /* this machine may stand still */
+        int fd = ask_readiness(live);
+        kept = !is_looked_at(live, fd);
+        if (!kept) {
+            answer_look(live, all, 2);
+        }
+        struct http_answer *answer = expect_http(live, fd, 200);
+        free_answer(&answer);
+        (void)close(fd);
+        fake_loop_for(live_gateway_loop(live), EDDA_STATUS_UNREADY_MS + 50);
+    }
+    assert_true(kept);
+    live_gateway_stop(&live);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_search_is_answered_by_its_deadline),
@@ -135,6 +193,8 @@ int main(void) {
         cmocka_unit_test(large_bodies_being_parsed_survive_a_stop),
         cmocka_unit_test(over_the_limit_a_newcomer_is_told),
         cmocka_unit_test(without_a_broker_requests_end_in_503),
+        cmocka_unit_test(what_is_not_ready_is_looked_at_again_after_a_tenth_of_a_second),
+        cmocka_unit_test(what_is_ready_is_looked_at_once_a_second),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
