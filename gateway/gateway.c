@@ -11,7 +11,6 @@
 #include "gateway/serving.h"
 #include "gateway/status.h"
 
-#define GRACE_MS    500  /* readiness fails, the listening socket still answers */
 #define SPARE_FILES 1024 /* sockets to brokers, databases of the same process, refused peers */
 #define POOL_QUEUE  256
 
@@ -77,7 +76,9 @@ static void begin_drain(void *context) {
     edda_loop_hold(gateway->loop);
     gateway->grace =
         (struct edda_timer){.fire = close_doors, .context = gateway, .name = "gateway_grace"};
-    edda_loop_timer_set(gateway->loop, &gateway->grace, edda_loop_now(gateway->loop) + GRACE_MS);
+    edda_loop_timer_set(gateway->loop, &gateway->grace,
+                        edda_loop_now(gateway->loop) +
+                            edda_config_number(gateway->role->config, EDDA_CONFIG_GRACE_MS));
 }
 
 /* Once a turn: the last exchange of a drain is over only when its connection says so. */

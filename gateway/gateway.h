@@ -5,8 +5,8 @@
  * the loop's thread, except the parsing of large JSON bodies, which has a thread of its own.
  *
  * Start: binds EDDA_HTTP, calls role->ready with "http://ADDRESS:PORT", serves.
- * Drain: /readyz fails at once, the listening socket closes after a grace of half a second,
- * requests that are open finish, then the loop ends.
+ * Drain: /readyz fails at once, the listening socket closes after EDDA_GRACE_MS, requests that are
+ * open finish, then the loop ends.
  *
  * Limits: EDDA_MAX_CONNECTIONS, EDDA_MAX_BODY_BYTES, EDDA_BUFFERED_BYTES, EDDA_HEADER_MS,
  * EDDA_BODY_MS, EDDA_IDLE_MS. */

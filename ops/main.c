@@ -27,17 +27,25 @@ static const char *const eval_switches[] = {
     "--collection=", "--queries=", "--typo", "--json", "--keep",
     "--compare=",    "--without=", "--tune", NULL};
 
-static const int up_settings[] = {EDDA_CONFIG_DATA,       EDDA_CONFIG_HTTP,
-                                  EDDA_CONFIG_PROCESSES,  EDDA_CONFIG_WORKERS,
-                                  EDDA_CONFIG_RESTARTS,   EDDA_CONFIG_LISTEN,
-                                  EDDA_CONFIG_API_KEY,    EDDA_CONFIG_CURVE_KEY,
-                                  EDDA_CONFIG_AUTHORIZED, EDDA_CONFIG_DATABASE,
-                                  EDDA_CONFIG_DRAIN_MS,   EDDA_CONFIG_LOG_LEVEL,
-                                  EDDA_CONFIG_LOG_FORMAT, -1};
-static const int role_settings[] = {
-    EDDA_CONFIG_CONNECT,      EDDA_CONFIG_LISTEN,    EDDA_CONFIG_DATA,       EDDA_CONFIG_DATABASE,
-    EDDA_CONFIG_HTTP,         EDDA_CONFIG_CURVE_KEY, EDDA_CONFIG_BROKER_KEY, EDDA_CONFIG_AUTHORIZED,
-    EDDA_CONFIG_INSECURE_TCP, EDDA_CONFIG_DRAIN_MS,  EDDA_CONFIG_LOG_LEVEL,  -1};
+static const int up_settings[] = {
+    EDDA_CONFIG_DATA,      EDDA_CONFIG_HTTP,       EDDA_CONFIG_PROCESSES,
+    EDDA_CONFIG_WORKERS,   EDDA_CONFIG_RESTARTS,   EDDA_CONFIG_LISTEN,
+    EDDA_CONFIG_API_KEY,   EDDA_CONFIG_CURVE_KEY,  EDDA_CONFIG_AUTHORIZED,
+    EDDA_CONFIG_DATABASE,  EDDA_CONFIG_DRAIN_MS,   EDDA_CONFIG_GRACE_MS,
+    EDDA_CONFIG_LOG_LEVEL, EDDA_CONFIG_LOG_FORMAT, -1};
+static const int role_settings[] = {EDDA_CONFIG_CONNECT,
+                                    EDDA_CONFIG_LISTEN,
+                                    EDDA_CONFIG_DATA,
+                                    EDDA_CONFIG_DATABASE,
+                                    EDDA_CONFIG_HTTP,
+                                    EDDA_CONFIG_CURVE_KEY,
+                                    EDDA_CONFIG_BROKER_KEY,
+                                    EDDA_CONFIG_AUTHORIZED,
+                                    EDDA_CONFIG_INSECURE_TCP,
+                                    EDDA_CONFIG_DRAIN_MS,
+                                    EDDA_CONFIG_GRACE_MS,
+                                    EDDA_CONFIG_LOG_LEVEL,
+                                    -1};
 static const int key_settings[] = {
     EDDA_CONFIG_PROJECT,   EDDA_CONFIG_RATE,       EDDA_CONFIG_CONCURRENCY,
     EDDA_CONFIG_CONNECT,   EDDA_CONFIG_DATA,       EDDA_CONFIG_DATABASE,

@@ -4,7 +4,7 @@ import os
 import time
 import unittest
 
-from service import ServiceTest, connect, receive_all
+from service import ServiceTest, connect, live, receive_all
 
 HEAD = b"GET /livez HTTP/1.1\r\nHost: x\r\n"
 
@@ -59,6 +59,7 @@ class Rest(ServiceTest):
         # 133 a second when every peer looked at the clock twenty times a second.
         self.assertLess((self.count_switches() - before) / 3, 110)
 
+    @unittest.skipIf(live.server, "SQLite's own")
     def test_the_database_is_not_mapped(self):
         uuid = self.create(content="a page that cannot be read is an error and no signal")
         self.wait_processed(uuid)

@@ -147,7 +147,7 @@ class Idempotency(ServiceTest):
 
 class Drain(unittest.TestCase):
     def test_readiness_fails_first_and_open_requests_finish(self):
-        with start() as service:
+        with start(GRACE_MS=2500) as service:
             client = Client(service.port)
             slow = connect(service.port)
             body = json.dumps({"title": "slow", "content": "x" * 1000}).encode()
@@ -159,14 +159,14 @@ class Drain(unittest.TestCase):
             time.sleep(0.15)
             answer = client.get("/readyz")
             self.assertEqual((answer.status, answer.json["checks"]["draining"]), (503, True))
-            threading.Timer(0.8, lambda: slow.sendall(body[10:])).start()
+            threading.Timer(3, lambda: slow.sendall(body[10:])).start()
             slow.settimeout(10)
             received = slow.recv(65536)
             self.assertIn(b"201 Created", received)
             self.assertIn(b"Connection: close", received)
             slow.close()
             client.close()
-            self.assertEqual(service.stop(), 0)
+            self.assertEqual(service.process.wait(60), 0)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ struct live_gateway {
     pthread_mutex_t lock;
     char url[128]; /* under lock */
     uint16_t port;
+    bool draining;
     struct edda_arena arena;
     const struct edda_wire *wire;
 };
@@ -89,7 +90,8 @@ struct live_gateway *live_gateway_start(const char *const *flags) {
 }
 
 void live_gateway_drain(struct live_gateway *live) {
-    edda_thread_drain(live->thread, 5000);
+    live->draining = true;
+    edda_thread_drain(live->thread, 10000);
 }
 
 static bool has_ended(void *context) {
@@ -99,8 +101,7 @@ static bool has_ended(void *context) {
 
 static void end_thread(struct live_gateway *live, int wanted) {
     int result = -1;
-    edda_thread_drain(live->thread, 5000);
-    assert_true(fake_loop_until(live->loop, has_ended, live, 10000));
+    assert_true(fake_loop_until(live->loop, has_ended, live, 20000));
     assert_int_equal(edda_thread_join(&live->thread, 1000, &result), 0);
     assert_int_equal(result, wanted);
 }
@@ -118,6 +119,9 @@ static void free_live(struct live_gateway **live_p) {
 }
 
 void live_gateway_stop(struct live_gateway **live_p) {
+    if (!(*live_p)->draining) { /* a second time would cut what is open */
+        live_gateway_drain(*live_p);
+    }
     end_thread(*live_p, 0);
     free_live(live_p);
 }
@@ -134,7 +138,8 @@ int stop_live_gateway(void **state) {
 }
 
 void live_gateway_cut(struct live_gateway **live_p) {
-    edda_thread_drain((*live_p)->thread, 5000);
+    live_gateway_drain(*live_p);
+    live_gateway_drain(*live_p);
     end_thread(*live_p, EDDA_E_TIMEOUT);
     free_live(live_p);
 }

@@ -57,6 +57,23 @@ static void a_drain_lets_open_requests_finish(void **state) {
     live_gateway_stop(&live);
 }
 
+static void while_readiness_fails_the_door_is_open(void **state) {
+    static const char *const flags[] = {"--grace-ms", "3000", NULL};
+    struct live_gateway *live = live_gateway_start(flags);
+    struct edda_store_page page;
+    struct edda_store_memos memos = {0};
+    (void)state;
+    live_gateway_drain(live);
+    fake_loop_for(live_gateway_loop(live), 1000); /* twice the default */
+    int fd = send_get(live, "/api/v1/memo");
+    struct edda_uuid id = expect_call(live, "store.list", EDDA_BODY_STORE_PAGE, &page);
+    answer_call(live, &id, EDDA_BODY_STORE_MEMOS, &memos);
+    struct http_answer *answer = expect_http(live, fd, 200);
+    free_answer(&answer);
+    (void)close(fd);
+    live_gateway_stop(&live);
+}
+
 static void a_second_drain_cuts_open_requests(void **state) {
     struct live_gateway *live = live_gateway_start(NULL);
     struct edda_store_page page;
@@ -189,6 +206,7 @@ int main(void) {
         cmocka_unit_test(a_search_is_answered_by_its_deadline),
         cmocka_unit_test(slow_headers_and_bodies_are_cut),
         cmocka_unit_test(a_drain_lets_open_requests_finish),
+        cmocka_unit_test(while_readiness_fails_the_door_is_open),
         cmocka_unit_test(a_second_drain_cuts_open_requests),
         cmocka_unit_test(large_bodies_being_parsed_survive_a_stop),
         cmocka_unit_test(over_the_limit_a_newcomer_is_told),
