@@ -26,6 +26,7 @@ import unittest
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path[:0] = [os.path.join(HERE, "..", "harness"), os.path.join(HERE, "..", "bench")]
+import events
 import live
 from growth import Growth, roles_of
 from events import EventLog
@@ -292,11 +293,6 @@ def make_server():
     return directory, remove
 
 
-def find_checker():
-    beside = os.path.join(os.path.dirname(OPTIONS.edda), "tests", "sim", "check_log")
-    return beside if os.path.exists(beside) else os.path.join(ROOT, "build-sanitized", "tests", "sim", "check_log")
-
-
 def main():
     global OPTIONS
     parser = argparse.ArgumentParser(description=__doc__)
@@ -311,16 +307,13 @@ def main():
     parser.add_argument("--server-every", type=float, default=8, help="seconds that server is left alone")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--ledger", help="file to keep, a line for each 201; by default a temporary one")
-    parser.add_argument("--check-log", help="tests/sim/check_log of a build with tests; by default the one beside "
-                        "--edda, or that of build-sanitized")
+    events.add_argument(parser)
     parser.add_argument("--memory-times", type=float, default=1, help="of what is allowed: a sanitizer needs more")
     parser.add_argument("--only", help="a test's name, as unittest takes it")
     parser.add_argument("--verbose", action="store_true", help="a line a second")
     OPTIONS = parser.parse_args()
     OPTIONS.edda = os.path.abspath(OPTIONS.edda)
-    OPTIONS.check_log = OPTIONS.check_log or find_checker()
-    if not os.path.exists(OPTIONS.check_log):
-        parser.error(f"there is no {OPTIONS.check_log}; ops/build sanitized makes it, or say --check-log")
+    OPTIONS.check_log = events.find_checker(parser, OPTIONS.edda, OPTIONS.check_log)
     scratch = tempfile.mkdtemp(prefix="edda-ledger-")
     OPTIONS.ledger = OPTIONS.ledger or os.path.join(scratch, "ledger")
     OPTIONS.server, remove = OPTIONS.postgres, lambda: None

@@ -20,6 +20,7 @@ import unittest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", "harness"), os.path.join(HERE, "..", "bench")]
 import corpus
+import events
 import live
 import provider
 from events import EventLog
@@ -139,12 +140,9 @@ if __name__ == "__main__":
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--every", type=float, default=0.5, help="seconds between kills")
     parser.add_argument("--database", help="URL of a PostgreSQL server: stores are databases on it")
-    parser.add_argument("--check-log", help="tests/sim/check_log of a build with tests; beside --edda")
+    events.add_argument(parser)
     OPTIONS, rest = parser.parse_known_args()
     live.server = OPTIONS.database
     OPTIONS.edda = os.path.abspath(OPTIONS.edda)
-    OPTIONS.check_log = OPTIONS.check_log or os.path.join(os.path.dirname(OPTIONS.edda),
-                                                          "tests", "sim", "check_log")
-    if not os.path.exists(OPTIONS.check_log):
-        parser.error(f"there is no {OPTIONS.check_log}; say --check-log")
+    OPTIONS.check_log = events.find_checker(parser, OPTIONS.edda, OPTIONS.check_log)
     unittest.main(argv=[sys.argv[0], "-v", *rest])

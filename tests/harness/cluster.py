@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 
+import live
 from live import Edda, free_pair
 
 PARTS = ("store", "chunker", "embedder", "reranker", "llm", "gateway")
@@ -26,6 +27,8 @@ class Cluster(Edda):
 
     def start(self, seconds=60):
         os.makedirs(self.data)
+        if live.server:
+            self.make_database()
         self.brokers = [self.run_broker(number) for number in range(len(self.urls))]
         self.parts = {name: self.run_part(name) for name in self.kinds}
         self.wait_ready(seconds)

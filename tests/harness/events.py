@@ -1,5 +1,6 @@
 """What happened, as tests/sim/README.md's lines, for the checker that judges the simulation, too."""
 
+import os
 import subprocess
 import threading
 import time
@@ -31,3 +32,18 @@ class EventLog:
         if ran.returncode not in (0, 1):
             raise RuntimeError(f"{check_log} ended with {ran.returncode}: {ran.stderr}")
         return ran.stderr if ran.returncode else ""
+
+
+def add_argument(parser):
+    parser.add_argument("--check-log", help="tests/sim/check_log of a build with tests; by default the one beside "
+                        "--edda, or that of build-sanitized")
+
+
+def find_checker(parser, edda, given):
+    root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+    builds = (os.path.dirname(os.path.abspath(edda)), os.path.join(root, "build-sanitized"))
+    paths = [given] if given else [os.path.join(build, "tests", "sim", "check_log") for build in builds]
+    for path in paths:
+        if os.path.exists(path):
+            return path
+    parser.error(f"there is no {paths[0]}; ops/build sanitized makes it, or say --check-log")
