@@ -33,4 +33,11 @@ static inline void edda_known_add(struct edda_known *known, uint64_t project, ui
     }
 }
 
+/* The table is another one. */
+static inline void edda_known_forget(struct edda_known *known) {
+    for (size_t i = 0; i < EDDA_KNOWN_WORDS; i++) {
+        atomic_store_explicit(&known->slots[i], 0, memory_order_relaxed);
+    }
+}
+
 #endif

@@ -104,6 +104,13 @@ static const struct edda_backend_interface interface = {
     .destroy = destroy,
 };
 
+static void on_replaced(void *context) {
+    struct edda_postgres *self = context;
+    edda_pg_projects_forget(&self->projects);
+    edda_known_forget(&self->known);
+    edda_pg_catalogue_doubt(self->catalogue);
+}
+
 static int open_parts(struct edda_postgres *self, const struct edda_postgres_options *options) {
     self->workers = calloc(options->threads, sizeof *self->workers);
     for (unsigned i = 0; self->workers && i < options->threads; i++) {
@@ -129,6 +136,8 @@ static int open_parts(struct edda_postgres *self, const struct edda_postgres_opt
         .statement_count = EDDA_PGSQL_COUNT,
         .connections = options->connections,
         .statement_ms = options->statement_ms,
+        .on_replaced = on_replaced,
+        .context = self,
     });
     if (!self->database) {
         return EDDA_E_MEMORY;

@@ -106,7 +106,8 @@ static struct edda_pg_shelf *find(edda_pg_catalogue_t *self, int64_t project) {
 }
 
 static bool is_outdated(const struct edda_pg_shelf *shelf, const struct edda_pg_wanted *wanted) {
-    return shelf->revision < wanted->forgotten || shelf->since < wanted->embedded;
+    return shelf->doubted || shelf->revision < wanted->forgotten ||
+           shelf->since < wanted->embedded;
 }
 
 static struct edda_pg_shelf *need_shelf(edda_pg_catalogue_t *self,
@@ -147,6 +148,12 @@ int edda_pg_catalogue_borrow(edda_pg_catalogue_t *self, struct edda_pg_call *cal
         edda_pg_shelf_follow(shelf);
     }
     return 0;
+}
+
+void edda_pg_catalogue_doubt(edda_pg_catalogue_t *self) {
+    for (struct edda_pg_shelf *shelf = self->shelves; shelf; shelf = shelf->next) {
+        shelf->doubted = true;
+    }
 }
 
 void edda_pg_catalogue_return(edda_pg_catalogue_t *self, struct edda_pg_shelf *shelf) {

@@ -41,6 +41,10 @@ int edda_pg_catalogue_borrow(edda_pg_catalogue_t *self, struct edda_pg_call *cal
                              struct edda_pg_shelf **ret_shelf) EDDA_MUST_CHECK;
 void edda_pg_catalogue_return(edda_pg_catalogue_t *self, struct edda_pg_shelf *shelf);
 
+/* The database is another one (edda_pg_saw): every shelf is loaded anew when it is next asked for.
+ */
+void edda_pg_catalogue_doubt(edda_pg_catalogue_t *self);
+
 /* Working memory for a search, between its candidates and their order. As above. */
 int edda_pg_catalogue_borrow_scratch(edda_pg_catalogue_t *self, struct edda_pg_call *call,
                                      edda_pg_step_fn then,

@@ -11,7 +11,11 @@
 #define COMPLAIN_MS 1000 /* between two log lines about statements */
 
 static const struct edda_pg_statement own_statements[EDDA_PG_OWN_COUNT] = {
-    [EDDA_PG_OWN_SETUP] = {"EDDA_SETUP", "SELECT coalesce(to_regtype('halfvec')::oid, 0)::bigint"},
+    /* What was accepted must be safe, whatever the server's or the role's setting is. */
+    [EDDA_PG_OWN_SETUP] = {"EDDA_SETUP",
+                           "SELECT coalesce(to_regtype('halfvec')::oid, 0)::bigint, " EDDA_PG_LINEAGE
+                           ", CASE current_setting('synchronous_commit') WHEN 'off' THEN"
+                           " set_config('synchronous_commit', 'on', false) END"},
     [EDDA_PG_OWN_BEGIN] = {"EDDA_BEGIN", "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"},
     [EDDA_PG_OWN_BEGIN_SNAPSHOT] = {"EDDA_BEGIN_SNAPSHOT",
                                     "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"},
@@ -302,6 +306,18 @@ size_t edda_pg_open(const edda_pg_t *self) {
 
 unsigned edda_pg_connected(const edda_pg_t *self) {
     return edda_slots_standing(&self->slots);
+}
+
+void edda_pg_saw(edda_pg_t *self, int64_t lineage) {
+    bool replaced = self->lineage_known && self->lineage != lineage;
+    self->lineage_known = true;
+    self->lineage = lineage;
+    if (replaced) {
+        edda_log(EDDA_LOG_INFO, "database_replaced", "lineage=%016llx", (unsigned long long)lineage);
+        if (self->options.on_replaced) {
+            self->options.on_replaced(self->options.context);
+        }
+    }
 }
 
 uint32_t edda_pg_halfvec_type(const edda_pg_t *self) {

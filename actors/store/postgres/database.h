@@ -60,6 +60,14 @@
 #define EDDA_PG_GRACE_MS    1000 /* the server's own timeout is to come before ours */
 #define EDDA_PG_SWEEP_MS    50   /* clocks are looked at this often */
 
+/* A bigint. A start of the server, as its standby's was another; a database; its tables. There is
+ * nothing that every server tells of its history and that a plain user may ask, so a restart alone
+ * is another one too. */
+#define EDDA_PG_LINEAGE                                                                            \
+    "hashtextextended(extract(epoch FROM pg_postmaster_start_time()) || ' ' || (SELECT oid FROM"   \
+    " pg_database WHERE datname = current_database()) || ' ' || coalesce(to_regclass('project')"   \
+    "::oid, 0), 0)"
+
 typedef struct edda_pg edda_pg_t;
 
 struct edda_pg_options {
@@ -71,6 +79,8 @@ struct edda_pg_options {
     int64_t statement_ms; /* of one statement */
     int64_t wait_ms;      /* for a connection; 0: EDDA_PG_WAIT_MS */
     int64_t silence_ms;   /* of a conversation; 0: EDDA_PG_SILENCE_MS */
+    void (*on_replaced)(void *context); /* see edda_pg_saw; may be NULL */
+    void *context;                      /* its */
 };
 
 /* Borrowed until done returns, but for result, which may be taken: null it, free it later. */
@@ -166,6 +176,12 @@ size_t edda_pg_open(const edda_pg_t *self);
 
 /* Connections that stand. */
 unsigned edda_pg_connected(const edda_pg_t *self);
+
+/* The database says which one it is (EDDA_PG_LINEAGE), as every new connection hears: when that is
+ * another than the last time, on_replaced is called. What was read before may never have been: a
+ * standby that took over lacks the last commits, a restored dump all since it was made, and both
+ * give their numbers again. */
+void edda_pg_saw(edda_pg_t *self, int64_t lineage);
 
 /* The number that type halfvec has in this database, for arrays of it; 0 until a connection stood,
  * and without pgvector. In on_begin it is known. */

@@ -1,7 +1,7 @@
 /* actors/store/postgres/projects.h: the numbers of projects whose names were met: a memory that
  * forgets, so that most operations need not ask.
  *
- * A project's number never changes. Direct-mapped: a newer name takes the place of an older one.
+ * A project's number never changes, while the database is the same one. Direct-mapped: a newer name takes the place of an older one.
  * Threads: the loop's. */
 #ifndef EDDA_ACTORS_STORE_POSTGRES_PROJECTS_H
 #define EDDA_ACTORS_STORE_POSTGRES_PROJECTS_H
@@ -45,6 +45,10 @@ static inline void edda_pg_projects_put(struct edda_pg_projects *projects, struc
         project->size = name.size;
         project->id = id;
     }
+}
+
+static inline void edda_pg_projects_forget(struct edda_pg_projects *projects) {
+    memset(projects, 0, sizeof *projects);
 }
 
 #endif

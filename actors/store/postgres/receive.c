@@ -147,8 +147,10 @@ static void take_commit(struct edda_pg_connection *connection, PGresult *result)
 static void take_setup(struct edda_pg_connection *connection, PGresult *result) {
     struct edda_pg_row row = edda_pg_row(result, 0);
     int64_t type = edda_pg_bigint(&row, 0);
+    int64_t lineage = edda_pg_bigint(&row, 1);
     if (!row.error) {
         connection->database->halfvec_type = (uint32_t)type;
+        edda_pg_saw(connection->database, lineage);
     } else {
         edda_pg_connection_break(connection);
     }

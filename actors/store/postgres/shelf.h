@@ -90,6 +90,7 @@ struct edda_pg_shelf {
     int64_t wanted;   /* somebody waits for it */
     bool loaded;
     bool busy;    /* with a round */
+    bool doubted; /* of a database that was replaced */
     bool spoiled; /* out of sight; freed when nobody uses it any more */
     unsigned users;
     int64_t used_ms;

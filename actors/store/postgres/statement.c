@@ -1,6 +1,8 @@
 /* actors/store/postgres/statement.c: the table of statement.def. */
 #include "actors/store/postgres/statement.h"
 
+#include "actors/store/postgres/database.h"
+
 #define NOW_MS "(extract(epoch FROM now()) * 1000)::bigint"
 
 /* A project's memo, not deleted, by its uuid or its reference. By its uuid in words that are not

@@ -73,9 +73,9 @@ static PGconn *beside(void) {
     tell(server, sql);
     snprintf(sql, sizeof sql, "CREATE DATABASE %s", database_name());
     tell(server, sql);
-    /* These tests never kill the server, so nothing needs to reach its disk. */
-    snprintf(sql, sizeof sql, "ALTER DATABASE %s SET synchronous_commit = off", database_name());
-    tell(server, sql);
+    /* These tests never take the machine's power, so nothing needs to reach its disk. */
+    tell(server, "ALTER SYSTEM SET fsync = off");
+    tell(server, "SELECT pg_reload_conf()");
     PQfinish(server);
     connection = PQconnectdb(fixture_postgres_url());
     tell(connection, "SET client_min_messages = error");
