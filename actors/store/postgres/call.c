@@ -197,8 +197,12 @@ static int error_of(struct edda_pg_call *call, const struct edda_pg_answer *give
 
 static void on_answer(void *context, struct edda_pg_answer *given) {
     struct edda_pg_call *call = context;
-    int error = error_of(call, given);
     call->asking = false;
+    if (given->error == EDDA_E_INVALID && call->otherwise) {
+        settle(call, take_step(call, call->otherwise, NULL));
+        return;
+    }
+    int error = error_of(call, given);
     settle(call, error ? error : take_step(call, call->then, &given->result));
 }
 
@@ -208,6 +212,7 @@ int edda_pg_call_run(struct edda_pg_call *call, unsigned statement,
     call->query = (struct edda_pg_query){
         .deadline_ms = call->request.deadline_ms, .done = on_answer, .context = call};
     call->then = then;
+    call->otherwise = NULL;
     if (!call->store->database) {
         return EDDA_E_DRAINING;
     }

@@ -88,6 +88,9 @@ struct edda_pg_call {
     /* May be set: gives back what is not in the arena, when the call ends or begins again; on the
      * loop, once. */
     void (*release)(struct edda_pg_call *call);
+    /* May be set behind edda_pg_call_run: the step that comes, without a result, instead of a
+     * failure when the server refuses a value that it meets (EDDA_E_INVALID). */
+    edda_pg_step_fn otherwise;
     struct edda_pg_call *next_waiting; /* whoever lets it wait may use it */
 
     /* call.c's own */

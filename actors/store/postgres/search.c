@@ -14,6 +14,7 @@
 
 #include "actors/runtime/clock.h"
 #include "actors/runtime/metric.h"
+#include "actors/store/damage.h"
 #include "actors/store/finding.h"
 #include "actors/store/index/fusion.h"
 #include "actors/store/postgres/catalogue.h"
@@ -35,6 +36,7 @@ struct search {
     bool by_index;  /* the last statement of the nearest asked it */
     bool of_all;    /* it was NEAR_OF_ALL, and there may be more than it gave */
     bool looked;    /* it was not the first */
+    bool fitting;   /* one in the database cannot be compared: those that can */
     bool near_wanted;
     size_t limit;
     struct edda_index_query query;
@@ -52,6 +54,7 @@ struct search {
 
 static int on_shelf(struct edda_pg_call *call, edda_pg_result_t *result);
 static int ask_near(struct edda_pg_call *call, bool by_index);
+static int on_damaged(struct edda_pg_call *call, edda_pg_result_t *result);
 static int begin_find(struct edda_pg_call *call, edda_pg_result_t *result);
 
 static void give_back(struct edda_pg_call *call) {
@@ -227,18 +230,10 @@ static int on_near(struct edda_pg_call *call, edda_pg_result_t *result) {
     return begin_find(call, NULL);
 }
 
-static int ask_near(struct edda_pg_call *call, bool by_index) {
+static int run_near(struct edda_pg_call *call, struct edda_pg_built vector) {
     struct search *search = call->state;
-    struct edda_pg_built vector;
     struct edda_pg_built versions;
-    edda_buffer_reset(&search->values);
-    search->by_index = by_index;
-    search->of_all = !by_index && !search->filter && !search->looked;
-    search->looked = true;
-    if (!build_vector(search, &call->arena, &vector)) {
-        return begin_find(call, NULL);
-    }
-    if (by_index) {
+    if (search->by_index) {
         return edda_pg_call_run(call, EDDA_PGSQL_NEAR_BY_INDEX,
                                 VALUES(BIGINT(search->project.project), BIGINT(search->model),
                                        BUILT(&vector), BIGINT(search->dimension),
@@ -252,20 +247,45 @@ static int ask_near(struct edda_pg_call *call, bool by_index) {
                                 on_near);
     }
     if (!search->filter) {
-        return edda_pg_call_run(call, EDDA_PGSQL_NEAR_IN_PROJECT,
-                                VALUES(BIGINT(search->project.project), BIGINT(search->model),
-                                       BUILT(&vector), BIGINT(search->query.now_wall_ms),
-                                       BIGINT(EDDA_INDEX_LEG)),
-                                on_near);
+        return edda_pg_call_run(
+            call, search->fitting ? EDDA_PGSQL_NEAR_FITTING_IN_PROJECT : EDDA_PGSQL_NEAR_IN_PROJECT,
+            VALUES(BIGINT(search->project.project), BIGINT(search->model), BUILT(&vector),
+                   BIGINT(search->query.now_wall_ms), BIGINT(EDDA_INDEX_LEG)),
+            on_near);
     }
     edda_pg_build_array(&versions, &search->values, EDDA_PG_BIGINT);
     for (size_t i = 0; i < search->version_count; i++) {
         edda_pg_array_bigint(&versions, search->versions[i]);
     }
-    return edda_pg_call_run(call, EDDA_PGSQL_NEAR_IN_VERSIONS,
-                            VALUES(BIGINT(search->project.project), BIGINT(search->model),
-                                   BUILT(&vector), BUILT(&versions), BIGINT(EDDA_INDEX_LEG)),
-                            on_near);
+    return edda_pg_call_run(
+        call, search->fitting ? EDDA_PGSQL_NEAR_FITTING_IN_VERSIONS : EDDA_PGSQL_NEAR_IN_VERSIONS,
+        VALUES(BIGINT(search->project.project), BIGINT(search->model), BUILT(&vector),
+               BUILT(&versions), BIGINT(EDDA_INDEX_LEG)),
+        on_near);
+}
+
+static int ask_near(struct edda_pg_call *call, bool by_index) {
+    struct search *search = call->state;
+    struct edda_pg_built vector;
+    edda_buffer_reset(&search->values);
+    search->by_index = by_index;
+    search->of_all = !by_index && !search->filter && !search->looked;
+    search->looked = true;
+    if (!build_vector(search, &call->arena, &vector)) {
+        return begin_find(call, NULL);
+    }
+    int error = run_near(call, vector);
+    call->otherwise = search->fitting ? NULL : on_damaged;
+    return error;
+}
+
+/* The server compares none when one of them is of another dimension. */
+static int on_damaged(struct edda_pg_call *call, edda_pg_result_t *none) {
+    struct search *search = call->state;
+    (void)none;
+    edda_damage_note(&search->shelf->said_near, search->project.project, 0);
+    search->fitting = true;
+    return ask_near(call, false);
 }
 
 /* ---- candidates, their texts, their order ---- */

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "actors/store/damage.h"
 #include "actors/store/postgres/store.h"
 #include "actors/store/rows.h"
 
@@ -152,7 +153,12 @@ enum { CHUNK, TERMS, MODEL, DIMENSION, VECTOR };
 static int read_vector(struct edda_pg_shelf *self, struct edda_pg_row *row,
                        struct edda_index_chunk *chunk) {
     struct edda_pg_halves halves = edda_pg_halfvec(row, VECTOR);
+    int64_t dimension = edda_pg_bigint_or(row, DIMENSION, 0);
     if (!halves.data) {
+        return 0;
+    }
+    if ((int64_t)halves.dimension != dimension || dimension > EDDA_MAX_DIMENSION) {
+        edda_damage_note(&self->said_damaged, self->project, edda_row_named(&chunk->uuid));
         return 0;
     }
     if (!self->round.vector) {
@@ -162,12 +168,9 @@ static int read_vector(struct edda_pg_shelf *self, struct edda_pg_row *row,
     if (!self->round.vector) {
         return EDDA_E_MEMORY;
     }
-    if (halves.dimension > EDDA_MAX_DIMENSION) {
-        return EDDA_E_MALFORMED;
-    }
     edda_pg_halves_to_floats(halves, self->round.vector);
     chunk->model = edda_pg_text(row, MODEL);
-    chunk->dimension = (uint32_t)edda_pg_bigint(row, DIMENSION);
+    chunk->dimension = (uint32_t)dimension;
     chunk->vector = (struct edda_floats){(const uint8_t *)self->round.vector,
                                          halves.dimension * sizeof *self->round.vector};
     return 0;

@@ -85,9 +85,11 @@ struct edda_pg_shelf {
     uint64_t last_key;
     struct edda_row_map textless; /* hash + 1 of words that have no text */
 
-    int64_t revision; /* everything up to it is in the index */
-    int64_t since;    /* the project's, before the first statement of the load */
-    int64_t wanted;   /* somebody waits for it */
+    int64_t revision;  /* everything up to it is in the index */
+    int64_t since;     /* the project's, before the first statement of the load */
+    int64_t wanted;    /* somebody waits for it */
+    bool said_damaged; /* damage.h's; the round's work */
+    bool said_near;    /* the same of vectors in the database; the loop's */
     bool loaded;
     bool busy;    /* with a round */
     bool doubted; /* of a database that was replaced */

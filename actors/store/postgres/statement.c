@@ -29,6 +29,22 @@
     "model = CASE WHEN project.chunks > 0 THEN next_model END, next_model = NULL,"                 \
     " settled_chunk = 0, revision = project.revision + 1, embedded = " EMBEDDED_BY("next_model")
 
+/* The nearest, exactly. fits: "", or a look that leaves out what cannot be compared; it reads long
+ * vectors twice, so it is asked for only once the server has refused one. */
+#define NEAR_PROJECT(fits)                                                                         \
+    "WITH c AS MATERIALIZED (SELECT v.chunk, v.vector <#> $3::halfvec AS distance"                 \
+    " FROM chunk_vector v JOIN memo m ON m.current_version = v.chunk >> 22"                        \
+    " AND m.project = v.project WHERE v.project = $1 AND v.model = $2 AND m.deleted_ms = 0"        \
+    " AND m.archived = 0 AND (m.expires_ms = 0 OR m.expires_ms > $4)" fits                         \
+    ") SELECT chunk, -distance FROM c ORDER BY distance, chunk LIMIT $5"
+#define NEAR_VERSIONS(fits)                                                                        \
+    "WITH c AS MATERIALIZED (SELECT n.chunk, n.distance FROM unnest($4::bigint[]) AS s(version)"   \
+    " CROSS JOIN LATERAL (SELECT v.chunk, v.vector <#> $3::halfvec AS distance"                    \
+    " FROM chunk_vector v WHERE v.project = $1 AND v.chunk >= s.version << 22"                     \
+    " AND v.chunk < (s.version + 1) << 22 AND v.model = $2" fits                                   \
+    " OFFSET 0) n) SELECT chunk, -distance FROM c ORDER BY distance, chunk LIMIT $5"
+#define FITS " AND vector_dims(v.vector) = vector_dims($3::halfvec)"
+
 #define EDDA_STATEMENT(name, sql)  {#name, (sql), false},
 #define EDDA_SMALL_READ(name, sql) {#name, (sql), true},
 const struct edda_pg_statement edda_pg_statements[] = {

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "actors/store/damage.h"
 #include "actors/store/rows.h"
 
 #define SLICE 256 /* chunks added between two breaths of the lock */
@@ -79,7 +80,12 @@ static int add_chunks(struct edda_shelf *self, edda_database_t *database, uint64
             .dimension = (uint32_t)sqlite3_column_int64(query, 3),
             .vector = {vector.data, vector.size},
         };
-        if (!vector.data) {
+        if (vector.data && vector.size != (size_t)chunk.dimension * 4) {
+            edda_damage_note(&self->said_damaged, (int64_t)self->project,
+                             sqlite3_column_int64(query, 0));
+            chunk.vector = (struct edda_floats){NULL, 0};
+        }
+        if (!chunk.vector.data) {
             chunk.model = (struct edda_text){NULL, 0};
         }
         found = edda_index_add(self->index, key, &chunk);

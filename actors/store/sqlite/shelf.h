@@ -26,6 +26,7 @@ struct edda_shelf {
     edda_index_t *index;     /* under lock */
     struct edda_cards cards; /* under lock */
     uint64_t last_key;
+    bool said_damaged; /* damage.h's; whoever refreshes */
     pthread_rwlock_t lock;
 
     /* Under the catalogue's lock. */

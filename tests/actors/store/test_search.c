@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "actors/runtime/clock.h"
+#include "actors/runtime/metric.h"
 #include "actors/store/index/index.h"
 #include "tests/actors/store/fixture.h"
 
@@ -160,6 +161,40 @@ static void what_was_committed_before_a_restart_is_found_after(void **state) {
     assert_int_equal(after.hits.count, 1);
     assert_true(before.hits.items[0].score == after.hits.items[0].score);
     assert_true(before.hits.items[0].word_score == after.hits.items[0].word_score);
+}
+
+static void set_first_vector(struct fixture *f, const char *postgres, const char *sqlite) {
+    char sql[160];
+    snprintf(sql, sizeof sql, "UPDATE %s SET vector = %s WHERE %s = (SELECT min(%s) FROM %s)",
+             f->postgres ? "chunk_vector" : "chunk_index", f->postgres ? postgres : sqlite,
+             f->postgres ? "chunk" : "id", f->postgres ? "chunk" : "id",
+             f->postgres ? "chunk_vector" : "chunk_index");
+    sql_run(f, sql);
+}
+
+/* No commit writes one: it is damage. Seen to fail, as did every search of the project, when the
+ * index refuses it. */
+static void a_vector_of_another_length_is_left_out(void **state) {
+    struct fixture *f = *state;
+    edda_cell_t *damaged = edda_metric_cell(EDDA_METRIC_STORE_DAMAGED, NULL);
+    int64_t before = edda_cell_value(damaged);
+    f->model = "hash-4";
+    accept_text(f, "Lantern", "A lamp that is carried.");
+    accept_text(f, "Compass", "A needle that points north.");
+    process_all(f);
+    fixture_close(f);
+    set_first_vector(f, "'[1,0]'", "x'0000803f00000000'");
+    fixture_open(f);
+    struct edda_hits hits = search(f, "lamp or needle");
+    assert_int_equal(hits.degraded.count, 0);
+    assert_int_equal(hits.hits.count, 2);
+    for (size_t i = 0; i < 2; i++) {
+        const struct edda_hit *hit = &hits.hits.items[i];
+        assert_true(hit->word_score > 0);
+        assert_true((hit->vector_score > 0) == edda_text_is(hit->title, "Compass"));
+    }
+    assert_true(edda_cell_value(damaged) > before);
+    set_first_vector(f, "'[1,0,0,0]'", "x'0000803f000000000000000000000000'");
 }
 
 static void expired_archived_and_deleted_memos_are_never_found(void **state) {
@@ -392,6 +427,7 @@ int main(void) {
         TEST(a_minimum_cosine_leaves_the_words_leg_alone),
         TEST(more_hits_than_are_rescored_come_behind_them),
         TEST(what_was_committed_before_a_restart_is_found_after),
+        TEST(a_vector_of_another_length_is_left_out),
         TEST(expired_archived_and_deleted_memos_are_never_found),
         TEST(filters_are_exact_and_follow_patches),
         TEST(a_new_title_is_searched_and_the_old_is_not),

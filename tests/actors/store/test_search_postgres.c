@@ -172,6 +172,38 @@ static void what_is_not_seen_keeps_nothing_that_is_from_being_near(void **state)
     }
 }
 
+static void assert_near(const struct edda_hits *hits, size_t count) {
+    assert_int_equal(hits->degraded.count, 0);
+    assert_int_equal(hits->hits.count, count);
+    for (size_t i = 0; i < count; i++) {
+        assert_true((hits->hits.items[i].vector_score > 0) ==
+                    !edda_text_is(hits->hits.items[i].title, "Lantern"));
+    }
+}
+
+/* Seen to fail, as did every search of the project, when the server's refusal is the answer. */
+static void a_stored_vector_of_another_length_is_not_compared(void **state) {
+    struct fixture *f = *state;
+    edda_cell_t *damaged = edda_metric_cell(EDDA_METRIC_STORE_DAMAGED, NULL);
+    int64_t before = edda_cell_value(damaged);
+    accept_text(f, "Lantern", "A lamp that is carried.");
+    accept_text(f, "Compass", "A needle that points north.");
+    process_all(f);
+    sql_run(f, "UPDATE chunk_vector SET vector = '[1,0]' WHERE chunk ="
+               " (SELECT min(chunk) FROM chunk_vector)");
+    struct edda_hits hits = search(f, "lamp or needle");
+    assert_near(&hits, 2);
+    assert_int_equal(edda_cell_value(damaged), before + 1);
+    struct edda_text tag = EDDA_TEXT("none of these");
+    struct edda_store_filter filter = {
+        EDDA_TEXT("tags"), EDDA_TEXT("not_in"), EDDA_TEXT("native_field"), {&tag, 1}};
+    hits = search_filtered(f, "lamp or needle", &filter, 1);
+    assert_near(&hits, 2);
+    assert_int_equal(edda_cell_value(damaged), before + 2);
+    sql_run(f, "UPDATE chunk_vector SET vector = '[1,0,0,0]' WHERE chunk ="
+               " (SELECT min(chunk) FROM chunk_vector)");
+}
+
 /* ---- the index of the vectors ---- */
 
 static int64_t fallbacks(void) {
@@ -320,6 +352,7 @@ int main(void) {
         TEST(an_index_that_missed_what_is_forgotten_is_loaded_anew),
         TEST(scores_equal_those_of_sqlite),
         TEST(what_is_not_seen_keeps_nothing_that_is_from_being_near),
+        TEST(a_stored_vector_of_another_length_is_not_compared),
         TEST(an_index_of_vectors_is_made_seen_and_dropped),
         TEST(a_large_project_is_searched_by_the_index_of_its_vectors),
         TEST(an_index_that_gives_too_few_is_not_believed),
