@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "gateway/memo_fields.h"
+#include "proto/limits.h"
 #include "tests/proto/cmocka.h"
 
 #define NOW 1700000000000
@@ -170,15 +171,40 @@ static void complaints_about_a_patch_name_their_fields(void **state) {
     expect_patch("{\"tags\":[1]}", "tags.0: Expected string, received number");
 }
 
-static void large_metadata_is_refused(void **state) {
-    size_t size = 70000;
-    char *text = malloc(size + 100);
+/* A memo with before, middle as often as that, after. */
+static void expect_create_many(const char *before, const char *middle, size_t times,
+                               const char *after, const char *wanted) {
+    struct edda_buffer text;
+    edda_buffer_init(&text, (size_t)1 << 20);
+    assert_int_equal(edda_buffer_printf(&text, "{\"title\":\"t\",\"content\":\"c\",%s", before), 0);
+    for (size_t i = 0; i < times; i++) {
+        assert_int_equal(edda_buffer_append_text(&text, middle), 0);
+    }
+    assert_int_equal(edda_buffer_append(&text, after, strlen(after) + 1), 0);
+    expect_create((const char *)text.data, wanted);
+    edda_buffer_done(&text);
+}
+
+static void metadata_and_scopes_are_bounded_on_both_sides(void **state) {
+    static const char refused[] = "Object must be at most 65536 bytes of JSON";
+    size_t room = EDDA_MAX_METADATA_BYTES - strlen("{\"a\":\"\"}");
     (void)state;
-    int at = snprintf(text, 100, "{\"title\":\"t\",\"content\":\"c\",\"metadata\":{\"a\":\"");
-    memset(text + at, 'x', size);
-    memcpy(text + (size_t)at + size, "\"}}", 4);
-    expect_create(text, "Object must be at most 65536 bytes of JSON");
-    free(text);
+    expect_create_many("\"metadata\":{\"a\":\"", "x", room, "\"}}", NULL);
+    assert_int_equal(accept_record.metadata.size, EDDA_MAX_METADATA_BYTES);
+    expect_create_many("\"metadata\":{\"a\":\"", "x", room + 1, "\"}}", refused);
+    expect_create_many("\"scopes\":{\"a\":\"", "x", room, "\"}}", NULL);
+    expect_create_many("\"scopes\":{\"a\":\"", "x", room + 1, "\"}}", refused);
+}
+
+static void tags_are_bounded_on_both_sides(void **state) {
+    (void)state;
+    expect_create_many("\"tags\":[", "\"t\",", EDDA_MAX_TAGS - 1, "\"t\"]}", NULL);
+    assert_int_equal(accept_record.tags.count, EDDA_MAX_TAGS);
+    expect_create_many("\"tags\":[", "\"t\",", EDDA_MAX_TAGS, "\"t\"]}",
+                       "Array must contain at most 256 element(s)");
+    expect_create_many("\"tags\":[\"", "x", EDDA_MAX_TITLE, "\"]}", NULL);
+    expect_create_many("\"tags\":[\"", "x", EDDA_MAX_TITLE + 1, "\"]}",
+                       "String must contain at most 255 character(s)");
 }
 
 static void a_files_name_gives_its_format_and_title(void **state) {
@@ -231,7 +257,8 @@ int main(void) {
                                         stop),
         cmocka_unit_test_setup_teardown(a_patch_changes_only_what_it_names, start, stop),
         cmocka_unit_test_setup_teardown(complaints_about_a_patch_name_their_fields, start, stop),
-        cmocka_unit_test_setup_teardown(large_metadata_is_refused, start, stop),
+        cmocka_unit_test_setup_teardown(metadata_and_scopes_are_bounded_on_both_sides, start, stop),
+        cmocka_unit_test_setup_teardown(tags_are_bounded_on_both_sides, start, stop),
         cmocka_unit_test_setup_teardown(a_files_name_gives_its_format_and_title, start, stop),
         cmocka_unit_test_setup_teardown(bodies_are_read_as_strictly_as_they_should_be, start, stop),
     };

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "gateway/search_fields.h"
+#include "proto/limits.h"
 #include "tests/proto/cmocka.h"
 
 static struct edda_arena arena;
@@ -138,6 +139,61 @@ static void values_are_compared_as_text(void **state) {
     assert_int_equal(fields.filters.items[0].values.count, 0);
 }
 
+#define SOME_FILTER FILTER("title", "eq", "\"x\"", "native_field")
+
+/* before, middle as often as that, after. */
+static void expect_many(const char *before, const char *middle, size_t times, const char *after,
+                        const char *wanted) {
+    struct edda_buffer text;
+    edda_buffer_init(&text, (size_t)1 << 20);
+    assert_int_equal(edda_buffer_append_text(&text, before), 0);
+    for (size_t i = 0; i < times; i++) {
+        assert_int_equal(edda_buffer_append_text(&text, middle), 0);
+    }
+    assert_int_equal(edda_buffer_append(&text, after, strlen(after) + 1), 0);
+    expect((const char *)text.data, wanted);
+    edda_buffer_done(&text);
+}
+
+static void a_query_is_bounded_on_both_sides(void **state) {
+    (void)state;
+    expect_many("{\"query\":\"", "x", EDDA_MAX_QUERY_BYTES, "\"}", NULL);
+    assert_int_equal(fields.query.size, EDDA_MAX_QUERY_BYTES);
+    expect_many("{\"query\":\"", "x", EDDA_MAX_QUERY_BYTES + 1, "\"}",
+                "Query must be 16384 bytes or less");
+}
+
+static void filters_are_bounded_on_both_sides(void **state) {
+    static const char too_long[] =
+        "Invalid filter: Value must have at most 256 entries of at most 4096 bytes";
+    static const char begin[] = "{\"query\":\"q\",\"filters\":[";
+    static const char values[] = "{\"query\":\"q\",\"filters\":[{\"field\":\"title\",\"operator\":"
+                                 "\"in\",\"filter_type\":\"native_field\",\"value\":[";
+    static const char field[] = "{\"query\":\"q\",\"filters\":[{\"operator\":\"eq\",\"value\":1,"
+                                "\"filter_type\":\"scope\",\"field\":\"";
+    (void)state;
+    expect_many(begin, SOME_FILTER ",", EDDA_MAX_FILTERS - 1, SOME_FILTER "]}", NULL);
+    assert_int_equal(fields.filters.count, EDDA_MAX_FILTERS);
+    expect_many(begin, SOME_FILTER ",", EDDA_MAX_FILTERS, SOME_FILTER "]}",
+                "Filters must have at most 32 entries");
+    expect_many(values, "\"v\",", EDDA_MAX_FILTER_VALUES - 1, "\"v\"]}]}", NULL);
+    assert_int_equal(fields.filters.items[0].values.count, EDDA_MAX_FILTER_VALUES);
+    expect_many(values, "\"v\",", EDDA_MAX_FILTER_VALUES, "\"v\"]}]}", too_long);
+    expect_many(field, "f", 1024, "\"}]}", NULL);
+    expect_many(field, "f", 1025, "\"}]}", "Invalid filter: Field must be 1024 bytes or less");
+}
+
+static void the_values_of_a_filter_are_bounded_on_both_sides(void **state) {
+    static const char begin[] =
+        "{\"query\":\"q\",\"filters\":[{\"field\":\"f\",\"operator\":\"eq\","
+        "\"filter_type\":\"scope\",\"value\":\"";
+    (void)state;
+    expect_many(begin, "v", 4096, "\"}]}", NULL);
+    assert_int_equal(fields.filters.items[0].values.items[0].size, 4096);
+    expect_many(begin, "v", 4097, "\"}]}",
+                "Invalid filter: Value must have at most 256 entries of at most 4096 bytes");
+}
+
 static void comparing_with_null_finds_nothing(void **state) {
     (void)state;
     expect_filter(FILTER("level", "eq", "null", "custom_metadata"), NULL);
@@ -178,6 +234,10 @@ int main(void) {
         cmocka_unit_test_setup_teardown(limits_are_coerced_and_bounded, start, stop),
         cmocka_unit_test_setup_teardown(filters_are_refused_in_the_contracts_words, start, stop),
         cmocka_unit_test_setup_teardown(values_are_compared_as_text, start, stop),
+        cmocka_unit_test_setup_teardown(a_query_is_bounded_on_both_sides, start, stop),
+        cmocka_unit_test_setup_teardown(filters_are_bounded_on_both_sides, start, stop),
+        cmocka_unit_test_setup_teardown(the_values_of_a_filter_are_bounded_on_both_sides, start,
+                                        stop),
         cmocka_unit_test_setup_teardown(comparing_with_null_finds_nothing, start, stop),
         cmocka_unit_test_setup_teardown(assemble_is_a_boolean_or_absent, start, stop),
         cmocka_unit_test_setup_teardown(an_offset_and_its_limit_stay_within_what_the_store_gives,
