@@ -1,5 +1,7 @@
 /* tests/broker/test_overload.c: what is refused while there is still time, and retries that do not
  * make a bad hour worse. */
+#include <stdio.h>
+
 #include "broker/budget.h"
 #include "tests/broker/rig.h"
 #include "tests/proto/random.h"
@@ -183,6 +185,49 @@ static void a_budget_keeps_no_more_than_its_maximum(void **state) {
     assert_true(edda_budget_spend(&budget, (int64_t)EDDA_BUDGET_TOKEN_MS * 1001));
 }
 
+/* Of ops that somebody serves: what nobody serves is not remembered. */
+static void names_of_ops_are_bounded(void **state) {
+    (void)state;
+    struct rig *rig = rig_new();
+    uint32_t worker = rig_worker(rig, "made-up", 4);
+    uint32_t client = rig_client(rig, "gateway");
+    char route[32];
+    for (int i = 0; i <= EDDA_CORE_OPS; i++) {
+        (void)snprintf(route, sizeof route, "made-up.%d", i);
+        struct edda_uuid id = rig_req(rig, client, route);
+        if (i == EDDA_CORE_OPS) {
+            assert_int_equal(rig_fail_code(rig, client, &id), EDDA_E_LIMIT);
+            break;
+        }
+        assert_int_equal(rig_work_for(rig, &id), worker);
+        rig_done(rig, worker, &id, 0, 1, EDDA_BODY_EMPTY);
+        rig_credit(rig, worker, NULL, (uint64_t)i + 5, LARGE);
+    }
+    assert_int_equal(ask(rig, client, "nobodys.op", 5000, 0, 0), EDDA_E_NO_SERVICE);
+    assert_int_equal(ask(rig, client, "made-up.0", 5000, 0, 0), 0);
+    rig_free(&rig);
+}
+
+static void one_tick_ends_so_many_requests_and_the_next_the_rest(void **state) {
+    (void)state;
+    struct rig *rig = rig_new();
+    const struct rig_request request = {.route = "embed", .ttl_ms = 1000};
+    uint32_t worker = rig_worker_without_credit(rig, "embed", 1);
+    for (uint32_t i = 0; i < EDDA_CORE_TICK_BUDGET + 1; i += EDDA_CLIENT_WINDOW) {
+        uint32_t client = rig_client(rig, "gateway");
+        for (uint32_t k = i; k < i + EDDA_CLIENT_WINDOW && k <= EDDA_CORE_TICK_BUDGET; k++) {
+            struct edda_uuid id = rig_req_with(rig, client, &request);
+            assert_int_equal(rig_fail_code(rig, client, &id), 0);
+        }
+    }
+    (void)worker;
+    rig_tick(rig, 1000);
+    assert_int_equal(rig_count(rig, EDDA_FAIL), EDDA_CORE_TICK_BUDGET);
+    rig_tick(rig, 0);
+    assert_int_equal(rig_count(rig, EDDA_FAIL), 1);
+    rig_free(&rig);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_that_would_expire_in_the_queue_is_refused_at_once),
@@ -194,6 +239,8 @@ int main(void) {
         cmocka_unit_test(the_work_of_a_dead_worker_is_not_counted),
         cmocka_unit_test(a_budget_never_gives_more_than_its_share),
         cmocka_unit_test(a_budget_keeps_no_more_than_its_maximum),
+        cmocka_unit_test(names_of_ops_are_bounded),
+        cmocka_unit_test(one_tick_ends_so_many_requests_and_the_next_the_rest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -216,6 +216,23 @@ static void calls_wait_three_seconds_at_most(void **state) {
     assert_in_range(waiting.at_ms - begin_ms, EDDA_CLIENT_WAIT_MS, EDDA_CLIENT_WAIT_MS + 1000);
 }
 
+static void open_calls_are_bounded(void **state) {
+    (void)state;
+    static struct answer answer;
+    const struct edda_request request = make_request(&embed, &answer);
+    edda_call_t *first = NULL;
+    start_client(1);
+    assert_int_equal(edda_client_call(client, &request, &first), 0);
+    for (int i = 1; i < EDDA_CLIENT_MAX_CALLS; i++) {
+        assert_int_equal(edda_client_call(client, &request, NULL), 0);
+    }
+    assert_int_equal(edda_client_call(client, &request, NULL), EDDA_E_LIMIT);
+    edda_client_cancel(client, &first);
+    assert_int_equal(edda_client_call(client, &request, NULL), 0);
+    edda_client_destroy(&client);
+    assert_int_equal(answer.replies, EDDA_CLIENT_MAX_CALLS);
+}
+
 static void a_waiting_call_can_be_cancelled(void **state) {
     (void)state;
     static struct answer answer;
@@ -426,6 +443,7 @@ int main(void) {
         TEST(an_answer_whose_parts_went_elsewhere_is_a_broken_stream),
         TEST(calls_wait_for_the_first_broker),
         TEST(calls_wait_three_seconds_at_most),
+        TEST(open_calls_are_bounded),
         TEST(a_waiting_call_can_be_cancelled),
         TEST(a_draining_broker_gets_no_new_calls_but_answers_its_old),
         TEST(a_silent_broker_is_left_and_its_calls_go_on),

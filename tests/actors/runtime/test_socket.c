@@ -241,6 +241,17 @@ static void a_router_binds_several_urls_or_none(void **state) {
     edda_socket_close(&socket, 0);
 }
 
+/* Of an option; all that are asked for are integers. */
+static int number_of(void *socket, int option) {
+    int value = -99;
+    size_t size = sizeof value;
+    assert_int_equal(zmq_getsockopt(socket, option, &value, &size), 0);
+    return value;
+}
+
+/* Twice what one client may have open of all services, and some: never reached. */
+#define HIGH_WATER (2 * EDDA_CLIENT_WINDOW * EDDA_MAX_SERVICES + 64)
+
 static void options_are_those_of_the_design(void **state) {
     (void)state;
     void *router = NULL;
@@ -249,21 +260,30 @@ static void options_are_those_of_the_design(void **state) {
         int name;
         int value;
     } wanted[] = {
-        {ZMQ_SNDTIMEO, 0},         {ZMQ_RCVTIMEO, 0},
-        {ZMQ_LINGER, 2000},        {ZMQ_HEARTBEAT_IVL, 0},
-        {ZMQ_HANDSHAKE_IVL, 5000}, {ZMQ_TCP_KEEPALIVE, 1},
-        {ZMQ_TCP_MAXRT, 15000},    {ZMQ_IPV6, 1},
+        {ZMQ_SNDTIMEO, 0},
+        {ZMQ_RCVTIMEO, 0},
+        {ZMQ_LINGER, 2000},
+        {ZMQ_HEARTBEAT_IVL, 0},
+        {ZMQ_HANDSHAKE_IVL, 5000},
+        {ZMQ_TCP_KEEPALIVE, 1},
+        {ZMQ_TCP_MAXRT, 15000},
+        {ZMQ_IPV6, 1},
+        {ZMQ_SNDHWM, HIGH_WATER},
+        {ZMQ_RCVHWM, HIGH_WATER},
+        {ZMQ_TCP_KEEPALIVE_IDLE, 10},
+        {ZMQ_TCP_KEEPALIVE_INTVL, 3},
+        {ZMQ_TCP_KEEPALIVE_CNT, 3},
     };
     assert_int_equal(bind_one("inproc://options", false, &router), 0);
     assert_int_equal(edda_socket_dealer(context, "inproc://options", NULL, 0, &dealer), 0);
     for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
-        int value = -99;
-        size_t size = sizeof value;
-        assert_int_equal(zmq_getsockopt(router, wanted[i].name, &value, &size), 0);
-        assert_int_equal(value, wanted[i].value);
-        assert_int_equal(zmq_getsockopt(dealer, wanted[i].name, &value, &size), 0);
-        assert_int_equal(value, wanted[i].value);
+        assert_int_equal(number_of(router, wanted[i].name), wanted[i].value);
+        assert_int_equal(number_of(dealer, wanted[i].name), wanted[i].value);
     }
+    assert_int_equal(number_of(router, ZMQ_BACKLOG), 1024);
+    assert_int_equal(number_of(dealer, ZMQ_IMMEDIATE), 1);
+    assert_int_equal(number_of(dealer, ZMQ_RECONNECT_IVL), 100);
+    assert_int_equal(number_of(dealer, ZMQ_RECONNECT_IVL_MAX), 0);
     int64_t most = 0;
     size_t size = sizeof most;
     assert_int_equal(zmq_getsockopt(router, ZMQ_MAXMSGSIZE, &most, &size), 0);
