@@ -87,11 +87,13 @@ static inline const uint8_t *edda_read_shape(struct edda_reader *reader, enum ed
     return NULL;
 }
 
+/* How many pairs follow. */
 static inline size_t edda_read_map(struct edda_reader *reader) {
     uint64_t count;
     return edda_read_shape(reader, EDDA_SHAPE_MAP, &count) ? (size_t)count : 0;
 }
 
+/* How many values follow. */
 static inline size_t edda_read_array(struct edda_reader *reader) {
     uint64_t count;
     return edda_read_shape(reader, EDDA_SHAPE_ARRAY, &count) ? (size_t)count : 0;
@@ -105,6 +107,7 @@ static inline uint64_t edda_read_unsigned(struct edda_reader *reader, uint64_t m
     return edda_reader_unsigned(reader, maximum);
 }
 
+/* Valid UTF-8 only. */
 static inline struct edda_text edda_read_text(struct edda_reader *reader, size_t maximum) {
     uint64_t size;
     const char *data = (const char *)edda_read_shape(reader, EDDA_SHAPE_TEXT, &size);

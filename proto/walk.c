@@ -115,14 +115,6 @@ void edda_reader_init(struct edda_reader *reader, struct edda_bytes bytes) {
     *reader = (struct edda_reader){bytes.data, bytes.data + bytes.size, 0};
 }
 
-size_t edda_reader_map(struct edda_reader *reader) {
-    return edda_read_map(reader);
-}
-
-size_t edda_reader_array(struct edda_reader *reader) {
-    return edda_read_array(reader);
-}
-
 /* Takes an integer of any width. *ret_negative says how to read the 64 bits. */
 static bool take_integer(struct edda_reader *reader, uint64_t *ret_bits, bool *ret_negative) {
     uint8_t head = reader->at < reader->end ? *reader->at : 0xc0;
@@ -201,14 +193,6 @@ bool edda_reader_bool(struct edda_reader *reader) {
     }
     edda_read_fail(reader, EDDA_E_MALFORMED);
     return false;
-}
-
-struct edda_text edda_reader_text(struct edda_reader *reader, size_t maximum) {
-    return edda_read_text(reader, maximum);
-}
-
-struct edda_bytes edda_reader_bytes(struct edda_reader *reader, size_t maximum) {
-    return edda_read_bytes(reader, maximum);
 }
 
 bool edda_reader_nil(struct edda_reader *reader) {

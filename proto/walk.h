@@ -15,7 +15,8 @@
 int edda_walk(struct edda_bytes bytes, unsigned depth, size_t objects) EDDA_MUST_CHECK;
 
 /* A cursor over bytes that edda_walk accepted. Reading a value of another type than asked for sets
- * error to EDDA_E_MALFORMED; after that every read returns zero values. */
+ * error to EDDA_E_MALFORMED, one over its maximum to EDDA_E_LIMIT; after that every read returns
+ * zero values. Texts, bytes, maps and arrays: read.h. */
 struct edda_reader {
     const uint8_t *at;
     const uint8_t *end;
@@ -23,15 +24,10 @@ struct edda_reader {
 };
 
 void edda_reader_init(struct edda_reader *reader, struct edda_bytes bytes);
-size_t edda_reader_map(struct edda_reader *reader);   /* number of pairs that follow */
-size_t edda_reader_array(struct edda_reader *reader); /* number of values that follow */
 uint64_t edda_reader_unsigned(struct edda_reader *reader, uint64_t maximum);
 int64_t edda_reader_signed(struct edda_reader *reader);
 double edda_reader_double(struct edda_reader *reader);
 bool edda_reader_bool(struct edda_reader *reader);
-struct edda_text edda_reader_text(struct edda_reader *reader,
-                                  size_t maximum); /* valid UTF-8 only */
-struct edda_bytes edda_reader_bytes(struct edda_reader *reader, size_t maximum);
 bool edda_reader_nil(struct edda_reader *reader); /* consumes nil if it is next */
 void edda_reader_skip(struct edda_reader *reader);
 

@@ -236,7 +236,3 @@ size_t edda_pool_queued(const edda_pool_t *self) {
     pthread_mutex_unlock(self->lock);
     return count;
 }
-
-unsigned edda_pool_threads(const edda_pool_t *self) {
-    return self->threads;
-}

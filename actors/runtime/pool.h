@@ -23,6 +23,5 @@ int edda_pool_run(edda_pool_t *self, edda_work_fn work, edda_task_fn done,
                   void *context) EDDA_MUST_CHECK;
 
 size_t edda_pool_queued(const edda_pool_t *self);
-unsigned edda_pool_threads(const edda_pool_t *self);
 
 #endif

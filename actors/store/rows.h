@@ -43,10 +43,6 @@ static inline int64_t edda_row_last_chunk(int64_t version) {
     return edda_row_chunk(edda_row_last_part(version), EDDA_MAX_CHUNKS_PER_PART - 1);
 }
 
-static inline int64_t edda_row_job(int64_t part_row, enum edda_job_kind kind) {
-    return (int64_t)kind << EDDA_ROW_KIND_AT | part_row;
-}
-
 static inline enum edda_job_kind edda_row_kind_of(int64_t job) {
     return (enum edda_job_kind)(job >> EDDA_ROW_KIND_AT);
 }

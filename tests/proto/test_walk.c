@@ -1,7 +1,7 @@
 /* tests/proto/test_walk.c: what the walk refuses, with msgpack-c as oracle, and the typed reader.
  */
 #include "proto/limits.h"
-#include "proto/walk.h"
+#include "proto/read.h"
 #include "tests/proto/cmocka.h"
 #include "tests/proto/random.h"
 
@@ -235,7 +235,7 @@ static void a_reader_gives_what_was_packed(void **state) {
     assert_int_equal(edda_walk(bytes, 8, 100), 0);
     struct edda_reader reader;
     edda_reader_init(&reader, bytes);
-    assert_int_equal(edda_reader_array(&reader), 12);
+    assert_int_equal(edda_read_array(&reader), 12);
     assert_true(edda_reader_unsigned(&reader, UINT64_MAX) == UINT64_MAX);
     assert_true(edda_reader_signed(&reader) == INT64_MIN);
     assert_int_equal(edda_reader_signed(&reader), -5);
@@ -244,8 +244,8 @@ static void a_reader_gives_what_was_packed(void **state) {
     assert_true(edda_reader_double(&reader) == 0.1);
     assert_true(edda_reader_double(&reader) == 0.5);
     assert_true(edda_reader_bool(&reader));
-    assert_true(edda_text_is(edda_reader_text(&reader, 5), "grün"));
-    assert_int_equal(edda_reader_bytes(&reader, 2).size, 2);
+    assert_true(edda_text_is(edda_read_text(&reader, 5), "grün"));
+    assert_int_equal(edda_read_bytes(&reader, 2).size, 2);
     assert_true(edda_reader_nil(&reader));
     assert_false(edda_reader_nil(&reader));
     edda_reader_skip(&reader);
@@ -264,7 +264,7 @@ static int read_unsigned(struct edda_bytes bytes, uint64_t maximum) {
 static int read_text(struct edda_bytes bytes, size_t maximum) {
     struct edda_reader reader;
     edda_reader_init(&reader, bytes);
-    struct edda_text text = edda_reader_text(&reader, maximum);
+    struct edda_text text = edda_read_text(&reader, maximum);
     assert_int_equal(text.data == NULL, reader.error != 0);
     return reader.error;
 }
@@ -298,10 +298,10 @@ static void after_an_error_every_read_gives_zero(void **state) {
     edda_reader_init(&reader, BYTES(0xc0, 0x05, 0xa1, 'x', 0xc3));
     assert_int_equal(edda_reader_unsigned(&reader, 9), 0);
     assert_int_equal(edda_reader_unsigned(&reader, 9), 0);
-    assert_null(edda_reader_text(&reader, 9).data);
-    assert_null(edda_reader_bytes(&reader, 9).data);
-    assert_int_equal(edda_reader_map(&reader), 0);
-    assert_int_equal(edda_reader_array(&reader), 0);
+    assert_null(edda_read_text(&reader, 9).data);
+    assert_null(edda_read_bytes(&reader, 9).data);
+    assert_int_equal(edda_read_map(&reader), 0);
+    assert_int_equal(edda_read_array(&reader), 0);
     assert_int_equal(edda_reader_signed(&reader), 0);
     assert_true(edda_reader_double(&reader) == 0);
     assert_false(edda_reader_bool(&reader));
