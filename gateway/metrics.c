@@ -1,6 +1,8 @@
 /* gateway/metrics.c: /metrics in Prometheus text: this process's registry, then what the brokers
  * and the store say. The latter have names of their own (edda_pipeline_), because in one process
  * the registry already holds the broker's and the store's own figures. */
+#include <inttypes.h>
+
 #include "gateway/status.h"
 #include "gateway/write.h"
 
@@ -177,6 +179,10 @@ static void write_metrics(struct edda_visit *visit) {
     struct edda_buffer *out = edda_visit_out(visit);
     const struct edda_status_view *view = edda_status_view(visit->gateway->status);
     edda_metric_write(out);
+    write_head(out, "edda_http_unmetered_total", "counter",
+               "requests of keys that the limiter had no place for");
+    (void)edda_buffer_printf(out, "edda_http_unmetered_total %" PRIu64 "\n",
+                             edda_limiter_unmetered(visit->gateway->limiter));
     write_gauge(out, "edda_pipeline_brokers_live", "brokers this gateway hears",
                 (double)edda_status_brokers_live(view));
     write_gauge(out, "edda_pipeline_store_up", "whether the store's database answers",

@@ -35,7 +35,7 @@ class Service(ServiceTest):
         self.assertTrue(answer.headers["Content-Type"].startswith("text/plain; version=0.0.4"))
         text = answer.body.decode()
         for name in ("edda_http_requests_total{", "edda_http_request_seconds_bucket{",
-                     "edda_http_connections ", 'edda_pipeline_workers{service="store"} 1',
+                     "edda_http_connections ", "edda_http_unmetered_total 0\n", 'edda_pipeline_workers{service="store"} 1',
                      "edda_pipeline_jobs_ready ", "edda_pipeline_store_up 1",
                      'edda_pipeline_broker_up{broker="0"} 1', 'edda_pipeline_broker_admitted_total{broker="0"} '):
             self.assertIn(name, text)
