@@ -140,9 +140,8 @@ void send_progress(edda_fake_t *worker, const struct fake_work *work) {
     fake_send(worker, &message, NULL, 0);
 }
 
-/* The next message, which must be this command, about this request when id is given. */
-static struct inbox_item *expect(edda_fake_t *fake, enum edda_command command,
-                                 const struct edda_uuid *id) {
+struct inbox_item *fake_expect(edda_fake_t *fake, enum edda_command command,
+                               const struct edda_uuid *id) {
     struct inbox_item *item = fake_take(fake, SCENARIO_WAIT_MS);
     if (!item) {
         fail_msg("%s %s expected %s and got nothing", fake->role, fake->services,
@@ -172,8 +171,7 @@ static void cut_text(char *place, size_t room, const void *data, size_t size) {
     place[copied] = '\0';
 }
 
-struct fake_work expect_work(edda_fake_t *worker, const char *op) {
-    struct inbox_item *item = expect(worker, EDDA_WORK, NULL);
+struct fake_work fake_read_work(const struct inbox_item *item) {
     const struct edda_message *message = &item->wire.message;
     const struct edda_envelope *envelope = &message->envelope;
     struct fake_work work = {
@@ -193,18 +191,24 @@ struct fake_work expect_work(edda_fake_t *worker, const char *op) {
     cut_text(work.arguments, sizeof(work.arguments), message->bodies[0].data,
              message->bodies[0].size);
     cut_text(work.input, sizeof(work.input), message->bodies[1].data, message->bodies[1].size);
+    return work;
+}
+
+struct fake_work expect_work(edda_fake_t *worker, const char *op) {
+    struct inbox_item *item = fake_expect(worker, EDDA_WORK, NULL);
+    struct fake_work work = fake_read_work(item);
     fake_free_item(&item);
     assert_string_equal(work.op, op);
     return work;
 }
 
 void expect_cancel(edda_fake_t *worker, const struct edda_uuid *id) {
-    struct inbox_item *item = expect(worker, EDDA_CANCEL, id);
+    struct inbox_item *item = fake_expect(worker, EDDA_CANCEL, id);
     fake_free_item(&item);
 }
 
 void expect_stream_credit(edda_fake_t *worker, const struct edda_uuid *id, uint64_t messages) {
-    struct inbox_item *item = expect(worker, EDDA_CREDIT, id);
+    struct inbox_item *item = fake_expect(worker, EDDA_CREDIT, id);
     struct edda_credit_grant grant;
     struct edda_arena arena;
     edda_arena_init(&arena, 0);
@@ -240,7 +244,7 @@ static struct fake_reply read_reply(struct inbox_item **item_p) {
 }
 
 struct fake_reply expect_resp(edda_fake_t *client, const struct edda_uuid *id, const char *body) {
-    struct inbox_item *item = expect(client, EDDA_RESP, id);
+    struct inbox_item *item = fake_expect(client, EDDA_RESP, id);
     struct fake_reply reply = read_reply(&item);
     if (body) {
         assert_string_equal(reply.body, body);
@@ -249,7 +253,7 @@ struct fake_reply expect_resp(edda_fake_t *client, const struct edda_uuid *id, c
 }
 
 struct fake_reply expect_fail(edda_fake_t *client, const struct edda_uuid *id, int code) {
-    struct inbox_item *item = expect(client, EDDA_FAIL, id);
+    struct inbox_item *item = fake_expect(client, EDDA_FAIL, id);
     struct fake_reply reply = read_reply(&item);
     assert_string_equal(edda_error_name(reply.error), edda_error_name(code));
     return reply;
@@ -257,24 +261,24 @@ struct fake_reply expect_fail(edda_fake_t *client, const struct edda_uuid *id, i
 
 void expect_part(edda_fake_t *client, const struct edda_uuid *id, uint32_t sequence,
                  const char *text) {
-    struct inbox_item *item = expect(client, EDDA_PART, id);
+    struct inbox_item *item = fake_expect(client, EDDA_PART, id);
     assert_int_equal(item->wire.message.envelope.sequence, sequence);
     struct fake_reply reply = read_reply(&item);
     assert_string_equal(reply.body, text);
 }
 
 void expect_progress(edda_fake_t *client, const struct edda_uuid *id) {
-    struct inbox_item *item = expect(client, EDDA_PROGRESS, id);
+    struct inbox_item *item = fake_expect(client, EDDA_PROGRESS, id);
     fake_free_item(&item);
 }
 
 void expect_command(edda_fake_t *fake, enum edda_command command) {
-    struct inbox_item *item = expect(fake, command, NULL);
+    struct inbox_item *item = fake_expect(fake, command, NULL);
     fake_free_item(&item);
 }
 
 void expect_reset(edda_fake_t *fake, int code) {
-    struct inbox_item *item = expect(fake, EDDA_RESET, NULL);
+    struct inbox_item *item = fake_expect(fake, EDDA_RESET, NULL);
     struct edda_reset reset;
     struct edda_arena arena;
     edda_arena_init(&arena, 1024);

@@ -69,6 +69,14 @@ void fake_read_all(edda_scenario_t *scenario, int64_t wait_ms);
 struct inbox_item *fake_take(edda_fake_t *fake, int64_t wait_ms);
 void fake_free_item(struct inbox_item **item_p);
 
+/* The next message, which must be this command, about this request when id is given; else the test
+ * fails. The caller frees it. */
+struct inbox_item *fake_expect(edda_fake_t *fake, enum edda_command command,
+                               const struct edda_uuid *id);
+
+/* A WORK's fields, of an item that stays the caller's. */
+struct fake_work fake_read_work(const struct inbox_item *item);
+
 edda_fake_t *fake_new(edda_scenario_t *scenario, bool back, const edda_curve_t *curve);
 void fake_destroy(edda_fake_t *fake);
 
