@@ -296,15 +296,17 @@ static void results_that_are_repeated_change_nothing(void **state) {
     assert_int_equal(scenario_status(flow.s)->late, 2);
 }
 
-/* Somebody who held the lease once brings what he made, past every memory that the broker has. */
-static void a_commit_of_a_lease_that_is_over_is_stale(void **state) {
+/* Somebody who held the lease once brings what he made while another holds it, past every memory
+ * that the broker has. */
+static void a_commit_with_the_token_before_is_stale(void **state) {
     (void)state;
     struct edda_uuid memo = accept_one();
     struct edda_chunks chunks;
-    struct fake_work first = take_text(flow.chunker, &chunks);
-    send_record_done(flow.chunker, &first, &chunks);
-    embed_chunks(flow.embedder);
-    wait_processed(&memo);
+    struct fake_work before = take_text(flow.chunker, &chunks);
+    edda_fake_t *holder = scenario_worker(flow.s, "chunk", 4);
+    kill_peer(flow.chunker);
+    struct fake_work held = take_text(holder, &chunks); /* alone */
+    flow.chunker = scenario_worker(flow.s, "chunk", 4);
     edda_fake_t *pump = scenario_client(flow.s, "pump");
     const struct edda_chunk_arguments chunk = {.text = EDDA_TEXT(TEXT)};
     const struct edda_embed_arguments embed = {.input_type = EDDA_TEXT("document")};
@@ -314,11 +316,14 @@ static void a_commit_of_a_lease_that_is_over_is_stale(void **state) {
                                         {"embed.chunks", EDDA_BODY_EMBED_ARGUMENTS, &embed},
                                         {"store.put_chunks", EDDA_BODY_STORE_PUT_CHUNKS, &put}};
     struct edda_store_stored stored = {0};
-    struct edda_uuid id = send_steps(pump, PROJECT, first.fence, steps, 3);
+    struct edda_uuid id = send_steps(pump, PROJECT, before.fence, steps, 3);
     cut_text(flow.chunker);
     embed_chunks(flow.embedder);
     assert_int_equal(expect_record(pump, &id, &flow.f->arena, EDDA_BODY_STORE_STORED, &stored), 0);
     assert_true(stored.stale);
+    assert_int_equal(sql_integer(flow.f, "SELECT count(*) FROM chunk"), 0);
+    send_record_done(holder, &held, &chunks);
+    embed_chunks(flow.embedder);
     expect_once(&memo);
 }
 
@@ -361,7 +366,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(an_embedder_that_comes_late_changes_nothing, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(results_that_are_repeated_change_nothing, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_commit_of_a_lease_that_is_over_is_stale, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_commit_with_the_token_before_is_stale, setup, teardown),
         cmocka_unit_test_setup_teardown(a_broker_that_is_killed_loses_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(a_store_that_ends_in_the_middle_goes_on_in_its_next_life,
                                         setup, teardown),
