@@ -1,12 +1,11 @@
 /* actors/runtime/loop.c: one epoll, ZeroMQ's edge-triggered descriptors turned into level ones.
  *
- * A turn: epoll_wait; descriptors' callbacks; sockets in the order added; posted tasks; timers;
+ * A turn: epoll_wait; descriptors' callbacks; sockets in the order added; timers;
  * prepare callbacks; then ZMQ_EVENTS of every socket, for any call on a socket (a send too) may
  * have consumed the wake-up of a message that still waits. If one is ready the next sleep is 0. */
 #include "actors/runtime/loop.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -18,7 +17,6 @@
 #include "actors/runtime/deferred.h"
 #include "actors/runtime/log.h"
 #include "actors/runtime/metric.h"
-#include "actors/runtime/posts.h"
 #include "actors/runtime/timers.h"
 
 #define EVENTS_PER_TURN 256
@@ -71,9 +69,6 @@ struct edda_loop {
     int64_t drain_deadline_ms;
     int64_t slow_logged_ms;
 
-    pthread_mutex_t lock;
-    struct edda_posts posted; /* under lock */
-    struct edda_posts taken;  /* the loop's own */
     _Atomic bool stopped;
     _Atomic int drain_calls;
     _Atomic int64_t drain_limit_ms;
@@ -87,7 +82,6 @@ edda_loop_t *edda_loop_new(const char *name) {
     self->name = name;
     self->epoll = epoll_create1(EPOLL_CLOEXEC);
     self->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    pthread_mutex_init(&self->lock, NULL);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
     if (self->epoll < 0 || self->wake < 0 ||
         epoll_ctl(self->epoll, EPOLL_CTL_ADD, self->wake, &event) != 0) {
@@ -124,10 +118,7 @@ void edda_loop_destroy(edda_loop_t **self_p) {
     if (self->wake >= 0) {
         close(self->wake);
     }
-    pthread_mutex_destroy(&self->lock);
     edda_timers_done(&self->timers);
-    edda_posts_done(&self->posted);
-    edda_posts_done(&self->taken);
     free(self);
     *self_p = NULL;
 }
@@ -260,17 +251,6 @@ static void wake_up(struct edda_loop *self) {
     EDDA_ASSERT(written == sizeof one || errno == EAGAIN);
 }
 
-int edda_loop_post(edda_loop_t *self, edda_task_fn task, void *context) {
-    pthread_mutex_lock(&self->lock);
-    int error = edda_posts_add(&self->posted, task, context);
-    bool first = self->posted.count == 1;
-    pthread_mutex_unlock(&self->lock);
-    if (!error && first) {
-        wake_up(self);
-    }
-    return error;
-}
-
 int edda_loop_on_drain(edda_loop_t *self, edda_task_fn begin, void *context) {
     if (self->drain_count == MAX_DRAINS) {
         return EDDA_E_LIMIT;
@@ -316,21 +296,10 @@ static void run_deferred(struct edda_loop *self) {
     }
 }
 
-static void run_posted(struct edda_loop *self) {
+static void take_wake(struct edda_loop *self) {
     uint64_t count;
     ssize_t got = read(self->wake, &count, sizeof count);
     EDDA_ASSERT(got == sizeof count || errno == EAGAIN);
-    pthread_mutex_lock(&self->lock);
-    struct edda_posts swap = self->taken;
-    self->taken = self->posted;
-    self->posted = swap;
-    self->posted.count = 0;
-    pthread_mutex_unlock(&self->lock);
-    for (size_t i = 0; i < self->taken.count; i++) {
-        self->taken.items[i].task(self->taken.items[i].context);
-        note_time(self, "posted");
-    }
-    self->taken.count = 0;
 }
 
 static void run_timers(struct edda_loop *self) {
@@ -466,7 +435,7 @@ int edda_loop_run(edda_loop_t *self) {
         run_sockets(self);
         run_deferred(self);
         if (woken) {
-            run_posted(self);
+            take_wake(self);
         }
         run_timers(self);
         run_deferred(self);

@@ -1,12 +1,12 @@
-/* actors/runtime/loop.h: one thread's event loop: ZeroMQ sockets, file descriptors, timers and
- * tasks from other threads, over one epoll.
+/* actors/runtime/loop.h: one thread's event loop: ZeroMQ sockets, file descriptors and timers,
+ * over one epoll.
  *
  * ZMQ_FD is edge-triggered and only says "look at ZMQ_EVENTS", so every turn re-reads ZMQ_EVENTS of
  * every socket after callbacks and before sleeping, and never sleeps while one is readable. A
  * callback that takes over 20 ms is counted by name (edda_loop_slow_total) and logged once a
  * minute.
  *
- * Threads: everything belongs to the loop's own thread, except edda_loop_post, edda_loop_drain and
+ * Threads: everything belongs to the loop's own thread, except edda_loop_drain and
  * edda_loop_stop, which any thread may call while the loop exists.
  *
  * Drain: edda_loop_drain runs the drain callbacks once; the loop then ends when no holds are left
@@ -33,7 +33,6 @@ struct edda_timer {
 };
 
 #define EDDA_LOOP_MAX_WATCHES 65536
-#define EDDA_LOOP_MAX_POSTED  65536
 
 /* name is for logs and metrics; static. NULL when out of memory or file descriptors. */
 edda_loop_t *edda_loop_new(const char *name);
@@ -67,18 +66,15 @@ edda_watch_t *edda_loop_socket(edda_loop_t *self, void *zmq_socket, edda_task_fn
 typedef int64_t (*edda_prepare_fn)(void *context);
 int edda_loop_prepare(edda_loop_t *self, edda_prepare_fn prepare, void *context) EDDA_MUST_CHECK;
 
-/* Calls deferred->fire once at the end of this phase of the turn (sockets; posted tasks and timers;
- * prepare hooks and drain), in any case before the loop sleeps or ends; what is deferred meanwhile
- * comes in the next phase. Outside a running loop: in its next turn. Cancel with
- * edda_deferred_cancel before the struct goes. */
+/* Calls deferred->fire once at the end of this phase of the turn (sockets; timers; prepare
+ * hooks and drain), in any case before the loop sleeps or ends; what is deferred meanwhile comes in
+ * the next phase. Outside a running loop: in its next turn. Cancel with edda_deferred_cancel before
+ * the struct goes. */
 void edda_loop_defer(edda_loop_t *self, struct edda_deferred *deferred);
 
 /* edda_clock_us at the beginning of the callback that runs now, or a little before; 0 when the loop
  * does not run. */
 int64_t edda_loop_stamp_us(const edda_loop_t *self);
-
-/* Any thread: runs task on the loop's thread. EDDA_E_LIMIT over EDDA_LOOP_MAX_POSTED. */
-int edda_loop_post(edda_loop_t *self, edda_task_fn task, void *context) EDDA_MUST_CHECK;
 
 /* Drain: callbacks run in the order they were added; holds keep the loop alive. */
 int edda_loop_on_drain(edda_loop_t *self, edda_task_fn begin, void *context) EDDA_MUST_CHECK;

@@ -1,12 +1,13 @@
 /* tests/sim/backend.c: backend.h over the tables: each call commits at a time of its own, and is
  * answered at a later one, if its process lives so long.
  *
- *   submit --> commit (store.c) --> answer, posted to the loop
+ *   submit --> commit (store.c) --> answer, in a turn of the loop
  *          \-> IO error: nothing was done; or all was, and the answer says otherwise
  */
 #include <stdlib.h>
 
 #include "actors/runtime/clock.h"
+#include "actors/runtime/deferred.h"
 #include "tests/sim/store.h"
 
 #define MOST_OPEN   64
@@ -18,6 +19,7 @@ struct call {
     struct call *previous;
     struct edda_backend_request request;
     struct edda_timer step;
+    struct edda_deferred answer;
     int error;
     bool committed;
     void *record;
@@ -35,7 +37,7 @@ struct sim_backend {
     int64_t clock_at_start_ms;
     struct call *calls;
     size_t open;
-    bool ready_posted;
+    struct edda_deferred ready;
 };
 
 /* As the SQLite backend's: the wall clock when the process began, plus the time since. */
@@ -51,6 +53,7 @@ static void free_call(struct call *call) {
     }
     self->open--;
     sim_cancel(&call->step);
+    edda_deferred_cancel(&call->answer);
     edda_arena_done(&call->arena);
     free(call->record);
     free(call);
@@ -64,24 +67,21 @@ static void answer(void *context) {
     free_call(call);
 }
 
-static void post_answer(void *context) {
+static void defer_answer(void *context) {
     struct call *call = context;
-    int error = edda_loop_post(call->backend->loop, answer, call);
-    EDDA_ASSERT(error == 0);
+    call->answer = (struct edda_deferred){.fire = answer, .context = call};
+    edda_loop_defer(call->backend->loop, &call->answer);
 }
 
 static void tell_ready(void *context) {
     struct sim_backend *self = context;
-    self->ready_posted = false;
     self->events.on_ready(self->events.context);
 }
 
-static void post_ready(struct sim_backend *self, enum edda_backend_operation operation) {
+static void defer_ready(struct sim_backend *self, enum edda_backend_operation operation) {
     bool makes = operation == EDDA_BACKEND_ACCEPT || operation == EDDA_BACKEND_RELEASE;
-    if (makes && !self->ready_posted) {
-        self->ready_posted = true;
-        int error = edda_loop_post(self->loop, tell_ready, self);
-        EDDA_ASSERT(error == 0);
+    if (makes) {
+        edda_loop_defer(self->loop, &self->ready);
     }
 }
 
@@ -120,7 +120,7 @@ static void run_transaction(struct call *call) {
                                   self->lease_ms, &call->request, call->record, &call->arena);
     call->committed = call->error == 0;
     if (call->committed) {
-        post_ready(self, call->request.operation);
+        defer_ready(self, call->request.operation);
     }
 }
 
@@ -146,7 +146,7 @@ static void commit(void *context) {
         sim_node_crash(node, false, sim_between(SIM_DICE_FAULTS, 0, 2 * SIM_SECOND));
         return; /* the call is gone with its process */
     }
-    call->step = (struct edda_timer){.fire = post_answer, .context = call, .name = "answer"};
+    call->step = (struct edda_timer){.fire = defer_answer, .context = call, .name = "answer"};
     sim_at(&call->step, sim->now_us + sim_between(SIM_DICE_WORK, 50, 500));
 }
 
@@ -189,6 +189,7 @@ static void destroy(edda_backend_t *base) {
         }
         answer(call);
     }
+    edda_deferred_cancel(&self->ready);
     free(self);
 }
 
@@ -202,6 +203,7 @@ edda_backend_t *sim_backend_new(int64_t lease_ms, struct edda_backend_events eve
     self->node = sim->running;
     self->loop = sim->running->loop;
     self->events = events;
+    self->ready = (struct edda_deferred){.fire = tell_ready, .context = self};
     self->life = ++sim->truth->lives;
     self->lease_ms = lease_ms;
     self->wall_at_start_ms = edda_clock_wall_ms();

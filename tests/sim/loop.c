@@ -1,6 +1,6 @@
 /* tests/sim/loop.c: actors/runtime/loop.h in simulated time: turns instead of a thread.
  *
- * What decides nothing is shared with the real loop (timers.c, deferred.c, posts.c); what it does
+ * What decides nothing is shared with the real loop (timers.c, deferred.c); what it does
  * with epoll and ZMQ_FD has no counterpart here and is tested by tests/actors/runtime. */
 #include "tests/sim/loop.h"
 
@@ -10,7 +10,6 @@
 
 #include "actors/runtime/clock.h"
 #include "actors/runtime/deferred.h"
-#include "actors/runtime/posts.h"
 #include "actors/runtime/timers.h"
 #include "tests/sim/network.h"
 
@@ -35,8 +34,6 @@ struct edda_loop {
     int64_t stamp_us;
     struct edda_timers timers;
     struct edda_deferred_list deferred;
-    struct edda_posts posted;
-    struct edda_posts taken;
     struct edda_watch *sockets;
     struct {
         edda_task_fn begin;
@@ -70,8 +67,6 @@ void edda_loop_destroy(edda_loop_t **self_p) {
         free(watch);
     }
     edda_timers_done(&self->timers);
-    edda_posts_done(&self->posted);
-    edda_posts_done(&self->taken);
     free(self);
     *self_p = NULL;
 }
@@ -138,12 +133,6 @@ void edda_loop_unwatch(edda_loop_t *self, edda_watch_t **watch_p) {
     }
 }
 
-int edda_loop_post(edda_loop_t *self, edda_task_fn task, void *context) {
-    int error = edda_posts_add(&self->posted, task, context);
-    sim_node_wake(self->node);
-    return error;
-}
-
 int edda_loop_on_drain(edda_loop_t *self, edda_task_fn begin, void *context) {
     EDDA_ASSERT(self->drain_count < MAX_DRAINS);
     self->drains[self->drain_count].begin = begin;
@@ -203,18 +192,6 @@ static void run_sockets(struct edda_loop *self) {
     }
 }
 
-static void run_posted(struct edda_loop *self) {
-    struct edda_posts swap = self->taken;
-    self->taken = self->posted;
-    self->posted = swap;
-    self->posted.count = 0;
-    for (size_t i = 0; i < self->taken.count; i++) {
-        begin_callback(self);
-        self->taken.items[i].task(self->taken.items[i].context);
-    }
-    self->taken.count = 0;
-}
-
 static void run_timers(struct edda_loop *self) {
     size_t most = self->timers.count;
     struct edda_timer *timer;
@@ -270,7 +247,6 @@ bool sim_loop_turn(edda_loop_t *self, int *ret_result) {
     sweep_sockets(self); /* what came while it slept */
     run_sockets(self);
     edda_deferred_run(&self->deferred);
-    run_posted(self);
     run_timers(self);
     edda_deferred_run(&self->deferred);
     bool over = step_drain(self, ret_result);
@@ -281,7 +257,7 @@ bool sim_loop_turn(edda_loop_t *self, int *ret_result) {
 }
 
 int64_t sim_loop_next_ms(const edda_loop_t *self) {
-    bool ready = self->deferred.first || self->posted.count > 0;
+    bool ready = self->deferred.first != NULL;
     for (struct edda_watch *watch = self->sockets; watch; watch = watch->next) {
         ready |= watch->ready && !watch->dead;
     }

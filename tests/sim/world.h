@@ -199,7 +199,7 @@ void sim_node_pause(struct sim_node *node, int64_t for_us);
 void sim_node_resume(struct sim_node *node);
 void sim_node_drain(struct sim_node *node, int64_t limit_us, int64_t restart_us);
 
-/* A turn is due: something became readable, or was posted. */
+/* A turn is due: something became readable, or was deferred. */
 void sim_node_wake(struct sim_node *node);
 
 /* Takes it down without a word and forgets it; for the end of the world. */

@@ -1,5 +1,5 @@
-/* tests/actors/runtime/test_loop.c: timers in order, posts from threads, sockets without lost
- * wake-ups, drain and holds. */
+/* tests/actors/runtime/test_loop.c: timers in order, sockets without lost wake-ups, drain and
+ * holds. */
 #include "actors/runtime/loop.h"
 
 #include <pthread.h>
@@ -153,65 +153,6 @@ static void a_timer_may_free_itself(void **state) {
     edda_loop_timer_set(loop, timer, edda_clock_ms());
     edda_loop_timer_set(loop, &end, edda_clock_ms() + 2);
     assert_int_equal(edda_loop_run(loop), 0);
-    edda_loop_destroy(&loop);
-}
-
-#define POSTS_PER_THREAD 20000
-#define POSTERS          4
-
-struct posting {
-    edda_loop_t *loop;
-    size_t ran; /* the loop's */
-    pthread_t loop_thread;
-};
-
-static void run_post(void *context) {
-    struct posting *posting = context;
-    assert_true(pthread_equal(pthread_self(), posting->loop_thread));
-    if (++posting->ran == (size_t)POSTERS * POSTS_PER_THREAD) {
-        edda_loop_stop(posting->loop);
-    }
-}
-
-static void *post_many(void *context) {
-    struct posting *posting = context;
-    for (int i = 0; i < POSTS_PER_THREAD;) {
-        if (edda_loop_post(posting->loop, run_post, posting) == 0) {
-            i++;
-        } else {
-            usleep(100);
-        }
-    }
-    return NULL;
-}
-
-static void posts_from_threads_all_run_on_the_loop(void **state) {
-    (void)state;
-    edda_loop_t *loop = edda_loop_new("test");
-    struct posting posting = {.loop = loop, .loop_thread = pthread_self()};
-    pthread_t threads[POSTERS];
-    for (int i = 0; i < POSTERS; i++) {
-        assert_int_equal(pthread_create(&threads[i], NULL, post_many, &posting), 0);
-    }
-    assert_int_equal(edda_loop_run(loop), 0);
-    assert_int_equal(posting.ran, POSTERS * POSTS_PER_THREAD);
-    for (int i = 0; i < POSTERS; i++) {
-        pthread_join(threads[i], NULL);
-    }
-    edda_loop_destroy(&loop);
-}
-
-static void do_nothing(void *context) {
-    (void)context;
-}
-
-static void posts_are_bounded(void **state) {
-    (void)state;
-    edda_loop_t *loop = edda_loop_new("test");
-    for (int i = 0; i < EDDA_LOOP_MAX_POSTED; i++) {
-        assert_int_equal(edda_loop_post(loop, do_nothing, NULL), 0);
-    }
-    assert_int_equal(edda_loop_post(loop, do_nothing, NULL), EDDA_E_LIMIT);
     edda_loop_destroy(&loop);
 }
 
@@ -474,8 +415,6 @@ int main(void) {
         cmocka_unit_test(a_timers_owner_may_go_when_it_fires),
         cmocka_unit_test(a_timer_that_sets_itself_for_now_starves_nobody),
         cmocka_unit_test(a_timer_may_free_itself),
-        cmocka_unit_test(posts_from_threads_all_run_on_the_loop),
-        cmocka_unit_test(posts_are_bounded),
         cmocka_unit_test(a_socket_that_reads_one_message_a_turn_loses_no_wake_up),
         cmocka_unit_test(a_socket_that_reads_many_messages_a_turn_loses_no_wake_up),
         cmocka_unit_test(a_watch_removed_by_another_callback_of_the_turn_does_not_fire),
