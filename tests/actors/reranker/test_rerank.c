@@ -218,6 +218,30 @@ static void hits_are_sorted_and_cut_to_top_k(void **state) {
     }
 }
 
+static void what_stands_behind_the_first_fifty_stays_there(void **state) {
+    struct fixture *fixture = *state;
+    struct edda_hit items[EDDA_RERANK_DEPTH + 2];
+    struct edda_hits hits = {.hits = {items, EDDA_RERANK_DEPTH + 2}};
+    struct edda_rerank_arguments arguments = {.query = EDDA_TEXT("granite mountains")};
+    struct edda_arena arena;
+    edda_arena_init(&arena, 1u << 20);
+    for (uint32_t i = 0; i < EDDA_RERANK_DEPTH + 2; i++) {
+        bool answers = i >= EDDA_RERANK_DEPTH - 1;
+        items[i] = (struct edda_hit){.text = answers ? EDDA_TEXT("granite mountains")
+                                                     : EDDA_TEXT("about the sea"),
+                                     .first_score = .5,
+                                     .score = .9,
+                                     .number = i};
+    }
+    assert_int_equal(edda_rerank_hits(fixture->reranker, &arguments, &arena, &hits), 0);
+    assert_int_equal(hits.hits.items[0].number, EDDA_RERANK_DEPTH - 1);
+    for (uint32_t i = EDDA_RERANK_DEPTH; i < EDDA_RERANK_DEPTH + 2; i++) {
+        assert_int_equal(hits.hits.items[i].number, i);
+        assert_true(hits.hits.items[i].score == hits.hits.items[EDDA_RERANK_DEPTH - 1].score);
+    }
+    edda_arena_done(&arena);
+}
+
 static void documents_come_back_as_numbers_in_order(void **state) {
     struct fixture *fixture = *state;
     struct edda_text documents[] = {EDDA_TEXT("rain in spring"), EDDA_TEXT("snow in winter"),
@@ -251,6 +275,7 @@ int main(void) {
         cmocka_unit_test(a_query_of_a_thousand_words_is_answered),
         cmocka_unit_test(likeness_is_dice_of_trigrams),
         cmocka_unit_test(hits_are_sorted_and_cut_to_top_k),
+        cmocka_unit_test(what_stands_behind_the_first_fifty_stays_there),
         cmocka_unit_test(documents_come_back_as_numbers_in_order),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

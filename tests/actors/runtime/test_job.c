@@ -167,7 +167,8 @@ static void work_begins_a_job(void **state) {
     assert_int_equal(input.dimension, 0);
     assert_int_equal(edda_job_arguments(jobs[0], EDDA_BODY_HITS, &arguments), EDDA_E_TYPE);
     assert_int_equal(edda_job_arguments(jobs[0], 9999, &arguments), EDDA_E_TYPE);
-    assert_non_null(edda_arena_take(edda_job_arena(jobs[0]), 1000));
+    assert_non_null(edda_arena_take(edda_job_arena(jobs[0]), 15u << 20)); /* 16 MiB is all it has */
+    assert_null(edda_arena_take(edda_job_arena(jobs[0]), (1u << 20) + 1));
     assert_false(edda_job_cancelled(jobs[0]));
     assert_int_equal(edda_actor_running(actor), 1);
 }

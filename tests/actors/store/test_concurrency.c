@@ -221,6 +221,30 @@ static void destroying_the_store_answers_what_is_open(void **state) {
     assert_int_equal(sql_integer(counter.f, "SELECT count(*) FROM memo"), COUNT + 1);
 }
 
+static void more_requests_than_there_is_room_for_are_busy(void **state) {
+    struct counter counter = {.f = *state};
+    static struct edda_store_accept accept;
+    struct edda_text part = EDDA_TEXT("Some text.");
+    accept = (struct edda_store_accept){
+        .memo = edda_uuid_new(), .parts = {&part, 1}, .content_bytes = part.size};
+    struct edda_store_select select = select_memo(counter.f, &accept.memo);
+    struct edda_backend_request one_more = {.operation = EDDA_BACKEND_ACCEPT,
+                                            .project = EDDA_TEXT(PROJECT),
+                                            .arguments = &accept,
+                                            .done = on_counted,
+                                            .context = &counter};
+    for (int i = 0; i < EDDA_BACKEND_MAX_OPEN; i++) {
+        submit(&counter, EDDA_BACKEND_STATUS, 0, &select, NULL, on_counted);
+    }
+    assert_int_equal(edda_backend_submit(counter.f->backend, &one_more), EDDA_E_BUSY);
+    edda_loop_run(counter.f->loop);
+    assert_int_equal(counter.failed, EDDA_BACKEND_MAX_OPEN);
+    assert_int_equal(counter.error, EDDA_E_NOT_FOUND);
+    submit(&counter, EDDA_BACKEND_ACCEPT, 0, &accept, NULL, on_counted);
+    edda_loop_run(counter.f->loop);
+    assert_int_equal(counter.good, 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void) {
@@ -231,6 +255,7 @@ int main(void) {
         TEST(the_same_commit_sent_twice_at_once_counts_once),
         TEST(eight_claimers_of_2000_jobs_claim_each_once),
         TEST(destroying_the_store_answers_what_is_open),
+        TEST(more_requests_than_there_is_room_for_are_busy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
