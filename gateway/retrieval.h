@@ -25,11 +25,11 @@ struct edda_retrieval {
     uint32_t candidates_alone; /* and when none does */
     uint32_t top_k;            /* hits asked of the reranker */
     bool rerank;               /* wanted */
-    bool assemble; /* the reranker's hits as passages: neighbours joined, duplicates folded */
-    uint32_t budget_ms;        /* embedder and reranker may take a third of it for a try; 0: of all the time
-                                  left */
-    const char *then;          /* op of the step after, or NULL */
-    uint16_t then_type;        /* of its arguments */
+    bool assemble;      /* the reranker's hits as passages: neighbours joined, duplicates folded */
+    uint32_t budget_ms; /* embedder and reranker may take a third of it for a try; 0: of all the
+                           time left */
+    const char *then;   /* op of the step after, or NULL */
+    uint16_t then_type; /* of its arguments */
     const void *then_record;
     uint16_t flags;          /* of the request */
     uint64_t grant_messages; /* PARTs the step after may send before more are granted */

@@ -291,8 +291,7 @@ void edda_provider_judge(const char *name, int status, struct edda_bytes body,
                          const char *const *secrets, struct edda_provider_reply *ret_reply,
                          enum edda_outcome *ret_outcome, bool *ret_again) {
     bool good = status >= 200 && status < 300;
-    json_t *json =
-        good ? NULL : edda_provider_json(body.data, body.size);
+    json_t *json = good ? NULL : edda_provider_json(body.data, body.size);
     struct verdict verdict = judge_status(status, is_for_a_person(json, 0));
     ret_reply->error = verdict.error;
     ret_reply->blame = verdict.blame;

@@ -1,4 +1,5 @@
-/* actors/runtime/write.c: runs of plain bytes are looked at sixteen at a time and copied at once. */
+/* actors/runtime/write.c: runs of plain bytes are looked at sixteen at a time and copied at once.
+ */
 #include "actors/runtime/write.h"
 
 void edda_write_raw(struct edda_buffer *out, struct edda_text text) {

@@ -210,9 +210,9 @@ static int connect_stranger(void *zmq_context, const char *url, const char *brok
         error = edda_curve_join(stranger, 0, socket);
     }
     if (!error) {
-        error = edda_monitor_open(ret_monitor, zmq_context, socket,
-                                  EDDA_MONITOR_SUCCEEDED | EDDA_MONITOR_REFUSED |
-                                      EDDA_MONITOR_BROKEN);
+        error =
+            edda_monitor_open(ret_monitor, zmq_context, socket,
+                              EDDA_MONITOR_SUCCEEDED | EDDA_MONITOR_REFUSED | EDDA_MONITOR_BROKEN);
     }
     if (!error && zmq_connect(socket, url) != 0) {
         error = EDDA_E_UNAVAILABLE;

@@ -37,7 +37,8 @@ void edda_zap_answer(void *socket, const struct edda_zap_request *request, bool 
 
 /* Whether the broker at url turns away somebody with a fresh random key. serve is called whenever
  * the ZAP socket may have questions. 0: it does. EDDA_E_FAILED: it was let in, or nobody was asked
- * about it. EDDA_E_TIMEOUT: neither, within limit_ms. EDDA_E_MEMORY, EDDA_E_LIMIT, EDDA_E_UNAVAILABLE. */
+ * about it. EDDA_E_TIMEOUT: neither, within limit_ms. EDDA_E_MEMORY, EDDA_E_LIMIT,
+ * EDDA_E_UNAVAILABLE. */
 int edda_zap_prove(void *zmq_context, const char *url, const char *broker_key, void *zap_socket,
                    void (*serve)(void *context), void *context, int64_t limit_ms) EDDA_MUST_CHECK;
 

@@ -3,7 +3,7 @@
 #include "tests/broker/world_state.h"
 
 static const char *const offers[] = {"embed", "store", "embed,store", "rerank",
-                                     "talk",   "own",   "own,talk"};
+                                     "talk",  "own",   "own,talk"};
 #define COUNT(array) (sizeof(array) / sizeof(array[0]))
 
 static void take_work(struct world *self, struct worker *worker,

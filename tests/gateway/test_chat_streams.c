@@ -55,7 +55,8 @@ static void a_stream_is_a_token_for_each_part_then_done(void **state) {
 
 static void references_follow_the_tokens_as_json_in_a_string(void **state) {
     struct live_gateway *live = *state;
-    struct edda_source source = {.number = 1, .title = EDDA_TEXT("A \"tea\""), .start = 7, .end = 36};
+    struct edda_source source = {
+        .number = 1, .title = EDDA_TEXT("A \"tea\""), .start = 7, .end = 36};
     assert_int_equal(edda_uuid_parse(EDDA_TEXT(MEMO), &source.memo), 0);
     struct live_stream *stream = open_stream(live, REFERENCED);
     struct edda_uuid id = expect_route(live, ROUTE);
@@ -269,10 +270,8 @@ static void many_references_fit_a_line(void **state) {
     memset(title, 1, TITLE);
     title[TITLE] = '\0';
     for (uint32_t i = 0; i < COUNT; i++) {
-        sources[i] = (struct edda_source){.number = i + 1,
-                                          .title = edda_text_of(title),
-                                          .start = UINT32_MAX,
-                                          .end = UINT32_MAX};
+        sources[i] = (struct edda_source){
+            .number = i + 1, .title = edda_text_of(title), .start = UINT32_MAX, .end = UINT32_MAX};
         assert_int_equal(edda_uuid_parse(EDDA_TEXT(MEMO), &sources[i].memo), 0);
     }
     struct live_stream *stream = open_stream(live, REFERENCED);

@@ -229,7 +229,7 @@ static void a_failed_model_is_unavailable_and_not_tried_again(void **state) {
         fail_step(live, &id, 3, codes[i], "openai: 401 no such key");
         struct http_answer *answer = expect_http(live, fd, 503);
         assert_string_equal(answer->body, "{\"error\":\"Chat agent unavailable\","
-                            "\"reason\":\"openai: 401 no such key\"}");
+                                          "\"reason\":\"openai: 401 no such key\"}");
         assert_non_null(strstr(answer->head, "Retry-After: "));
         free_answer(&answer);
         (void)close(fd);

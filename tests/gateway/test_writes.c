@@ -274,5 +274,6 @@ int main(void) {
         cmocka_unit_test(an_unknown_key_is_401_and_a_silent_store_503),
         cmocka_unit_test(a_client_that_hangs_up_does_not_stop_a_write),
     };
-    return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, start_live_gateway, stop_live_gateway);
+    return sodium_init() < 0 ? 1
+                             : cmocka_run_group_tests(tests, start_live_gateway, stop_live_gateway);
 }

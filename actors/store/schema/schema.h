@@ -1,5 +1,5 @@
-/* actors/store/schema/schema.h: the numbered *.sql files of sqlite/ and postgres/, embedded at build
- * time.
+/* actors/store/schema/schema.h: the numbered *.sql files of sqlite/ and postgres/, embedded at
+ * build time.
  *
  * Forward only: step n brings a database of version n - 1 to version n. A file that was released is
  * never changed. */

@@ -156,8 +156,9 @@ static void no_value_can_forge_a_pair(void **state) {
 static void numbers_of_every_size_are_logged(void **state) {
     (void)state;
     char line[4096];
-    CAPTURE(line, EDDA_LOG_INFO, "n", "a=%d b=%u c=%zu d=%lld e=%llu f=%ld g=%lu h=%.2f i=%08x j=%d%%",
-            -1, UINT32_MAX, SIZE_MAX, -5000000000LL, 1ULL << 63, -7L, 8UL, 1.5, 0xabu, 50);
+    CAPTURE(line, EDDA_LOG_INFO, "n",
+            "a=%d b=%u c=%zu d=%lld e=%llu f=%ld g=%lu h=%.2f i=%08x j=%d%%", -1, UINT32_MAX,
+            SIZE_MAX, -5000000000LL, 1ULL << 63, -7L, 8UL, 1.5, 0xabu, 50);
     assert_non_null(strstr(line, "a=-1 b=4294967295 c=18446744073709551615 d=-5000000000 "
                                  "e=9223372036854775808 f=-7 g=8 h=1.50 i=000000ab j=50%\n"));
     CAPTURE(line, EDDA_LOG_INFO, "n", "a=%s b=%c", "", 'x');
