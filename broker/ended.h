@@ -7,6 +7,7 @@
 
 #include "broker/state.h"
 
+/* EDDA_E_MEMORY; teardown takes what is half built. */
 int edda_ended_setup(struct edda_core *core) EDDA_MUST_CHECK;
 
 /* Frees without releasing: edda_ended_clear comes first. */

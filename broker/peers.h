@@ -11,6 +11,7 @@ enum edda_loss {
     EDDA_LOSS_ORDERLY, /* BYE, or the same process connected anew: costs nothing */
 };
 
+/* EDDA_E_MEMORY; teardown takes what is half built. */
 int edda_peers_setup(struct edda_core *core) EDDA_MUST_CHECK;
 void edda_peers_teardown(struct edda_core *core);
 

@@ -17,6 +17,7 @@ enum edda_place {
     EDDA_PLACE_HEAD,  /* before all of its project */
 };
 
+/* EDDA_E_MEMORY; teardown takes what is half built. */
 int edda_queue_setup(struct edda_core *core) EDDA_MUST_CHECK;
 void edda_queue_teardown(struct edda_core *core);
 void edda_queue_init(struct edda_queue *queue);

@@ -6,6 +6,7 @@
 
 #include "broker/state.h"
 
+/* EDDA_E_MEMORY; teardown takes what is half built. */
 int edda_service_setup(struct edda_core *core) EDDA_MUST_CHECK;
 void edda_service_teardown(struct edda_core *core);
 

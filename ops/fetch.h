@@ -48,7 +48,7 @@ void edda_fetch_destroy(edda_fetch_t **self_p);
 int edda_fetch_add(edda_fetch_t *self, const struct edda_fetch_request *request) EDDA_MUST_CHECK;
 
 /* Works until no request is left. refill, when given, is called whenever fewer than `concurrency`
- * requests are queued or running, and returns false when it has no more to add. */
+ * requests are queued or running, and returns false when it has no more to add. EDDA_E_MEMORY. */
 int edda_fetch_run(edda_fetch_t *self, bool (*refill)(void *context),
                    void *context) EDDA_MUST_CHECK;
 

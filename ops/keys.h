@@ -15,13 +15,14 @@ struct edda_new_key {
     uint32_t concurrency; /* requests at once */
 };
 
-/* Makes a key, stores its hash, and gives the key, which nobody can see again. */
+/* Makes a key, stores its hash, and gives the key, which nobody can see again. Errors are the
+ * session's, with words. */
 int edda_key_create(edda_session_t *session, const struct edda_new_key *wanted,
                     char ret_key[EDDA_KEY_TEXT],
                     char message[EDDA_SESSION_MESSAGE]) EDDA_MUST_CHECK;
 
 /* What a first start does: makes and prints a key for the default project unless a key exists or
- * EDDA_API_KEY is set. */
+ * EDDA_API_KEY is set. Errors as above. */
 int edda_key_first(edda_session_t *session, const edda_config_t *config,
                    char message[EDDA_SESSION_MESSAGE]) EDDA_MUST_CHECK;
 

@@ -22,7 +22,7 @@ int edda_message_decode(const struct edda_bytes *frames, size_t count,
                         struct edda_message *ret_message) EDDA_MUST_CHECK;
 
 /* Writes F0 and the envelope (body descriptors as given in message->envelope) to the two outputs;
- * the caller sends them followed by the bodies. */
+ * the caller sends them followed by the bodies. EDDA_E_LIMIT: the envelope does not fit. */
 int edda_message_encode(const struct edda_message *message, uint8_t ret_frame[EDDA_FRAME_BYTES],
                         struct edda_buffer *out_envelope) EDDA_MUST_CHECK;
 

@@ -44,7 +44,7 @@ struct edda_extractor {
     size_t sentence_capacity;
 };
 
-/* From scored sentences to the answer's pieces. */
+/* From scored sentences to the answer's pieces, in the arena. EDDA_E_MEMORY. */
 int edda_extract_choose(edda_extractor_t *self, bool alone, struct edda_arena *arena,
                         struct edda_extract *ret_extract) EDDA_MUST_CHECK;
 

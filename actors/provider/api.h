@@ -75,6 +75,7 @@ int edda_embed_parse(const struct edda_account *account, struct edda_bytes body,
 
 #define EDDA_RERANK_BATCH 25 /* documents a call: small enough to run several side by side */
 
+/* Errors as of edda_embed_build. */
 int edda_rerank_build(const struct edda_account *account, struct edda_text query,
                       const struct edda_texts *documents,
                       struct edda_api_request *ret_request) EDDA_MUST_CHECK;
@@ -92,7 +93,7 @@ struct edda_chat_prompt {
     uint32_t max_tokens;
 };
 
-/* Always streamed, temperature 0. */
+/* Always streamed, temperature 0. EDDA_E_LIMIT, EDDA_E_MEMORY. */
 int edda_chat_build(const struct edda_account *account, const struct edda_chat_prompt *prompt,
                     struct edda_api_request *ret_request) EDDA_MUST_CHECK;
 

@@ -53,7 +53,7 @@ int edda_wire_make_bytes(zmq_msg_t *frames, const uint8_t *routing_id, size_t ro
                          size_t count) EDDA_MUST_CHECK;
 
 /* A session command (HELLO, WELCOME, CREDIT, PING, PONG, RESET, or one without body when type is 0)
- * with its body encoded from record. id may be NULL. */
+ * with its body encoded from record. id may be NULL. Errors as above. */
 int edda_wire_make_session(zmq_msg_t *frames, const uint8_t *routing_id, size_t routing_id_size,
                            uint8_t command, const struct edda_uuid *id, uint16_t type,
                            const void *record) EDDA_MUST_CHECK;

@@ -35,10 +35,10 @@ int edda_parts_init(struct edda_parts *parts, edda_parts_sink *sink, void *conte
 void edda_parts_done(struct edda_parts *parts);
 
 /* Adds bytes to the document and gives every part that is now certain to the sink. After an error
- * of the sink the cutter is spent: only edda_parts_done may follow. */
+ * of the sink, which is passed on, the cutter is spent: only edda_parts_done may follow. */
 int edda_parts_feed(struct edda_parts *parts, struct edda_text bytes) EDDA_MUST_CHECK;
 
-/* Gives what is left. An empty document has no part. */
+/* Gives what is left. An empty document has no part. Errors are the sink's. */
 int edda_parts_finish(struct edda_parts *parts) EDDA_MUST_CHECK;
 
 /* The size of text's first part: text.size when all of it fits. The same cut as above, for callers

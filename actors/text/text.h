@@ -76,7 +76,7 @@ int edda_analyser_run(edda_analyser_t *self, struct edda_text text, enum edda_la
                       struct edda_tokens *ret_tokens) EDDA_MUST_CHECK;
 
 /* The same without the words that the sieve holds back (sieve.h), which only count as positions.
- * language is the one that the sieve was made for. */
+ * language is the one that the sieve was made for. EDDA_E_MEMORY. */
 struct edda_sieve;
 int edda_analyser_sift(edda_analyser_t *self, struct edda_text text, enum edda_language language,
                        const struct edda_sieve *sieve,

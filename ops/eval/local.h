@@ -24,7 +24,8 @@ int edda_local_open(edda_config_t *config, edda_local_t **ret_local,
 /* Drains the parts. keep: leaves the directory and says on standard error where it is. */
 void edda_local_close(edda_local_t **self_p, bool keep);
 
-/* Accepts every document and waits until all are processed. */
+/* Accepts every document and waits until all are processed. EDDA_E_LIMIT: one is too long here;
+ * EDDA_E_FAILED: one was given up; EDDA_E_CANCELLED; what the store says. */
 int edda_local_ingest(edda_local_t *self, const struct edda_collection *collection,
                       char message[EDDA_LOCAL_MESSAGE]) EDDA_MUST_CHECK;
 
@@ -42,7 +43,8 @@ struct edda_local_cost {
     double cpu_ms; /* of the whole process */
 };
 
-/* The hits live in the arena. */
+/* The hits live in the arena. EDDA_E_FAILED: a step or a leg is missing; EDDA_E_CANCELLED; what a
+ * stage says. */
 int edda_local_find(edda_local_t *self, const struct edda_local_search *search,
                     struct edda_arena *arena, struct edda_hits *ret_hits,
                     struct edda_local_cost *ret_cost,

@@ -30,6 +30,7 @@ struct edda_folder {
     uint32_t *entries; /* owned, pages touched as needed */
 };
 
+/* EDDA_E_MEMORY. */
 int edda_folder_init(struct edda_folder *folder) EDDA_MUST_CHECK;
 void edda_folder_done(struct edda_folder *folder);
 

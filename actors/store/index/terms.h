@@ -35,6 +35,7 @@ struct edda_terms {
     struct edda_terms_memory *memory; /* owned, private */
 };
 
+/* EDDA_E_MEMORY. */
 int edda_terms_init(struct edda_terms *terms) EDDA_MUST_CHECK;
 void edda_terms_done(struct edda_terms *terms);
 
