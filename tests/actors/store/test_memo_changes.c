@@ -1,4 +1,7 @@
 /* tests/actors/store/test_memo_changes.c: staging, patches, deleting and sweeping. */
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "actors/runtime/clock.h"
 #include "tests/actors/store/fixture.h"
 
@@ -230,6 +233,57 @@ static void a_memo_is_deleted_a_month_after_it_expired(void **state) {
     assert_int_equal(delete_memo(f, &memo), EDDA_E_NOT_FOUND);
 }
 
+/* How long the README says that rows are kept: half a minute before they are there, half a minute
+ * later they are not. */
+static void rows_are_kept_for_as_long_as_is_said(void **state) {
+    struct fixture *f = *state;
+    static const struct {
+        const char *table;
+        const char *time;
+        const char *which;
+        int64_t seconds;
+    } kept[] = {
+        {"version", "changed_ms", "state = 3", 60},
+        {"version", "changed_ms", "state = 4", 24 * 3600},
+        {"staging", "created_ms", "created_ms > 0", 24 * 3600},
+        {"memo", "deleted_ms", "deleted_ms > 0", 24 * 3600},
+        {"idempotency", "created_ms", "created_ms > 0", 7 * 24 * 3600},
+        {"memo", "expires_ms", "expires_ms > 0 AND deleted_ms = 0", 30 * 24 * 3600},
+    };
+    const char *const staged[] = {"first"};
+    struct edda_uuid orphan = edda_uuid_new();
+    struct edda_uuid patched = accept_text(f, "Patched", "Some text.");
+    struct edda_uuid deleted = accept_text(f, "Deleted", "Some text.");
+    struct edda_text part = EDDA_TEXT("Some text.");
+    struct edda_store_accept expires = one_part(&part);
+    expires.idempotency_key = EDDA_TEXT("key");
+    expires.fingerprint = (struct edda_bytes){(const uint8_t *)"0123456789abcdef", 16};
+    expires.expires_wall_ms = edda_clock_wall_ms() + 100000;
+    assert_int_equal(accept_memo(f, &expires, NULL), 0);
+    process_all(f);
+    assert_int_equal(patch_text(f, &patched, "Other text."), 0);
+    process_all(f);
+    assert_int_equal(put_parts(f, &orphan, 0, staged, 1), 0);
+    assert_int_equal(delete_memo(f, &deleted), 0);
+    sweep_all(f);
+    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
+        char count[200];
+        (void)snprintf(count, sizeof count, "SELECT count(*) FROM %s WHERE %s", kept[i].table,
+                       kept[i].which);
+        for (int late = 0; late < 2; late++) {
+            int64_t age_ms = (kept[i].seconds + (late ? 30 : -30)) * 1000;
+            char sql[400];
+            (void)snprintf(sql, sizeof sql, "UPDATE %s SET %s = %s - %" PRId64 " WHERE %s",
+                           kept[i].table, kept[i].time,
+                           either(f, "unixepoch() * 1000", "extract(epoch FROM now()) * 1000"),
+                           age_ms, kept[i].which);
+            sql_run(f, sql);
+            sweep_all(f);
+            assert_int_equal(sql_integer(f, count), late ? 0 : 1);
+        }
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void) {
@@ -245,6 +299,7 @@ int main(void) {
         TEST(a_deleted_memo_never_comes_back),
         TEST(sweeping_removes_what_nobody_needs),
         TEST(a_memo_is_deleted_a_month_after_it_expired),
+        TEST(rows_are_kept_for_as_long_as_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
