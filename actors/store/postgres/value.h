@@ -1,6 +1,6 @@
 /* actors/store/postgres/value.h: what a statement is given for $1, $2 ...: binary, typed.
  *
- *   edda_pg_say(conversation, EDDA_PGSQL_MEMO_FIND, VALUES(BIGINT(project), UUID(&memo)), on_memo);
+ *   edda_pg_call_say(call, EDDA_PGSQL_STAGING_NEED, VALUES(TEXT(project), UUID(&memo)), NULL);
  *
  * A value borrows what it points to; numbers are inside it. An absent text or bytes is NULL. Many
  * rows go as arrays, one a column, which the SQL unfolds: unnest($1::bigint[], $2::text[]). That is

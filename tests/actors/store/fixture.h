@@ -7,8 +7,7 @@
  *   fixture_free(&f);
  *
  * The store is SQLite's in a fresh directory; or PostgreSQL's, when EDDA_TEST_STORE says postgres:
- * each test program is run with both. An operation that PostgreSQL does not have yet skips its
- * test: `unwritten` of fixture_postgres.c, which is to become empty.
+ * each test program is run with both.
  *
  * Every ask runs the store's loop until the answer is there. Results are copied into the fixture
  * and live until it is freed. Threads: the test's one. */
