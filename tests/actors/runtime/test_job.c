@@ -146,7 +146,7 @@ static void work_begins_a_job(void **state) {
     work.envelope.op = EDDA_TEXT("test.keep");
     work.envelope.project = EDDA_TEXT("project");
     work.envelope.attempt = 3;
-    work.envelope.ttl_ms = 700;
+    work.envelope.ttl_ms = 60000;
     work.envelope.fence = 12345;
     work.envelope.body_count = 2;
     work.envelope.bodies[0] =
@@ -160,7 +160,7 @@ static void work_begins_a_job(void **state) {
     assert_true(edda_text_is(envelope->project, "project"));
     assert_int_equal(envelope->attempt, 3);
     assert_int_equal(envelope->fence, 12345);
-    assert_in_range(edda_job_deadline_ms(jobs[0]) - edda_clock_ms(), 400, 700);
+    assert_in_range(edda_job_deadline_ms(jobs[0]) - edda_clock_ms(), 50000, 60000);
     assert_int_equal(edda_job_arguments(jobs[0], EDDA_BODY_CHUNK_ARGUMENTS, &arguments), 0);
     assert_int_equal(arguments.target_tokens, 0);
     assert_int_equal(edda_job_input(jobs[0], EDDA_BODY_CHUNKS, &input), 0);
@@ -421,7 +421,7 @@ static void a_job_over_the_drain_limit_is_returned(void **state) {
     (void)fake_broker_expect_after_credit(fake, FAKE_BACK, EDDA_DRAIN);
     (void)expect(EDDA_RETURN, &id);
     (void)fake_broker_expect(fake, FAKE_BACK, EDDA_BYE);
-    assert_in_range(edda_clock_ms() - begin_ms, 100, 300);
+    assert_true(edda_clock_ms() - begin_ms >= 100);
     assert_int_equal(cancels, 1);
     edda_job_finish(&jobs[0], EDDA_BODY_EMPTY, &empty); /* late, harmless */
     fake_broker_expect_nothing(fake, FAKE_BACK, 20, false);
