@@ -66,7 +66,7 @@ static int serve(edda_launch_t *launch, void *context, const edda_config_t *conf
     const char *ended = NULL;
     int error = start_all(launch, config, listen, curve, &unstarted);
     bool started = error == 0;
-    int reason = started ? 0 : edda_launch_result(launch, unstarted);
+    int reason = unstarted ? edda_launch_result(launch, unstarted) : 0;
     if (error == 0)
         error = make_first_key(context, config);
     if (error == 0) {

@@ -6,6 +6,7 @@ import os
 import pty
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -92,6 +93,29 @@ class Stores(unittest.TestCase):
             out = build.communicate(timeout=WAIT)[0]
         self.assertEqual(build.returncode, 0)
         self.assertEqual(out, f"model-8: indexed {VECTORS} vectors\n")
+
+    # Seen to crash when who was told to end while it starts asked which part had not.
+    def test_who_waits_for_another_to_change_the_schema_says_so_and_can_be_ended(self):
+        other = subprocess.Popen(["psql", "-X", "-q", "-d", self.database], stdin=subprocess.PIPE,
+                                 stdout=subprocess.PIPE, text=True)
+        self.addCleanup(other.communicate)
+        other.stdin.write("BEGIN; SELECT pg_advisory_xact_lock(1701078113);\n\\echo locked\n")
+        other.stdin.flush()
+        while other.stdout.readline() != "locked\n":
+            pass
+        edda = subprocess.Popen([OPTIONS.edda, "up", "--data", os.path.join(self.directory, "waiting"), "--http",
+                                 "127.0.0.1:0", "--database", self.database], stdout=subprocess.DEVNULL,
+                                stderr=subprocess.PIPE, text=True, env=clean())
+        said = ""
+        while "schema_locked" not in said:
+            line = edda.stderr.readline()
+            self.assertNotEqual(line, "", said)
+            said += line
+        edda.send_signal(signal.SIGINT)
+        other.stdin.write("ROLLBACK;\n")
+        other.stdin.flush()
+        said += edda.communicate(timeout=WAIT)[1]
+        self.assertEqual(edda.returncode, 0, said)
 
     @staticmethod
     def read_until(terminal, wanted):

@@ -58,8 +58,9 @@ static void complain_of_connecting(struct edda_pg *database, const struct edda_p
     int64_t now = edda_loop_now(database->options.loop);
     if (database->complained_ms == 0 || now - database->complained_ms >= 30000) {
         database->complained_ms = now;
-        edda_log(EDDA_LOG_WARNING, "database_unreachable", "sqlstate=%s reason=\"%s\"",
-                 why->state ? why->state->code : "-", why->text);
+        edda_log(EDDA_LOG_WARNING, "database_unreachable",
+                 "sqlstate=%s reason=\"%s\" meaning=\"%s\"", why->state ? why->state->code : "-",
+                 why->text, why->state ? why->state->text : "-");
     }
 }
 

@@ -6,23 +6,30 @@
 #include <stdlib.h>
 
 #include "actors/runtime/clock.h"
+#include "actors/runtime/log.h"
 #include "actors/store/postgres/plain.h"
 
 #define NEWER                                                                                      \
     "the database has schema version %lld, this program knows up to %zu: use the newer program"
 
-/* Until the transaction's end. A step may wait for locks and take as long as it takes. The lock's
- * number is "edda" in ASCII. */
+/* Until the transaction's end. A step may wait for locks and take as long as it takes; who is
+ * silent between two statements is gone, or stopped, and keeps all stores from starting. */
 static const char begin[] = "BEGIN; SET LOCAL client_min_messages = error;"
                             "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0;"
-                            "SET LOCAL idle_in_transaction_session_timeout = 0;"
-                            "SELECT pg_advisory_xact_lock(1701078113)";
+                            "SET LOCAL idle_in_transaction_session_timeout = '60s'";
+/* The number is "edda" in ASCII. */
+static const char try_lock[] = "SELECT pg_try_advisory_xact_lock(1701078113)::int";
+static const char wait_for_lock[] = "SELECT pg_advisory_xact_lock(1701078113)";
 static const char make_table[] =
     "CREATE TABLE schema_version (version bigint PRIMARY KEY, applied_ms bigint NOT NULL)";
 static const char reading[] = "cannot read the database";
 static const char find_vector[] =
     "SELECT coalesce((SELECT extversion FROM pg_extension WHERE extname = 'vector'),"
     "(SELECT default_version FROM pg_available_extensions WHERE name = 'vector'), '')";
+
+static const char find_hidden_vector[] =
+    "SELECT coalesce((SELECT extnamespace::regnamespace::text FROM pg_extension WHERE extname ="
+    " 'vector' AND to_regtype('halfvec') IS NULL), '')";
 
 bool edda_pg_is_older(const char *version, const char *least) {
     for (;;) {
@@ -45,6 +52,7 @@ bool edda_pg_is_older(const char *version, const char *least) {
 static int check_server(struct edda_pg_plain *self) {
     char encoding[32];
     char vector[32];
+    char hidden[64];
     int error = edda_pg_plain_run(self, "SHOW server_encoding", reading, encoding, sizeof encoding);
     if (!error) {
         error = edda_pg_plain_run(self, find_vector, reading, vector, sizeof vector);
@@ -67,7 +75,13 @@ static int check_server(struct edda_pg_plain *self) {
                  vector[0] ? "pgvector " : "no pgvector", vector, EDDA_PG_VECTOR_LEAST);
         return EDDA_E_VERSION;
     }
-    return 0;
+    error = edda_pg_plain_run(self, find_hidden_vector, reading, hidden, sizeof hidden);
+    if (!error && hidden[0]) {
+        snprintf(self->message, self->message_size,
+                 "pgvector is in schema %s, which is not in the search_path of this user", hidden);
+        return EDDA_E_INVALID;
+    }
+    return error;
 }
 
 static int read_version(struct edda_pg_plain *self, int64_t *ret_version) {
@@ -82,13 +96,26 @@ static int read_version(struct edda_pg_plain *self, int64_t *ret_version) {
                        self, "SELECT coalesce(max(version), 0) FROM schema_version", ret_version);
 }
 
+static int begin_step(struct edda_pg_plain *self) {
+    static const char failed[] = "cannot lock the schema";
+    int64_t locked = 0;
+    int error = edda_pg_plain_run(self, begin, failed, NULL, 0);
+    error = error ? error : edda_pg_plain_number(self, try_lock, &locked);
+    if (!error && !locked) {
+        edda_log(EDDA_LOG_INFO, "schema_locked",
+                 "reason=\"another program looks at the schema or changes it; waiting for it\"");
+        error = edda_pg_plain_run(self, wait_for_lock, failed, NULL, 0);
+    }
+    return error;
+}
+
 /* In a transaction of its own, with the lock: the step that is missing next, if one is. */
 static int take_step(struct edda_pg_plain *self, const struct edda_store_schema *schema,
                      bool *ret_over) {
     static const char failed[] = "the database cannot be brought to this schema";
     int64_t version = 0;
     char record[160];
-    int error = edda_pg_plain_run(self, begin, "cannot lock the schema", NULL, 0);
+    int error = begin_step(self);
     if (!error) {
         error = read_version(self, &version);
     }

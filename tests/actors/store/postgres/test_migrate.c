@@ -154,6 +154,20 @@ static void a_database_in_another_encoding_is_refused(void **state) {
     assert_non_null(strstr(message, "LATIN1"));
 }
 
+static void a_pgvector_where_nobody_looks_is_said_to_be_there(void **state) {
+    char message[EDDA_PG_WORDS];
+    PGconn *connection = PQconnectdb(*state);
+    PQclear(PQexec(connection, "CREATE SCHEMA aside; CREATE EXTENSION vector SCHEMA aside"));
+    PQfinish(connection);
+    assert_int_equal(migrate_to(*state, &edda_store_schema_postgres, message, sizeof message),
+                     EDDA_E_INVALID);
+    assert_non_null(strstr(message, "pgvector is in schema aside"));
+    snprintf(message, sizeof message, "%s?options=-csearch_path%%3Dpublic,aside", (char *)*state);
+    char *url = strdup(message);
+    assert_int_equal(migrate_to(url, &edda_store_schema_postgres, message, sizeof message), 0);
+    free(url);
+}
+
 static void versions_are_compared_as_numbers(void **state) {
     (void)state;
     assert_true(edda_pg_is_older("0.7.4", "0.8"));
@@ -175,6 +189,7 @@ int main(void) {
         TEST(a_step_that_fails_leaves_nothing),
         TEST(a_server_that_does_not_answer_or_refuses_is_told_without_the_password),
         TEST(a_database_in_another_encoding_is_refused),
+        TEST(a_pgvector_where_nobody_looks_is_said_to_be_there),
         cmocka_unit_test(versions_are_compared_as_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
