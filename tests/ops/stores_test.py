@@ -87,6 +87,11 @@ class Stores(unittest.TestCase):
             self.assertIn("waiting for writers", self.read_until(terminal, "waiting for writers"))
             # Who writes now is not held up by the one that waits.
             self.sql("SET lock_timeout = '10s'; UPDATE chunk_vector SET vector = vector WHERE chunk = 2")
+            for verb in "build", "drop":  # the server would end one of the two, by chance
+                second = subprocess.run([OPTIONS.edda, "index", verb, "--database", self.database],
+                                        capture_output=True, text=True, timeout=WAIT, env=clean())
+                self.assertEqual(second.returncode, 1)
+                self.assertIn("not now: another program", second.stderr)
         finally:
             writer.stdin.write("COMMIT;\n")
             writer.stdin.flush()

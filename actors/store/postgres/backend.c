@@ -165,8 +165,8 @@ int edda_postgres_open(const struct edda_postgres_options *options, char *messag
     self->life = ((uint64_t)edda_random32() << 30 ^ edda_random32()) | 1;
     int error = edda_pg_url_parse(options->url, message, message_size, &self->url);
     if (!error) {
-        error = edda_pg_migrate(self->url, &edda_store_schema_postgres, options->connect_ms,
-                                message, message_size);
+        error = edda_pg_migrate_to_serve(self->url, &edda_store_schema_postgres,
+                                         options->connect_ms, message, message_size);
     }
     if (!error) {
         error = open_parts(self, options);

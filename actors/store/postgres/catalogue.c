@@ -106,8 +106,7 @@ static struct edda_pg_shelf *find(edda_pg_catalogue_t *self, int64_t project) {
 }
 
 static bool is_outdated(const struct edda_pg_shelf *shelf, const struct edda_pg_wanted *wanted) {
-    return shelf->doubted || shelf->revision < wanted->forgotten ||
-           shelf->since < wanted->embedded;
+    return shelf->doubted || shelf->revision < wanted->forgotten || shelf->since < wanted->embedded;
 }
 
 static struct edda_pg_shelf *need_shelf(edda_pg_catalogue_t *self,

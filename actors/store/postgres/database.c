@@ -12,10 +12,10 @@
 
 static const struct edda_pg_statement own_statements[EDDA_PG_OWN_COUNT] = {
     /* What was accepted must be safe, whatever the server's or the role's setting is. */
-    [EDDA_PG_OWN_SETUP] = {"EDDA_SETUP",
-                           "SELECT coalesce(to_regtype('halfvec')::oid, 0)::bigint, " EDDA_PG_LINEAGE
-                           ", CASE current_setting('synchronous_commit') WHEN 'off' THEN"
-                           " set_config('synchronous_commit', 'on', false) END"},
+    [EDDA_PG_OWN_SETUP] =
+        {"EDDA_SETUP", "SELECT coalesce(to_regtype('halfvec')::oid, 0)::bigint, " EDDA_PG_LINEAGE
+                       ", CASE current_setting('synchronous_commit') WHEN 'off' THEN"
+                       " set_config('synchronous_commit', 'on', false) END"},
     [EDDA_PG_OWN_BEGIN] = {"EDDA_BEGIN", "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"},
     [EDDA_PG_OWN_BEGIN_SNAPSHOT] = {"EDDA_BEGIN_SNAPSHOT",
                                     "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"},
@@ -313,7 +313,8 @@ void edda_pg_saw(edda_pg_t *self, int64_t lineage) {
     self->lineage_known = true;
     self->lineage = lineage;
     if (replaced) {
-        edda_log(EDDA_LOG_INFO, "database_replaced", "lineage=%016llx", (unsigned long long)lineage);
+        edda_log(EDDA_LOG_INFO, "database_replaced", "lineage=%016llx",
+                 (unsigned long long)lineage);
         if (self->options.on_replaced) {
             self->options.on_replaced(self->options.context);
         }

@@ -137,9 +137,27 @@ static int take_step(struct edda_pg_plain *self, const struct edda_store_schema 
     return error ? error : edda_pg_plain_run(self, "COMMIT", failed, NULL, 0);
 }
 
+/* What a store wrote into half a copy would be in the way of the other half. */
+static int check_whole(struct edda_pg_plain *self) {
+    int64_t copied = 0;
+    int64_t unfinished = 0;
+    int error = edda_pg_plain_number(self, "SELECT (to_regclass('copy_progress') IS NOT NULL)::int",
+                                     &copied);
+    if (!error && copied) {
+        error = edda_pg_plain_number(self, "SELECT count(*) FROM copy_progress WHERE finished = 0",
+                                     &unfinished);
+    }
+    if (!error && unfinished) {
+        snprintf(self->message, self->message_size,
+                 "the database holds an unfinished copy; `edda copy` again finishes it");
+        return EDDA_E_INVALID;
+    }
+    return error;
+}
+
 /* Unfinished transactions go with the connection. */
-int edda_pg_migrate(const edda_pg_url_t *url, const struct edda_store_schema *schema,
-                    int64_t connect_ms, char *message, size_t message_size) {
+static int migrate(const edda_pg_url_t *url, const struct edda_store_schema *schema,
+                   int64_t connect_ms, bool serving, char *message, size_t message_size) {
     struct edda_pg_plain self = {.url = url, .message = message, .message_size = message_size};
     bool over = false;
     snprintf(message, message_size, "out of memory");
@@ -150,6 +168,19 @@ int edda_pg_migrate(const edda_pg_url_t *url, const struct edda_store_schema *sc
     while (!error && !over) {
         error = take_step(&self, schema, &over);
     }
+    if (!error && serving) {
+        error = check_whole(&self);
+    }
     edda_pg_plain_close(&self);
     return error;
+}
+
+int edda_pg_migrate(const edda_pg_url_t *url, const struct edda_store_schema *schema,
+                    int64_t connect_ms, char *message, size_t message_size) {
+    return migrate(url, schema, connect_ms, false, message, message_size);
+}
+
+int edda_pg_migrate_to_serve(const edda_pg_url_t *url, const struct edda_store_schema *schema,
+                             int64_t connect_ms, char *message, size_t message_size) {
+    return migrate(url, schema, connect_ms, true, message, message_size);
 }

@@ -4,7 +4,7 @@
  * of the database, for the transaction: of many processes that start at once one does a step and
  * the others find it done. Needs no session, so a pooler may stand between. Blocks its caller: for
  * before the loop runs. A step may take its time; a server that is gone is noticed by TCP within
- * half a minute. */
+ * half a minute, and one of us that is silent in the middle gives its lock back after one. */
 #ifndef EDDA_ACTORS_STORE_POSTGRES_MIGRATE_H
 #define EDDA_ACTORS_STORE_POSTGRES_MIGRATE_H
 
@@ -19,10 +19,15 @@ bool edda_pg_is_older(const char *version, const char *least);
 
 /* schema: this program's is edda_store_schema_postgres. connect_ms: for the connection.
  * EDDA_E_VERSION: the database is newer than this program, or the server or its pgvector too old.
- * EDDA_E_INVALID: the database is not in UTF-8. EDDA_E_UNAVAILABLE, EDDA_E_TIMEOUT: it does not
- * answer, or refuses us. EDDA_E_IO: a step failed, and nothing of it stays. message gets words for
- * people, without the password. */
+ * EDDA_E_INVALID: the database is not in UTF-8, or pgvector is in a schema that is not searched.
+ * EDDA_E_UNAVAILABLE, EDDA_E_TIMEOUT: it does not answer, or refuses us. EDDA_E_IO: a step failed,
+ * and nothing of it stays. message gets words for people, without the password. */
 int edda_pg_migrate(const edda_pg_url_t *url, const struct edda_store_schema *schema,
                     int64_t connect_ms, char *message, size_t message_size) EDDA_MUST_CHECK;
+
+/* The same for a store that is to serve. EDDA_E_INVALID: an unfinished copy is in it, too. */
+int edda_pg_migrate_to_serve(const edda_pg_url_t *url, const struct edda_store_schema *schema,
+                             int64_t connect_ms, char *message,
+                             size_t message_size) EDDA_MUST_CHECK;
 
 #endif

@@ -52,12 +52,32 @@ int edda_pg_vector_indexes(struct edda_pg_plain *database, struct edda_pg_vector
     return 0;
 }
 
-int edda_pg_vector_index_drop(struct edda_pg_plain *database,
-                              const struct edda_pg_vector_index *index) {
+/* Two that change indexes at once wait for each other, and the server ends one of them, which may
+ * have built for an hour. For as long as the connection stands: a build whose program was killed
+ * goes on. The number is one above migrate.c's. */
+static int reserve(struct edda_pg_plain *database) {
+    int64_t reserved = 0;
+    int error =
+        edda_pg_plain_number(database, "SELECT pg_try_advisory_lock(1701078114)::int", &reserved);
+    if (!error && !reserved) {
+        edda_pg_plain_say(database, "not now",
+                          "another program, or what it began, makes or drops an index here");
+        error = EDDA_E_BUSY;
+    }
+    return error;
+}
+
+static int drop(struct edda_pg_plain *database, const struct edda_pg_vector_index *index) {
     char sql[160];
     snprintf(sql, sizeof sql, "DROP INDEX CONCURRENTLY IF EXISTS chunk_vector_hnsw_%lld",
              (long long)index->model);
     return edda_pg_plain_run(database, sql, "the index cannot be dropped", NULL, 0);
+}
+
+int edda_pg_vector_index_drop(struct edda_pg_plain *database,
+                              const struct edda_pg_vector_index *index) {
+    int error = reserve(database);
+    return error ? error : drop(database, index);
 }
 
 /* ---- building ---- */
@@ -128,9 +148,10 @@ int edda_pg_vector_index_build(struct edda_pg_plain *database, struct edda_pg_pl
         edda_pg_plain_say(database, failed, "pgvector indexes vectors of up to 4000 dimensions");
         return EDDA_E_LIMIT;
     }
-    int error = prepare(database);
+    int error = reserve(database);
+    error = error ? error : prepare(database);
     if (!error && index->state == EDDA_PG_INDEX_BROKEN) {
-        error = edda_pg_vector_index_drop(database, index);
+        error = drop(database, index);
     }
     if (error) {
         return error;

@@ -2,7 +2,9 @@
  *
  * They are made beside everything that goes on (CONCURRENTLY), which takes a table's worth of
  * reading and much memory, and makes later writes slower: so by hand, when a project has more
- * chunks than are looked at exactly, and after the bulk was loaded. Blocks its caller. */
+ * chunks than are looked at exactly, and after the bulk was loaded. Blocks its caller.
+ *
+ * One at a time makes or drops indexes of a database (EDDA_E_BUSY): of two the server ends one. */
 #ifndef EDDA_ACTORS_STORE_POSTGRES_VECTOR_INDEX_H
 #define EDDA_ACTORS_STORE_POSTGRES_VECTOR_INDEX_H
 

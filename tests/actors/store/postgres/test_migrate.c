@@ -168,6 +168,25 @@ static void a_pgvector_where_nobody_looks_is_said_to_be_there(void **state) {
     free(url);
 }
 
+static void a_store_does_not_serve_half_a_copy(void **state) {
+    static const char *const half[] = {
+        "CREATE TABLE copy_progress (source text NOT NULL, at bigint NOT NULL, done bigint NOT "
+        "NULL,"
+        " finished bigint NOT NULL); INSERT INTO copy_progress VALUES ('another', 0, 0, 0)",
+        "UPDATE copy_progress SET finished = 1"};
+    const struct edda_store_schema begun = {half, 1};
+    const struct edda_store_schema finished = {half, 2};
+    char message[EDDA_PG_WORDS];
+    edda_pg_url_t *url = NULL;
+    assert_int_equal(edda_pg_url_parse(*state, message, sizeof message, &url), 0);
+    assert_int_equal(edda_pg_migrate_to_serve(url, &begun, 5000, message, sizeof message),
+                     EDDA_E_INVALID);
+    assert_non_null(strstr(message, "unfinished copy"));
+    assert_int_equal(edda_pg_migrate(url, &begun, 5000, message, sizeof message), 0);
+    assert_int_equal(edda_pg_migrate_to_serve(url, &finished, 5000, message, sizeof message), 0);
+    edda_pg_url_free(&url);
+}
+
 static void versions_are_compared_as_numbers(void **state) {
     (void)state;
     assert_true(edda_pg_is_older("0.7.4", "0.8"));
@@ -190,6 +209,7 @@ int main(void) {
         TEST(a_server_that_does_not_answer_or_refuses_is_told_without_the_password),
         TEST(a_database_in_another_encoding_is_refused),
         TEST(a_pgvector_where_nobody_looks_is_said_to_be_there),
+        TEST(a_store_does_not_serve_half_a_copy),
         cmocka_unit_test(versions_are_compared_as_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
