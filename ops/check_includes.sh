@@ -30,12 +30,14 @@ function may_include(from, to) {
 # Whether a file may include the header of a library.
 function may_use(file, library) {
     if (file ~ /^tests\//) return 1
-    if (library ~ /^microhttpd/) return file ~ /^gateway\//
+    if (library ~ /^microhttpd/) return file ~ /^gateway\/http/
     if (library ~ /^sqlite3/) return file ~ /^actors\/store\/sqlite\//
     if (library ~ /^libpq/) return file ~ /^actors\/store\/postgres\//
-    if (library ~ /^curl\//) return file ~ /^actors\/provider\// || file ~ /^ops\/(http|fetch)/
-    if (library ~ /^(zmq|czmq)\.h/)
-        return file ~ /^actors\/runtime\// || file == "broker/broker.c" || file ~ /^ops\/launch/
+    if (library ~ /^curl\//) return file ~ /^actors\/provider\// || file ~ /^ops\/fetch\./
+    if (library ~ /^msgpack/) return file ~ /^proto\//
+    if (library ~ /^czmq\.h/) return 0
+    if (library ~ /^zmq\.h/)
+        return file ~ /^actors\/runtime\// || file == "broker/broker.c" || file ~ /^ops\/launch\./
     return 1
 }
 function complain(text) { printf "%s:%d: %s\n", FILENAME, FNR, text; offences++ }
@@ -56,6 +58,9 @@ FILENAME !~ /\.[ch]$/ { next }
 # Words of a call: the character before must not be part of a longer name. Comments may name them.
 /(^|[^A-Za-z0-9_"])(v?sprintf|strcpy|strcat|strtok|atoi|atol|atof|gets|alloca|system)[ \t]*\(/ {
     if ($0 !~ /^[ \t]*(\/?\*|\/\/)/) complain("banned call")
+}
+/(^|[^A-Za-z0-9_"])(signal|sigaction)[ \t]*\(/ && FILENAME !~ /^(tests\/|ops\/launch\.[ch]$)/ {
+    complain("signals are the launcher\047s")
 }
 /(^|[^A-Za-z])(TODO|FIXME|XXX)([^A-Za-z]|$)/ { complain("unfinished") }
 END { exit offences > 0 }

@@ -16,7 +16,7 @@ expect() { # expect WORDS: the include check says so about the tree
 }
 
 printf '#include "proto/frame.h"\n#include <zmq.h>\n' > "$tree/broker/broker.c"
-printf '#include "broker/core.h"\n#include <curl/curl.h>\n' > "$tree/ops/http.c"
+printf '#include "broker/core.h"\n#include <curl/curl.h>\n' > "$tree/ops/fetch.c"
 printf '/* strcpy(a, b) is banned */\nsnprintf(a);\nedda_system(a);\n' > "$tree/gateway/fine.c"
 sh "$root/ops/check_includes.sh" "$tree" || { echo "FAILED: a good tree is refused"; failed=1; }
 
@@ -24,6 +24,8 @@ printf '#include "broker/core.h"\n#include <sqlite3.h>\n' > "$tree/proto/a.c"
 printf '#include "gateway/http.h"\n#include "b.h"\n#include <microhttpd.h>\n' > "$tree/actors/chunker/b.c"
 printf '    strcpy(a, b);\n' > "$tree/broker/c.c"
 printf '/* TODO later */\n' > "$tree/gateway/d.h"
+printf '#include <microhttpd.h>\n' > "$tree/gateway/chat.c"
+printf '    signal(SIGTERM, stop);\n' > "$tree/ops/main.c"
 seq 501 > "$tree/ops/long.sh"
 expect 'proto/a.c:1: proto may not include broker'
 expect 'proto/a.c:2: <sqlite3.h> does not belong here'
@@ -32,6 +34,8 @@ expect 'actors/chunker/b.c:2: "b.h" does not begin at the top'
 expect 'actors/chunker/b.c:3: <microhttpd.h> does not belong here'
 expect 'broker/c.c:1: banned call'
 expect 'gateway/d.h:1: unfinished'
+expect 'gateway/chat.c:1: <microhttpd.h> does not belong here'
+expect "ops/main.c:1: signals are the launcher's"
 expect 'ops/long.sh:501: more than 500 lines'
 
 cat > "$tree/proto/README.md" <<'TABLES'
