@@ -144,9 +144,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--edda", default=OPTIONS.edda)
     points.add_argument(parser)
-    parser.add_argument("--database", help="URL of a PostgreSQL server; SQLite without")
+    live.add_argument(parser)
     provider.add_argument(parser)
     parser.parse_args(namespace=OPTIONS)
     OPTIONS.faults = points.find(parser, OPTIONS.edda, OPTIONS.faults)
-    live.server = OPTIONS.database
     unittest.main(argv=sys.argv[:1])

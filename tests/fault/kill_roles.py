@@ -139,10 +139,9 @@ if __name__ == "__main__":
     parser.add_argument("--concurrency", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--every", type=float, default=0.5, help="seconds between kills")
-    parser.add_argument("--database", help="URL of a PostgreSQL server: stores are databases on it")
+    live.add_argument(parser)
     events.add_argument(parser)
     OPTIONS, rest = parser.parse_known_args()
-    live.server = OPTIONS.database
     OPTIONS.edda = os.path.abspath(OPTIONS.edda)
     OPTIONS.check_log = events.find_checker(parser, OPTIONS.edda, OPTIONS.check_log)
     unittest.main(argv=[sys.argv[0], "-v", *rest])

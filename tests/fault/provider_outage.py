@@ -5,9 +5,7 @@ Seen to fail: without the breaker, and without heeding when a provider says to c
 actors/provider/limit.c; tests/fault/guards/23.patch, 23b, 23c) it is asked more often."""
 
 import argparse
-import glob
 import os
-import sqlite3
 import sys
 import time
 import unittest
@@ -15,7 +13,9 @@ import unittest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", "harness"), os.path.join(HERE, "..", "bench")]
 import corpus
+import live
 import provider
+from ledger import ask_database
 from live import Edda
 
 OPTIONS = argparse.Namespace(edda="build/edda", fake_provider=None)
@@ -36,12 +36,7 @@ def post(edda, number):
 
 def jobs(edda):
     """[(state, attempts, deaths)] as they stand in the database; 2 is done."""
-    name, = glob.glob(os.path.join(edda.data, "*.db"))
-    database = sqlite3.connect(f"file:{name}?mode=ro", uri=True)
-    try:
-        return database.execute("select state, attempts, deaths from job").fetchall()
-    finally:
-        database.close()
+    return ask_database(edda, "select state, attempts, deaths from job")
 
 
 def wait_done(edda, count, seconds=90):
@@ -93,6 +88,7 @@ class Outage(unittest.TestCase):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--edda", default="build/edda")
+    live.add_argument(parser)
     provider.add_argument(parser)
     OPTIONS, rest = parser.parse_known_args()
     OPTIONS.edda = os.path.abspath(OPTIONS.edda)

@@ -15,6 +15,7 @@ import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "harness"))
+import live
 from live import Edda
 
 OPTIONS = argparse.Namespace(edda="build/edda", kills=4, clients=4)
@@ -65,6 +66,7 @@ class Restarts(unittest.TestCase):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--edda", default=OPTIONS.edda)
+    live.add_argument(parser)
     parser.add_argument("--kills", type=int, default=OPTIONS.kills)
     parser.add_argument("--clients", type=int, default=OPTIONS.clients)
     parser.parse_args(namespace=OPTIONS)

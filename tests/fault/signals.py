@@ -20,7 +20,6 @@ import contextlib
 import os
 import re
 import signal
-import sqlite3
 import sys
 import tempfile
 import threading
@@ -29,8 +28,10 @@ import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", "harness")]
+import events
+import live
 from events import EventLog
-from ledger import Ledger, LedgerChecks, post_until_accepted
+from ledger import Ledger, LedgerChecks, ask_database, post_until_accepted
 from live import Edda
 
 OPTIONS = argparse.Namespace(edda="build/edda")
@@ -101,8 +102,7 @@ class Signals(LedgerChecks):
         return len(re.findall(event, self.edda.log()[mark:]))
 
     def ask_database(self, sql):
-        with contextlib.closing(sqlite3.connect(f"file:{self.edda.data}/edda.db?mode=ro", uri=True)) as database:
-            return database.execute(sql).fetchone()[0]
+        return ask_database(self.edda, sql)[0][0]
 
     def wait_for_memos(self, more):
         """More than there are now are accepted."""
@@ -224,8 +224,9 @@ class Signals(LedgerChecks):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--edda", default=OPTIONS.edda)
-    parser.add_argument("--check-log", help="tests/sim/check_log of a build with tests; beside --edda")
+    live.add_argument(parser)
+    events.add_argument(parser)
     _, rest = parser.parse_known_args(namespace=OPTIONS)
     OPTIONS.edda = os.path.abspath(OPTIONS.edda)
-    OPTIONS.check_log = OPTIONS.check_log or os.path.join(os.path.dirname(OPTIONS.edda), "tests", "sim", "check_log")
+    OPTIONS.check_log = events.find_checker(parser, OPTIONS.edda, OPTIONS.check_log)
     unittest.main(argv=[sys.argv[0], *rest])

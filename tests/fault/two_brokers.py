@@ -104,9 +104,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--edda", default=OPTIONS.edda)
     parser.add_argument("--memos", type=int, default=OPTIONS.memos)
-    parser.add_argument("--database", help="URL of a PostgreSQL server; SQLite without")
+    live.add_argument(parser)
     events.add_argument(parser)
     parser.parse_args(namespace=OPTIONS)
     OPTIONS.check_log = events.find_checker(parser, OPTIONS.edda, OPTIONS.check_log)
-    live.server = OPTIONS.database
     unittest.main(argv=sys.argv[:1])

@@ -4,6 +4,7 @@ list): no lease ends or is held on by it, each job has one attempt, and nobody i
 The clock is that of edda-faults (wall_clock.c): what a process asks for itself is off by what a file says."""
 
 import argparse
+import email.utils
 import os
 import sys
 import time
@@ -11,9 +12,10 @@ import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", "harness"), os.path.join(HERE, "..", "bench")]
+import live
 import points
 import provider
-from ledger import Ledger, LedgerChecks, database_of_folder, post_until_accepted
+from ledger import Ledger, LedgerChecks, ask_database, post_until_accepted
 from live import Edda
 
 OPTIONS = argparse.Namespace(edda="build/edda", faults=None, fake_provider=None)
@@ -28,6 +30,14 @@ class WallClock(LedgerChecks):
         with open(path + ".new", "w", encoding="utf-8") as file:
             file.write(str(seconds))
         os.rename(path + ".new", path)
+        until = time.monotonic() + 30
+        while abs(self.date() - time.time() - seconds) > 60:  # the gateway looks once a second
+            self.assertLess(time.monotonic(), until, "it did not jump")
+            time.sleep(0.05)
+
+    def date(self):
+        _, headers, _ = self.edda.request("GET", "/livez")
+        return email.utils.parsedate_to_datetime(headers["Date"]).timestamp()
 
     def post(self):
         for _ in range(AT_A_TIME):
@@ -67,16 +77,18 @@ class WallClock(LedgerChecks):
             self.compare_service(self.edda, self.ledger)
             self.assertEqual(self.edda.stop(), 0)
             self.compare_database(self.edda, self.ledger)
-            ask = database_of_folder(self, self.edda)
-            self.assertEqual(ask("select distinct lease_token, attempts, deaths from job"), [(1, 1, 0)])
-            (apart_ms,), = ask("select max(created_ms) - min(created_ms) from memo")
-            self.assertEqual(round(apart_ms / 3600000), 2, "they did jump")
+            tries = ask_database(self.edda, "select distinct lease_token, attempts, deaths from job")
+            self.assertEqual(tries, [(1, 1, 0)])
+            (apart_ms,), = ask_database(self.edda, "select max(created_ms) - min(created_ms) from memo")
+            # PostgreSQL's rows have the time of its server, which is the same for all stores.
+            self.assertEqual(round(apart_ms / 3600000), 0 if self.edda.database else 2)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--edda", default=OPTIONS.edda)
     points.add_argument(parser)
+    live.add_argument(parser)
     provider.add_argument(parser)
     parser.parse_args(namespace=OPTIONS)
     OPTIONS.faults = points.find(parser, OPTIONS.edda, OPTIONS.faults)

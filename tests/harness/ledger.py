@@ -1,5 +1,7 @@
 """What a service accepted, kept outside of it, and what must be true of all of it in the end."""
 
+import concurrent.futures
+import contextlib
 import os
 import random
 import sqlite3
@@ -14,6 +16,9 @@ import live
 
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "bench"))
 import corpus
+
+
+READERS = 4  # at once, of what is compared
 
 
 class Ledger:
@@ -91,24 +96,22 @@ def ask_until_served(edda, until, method, path, body=None):
         time.sleep(0.1)
 
 
-def database_of_folder(test, edda):
-    """A function from SQL to rows."""
-    name = next(os.path.join(edda.data, one) for one in os.listdir(edda.data)
-                if one.endswith((".db", ".sqlite", ".sqlite3")))
-    database = sqlite3.connect(f"file:{name}?mode=ro", uri=True)
-    test.addCleanup(database.close)
-    test.assertEqual(database.execute("pragma integrity_check").fetchone()[0], "ok")
-    return lambda sql: database.execute(sql).fetchall()
+def ask_database(edda, sql):
+    """The rows; both databases have to understand it."""
+    return ask_server(edda, sql) if edda.database else ask_folder(edda, sql)
 
 
-def database_of_server(edda):
-    """The same; what looks like a number is one."""
-    def ask(sql):
-        url = live.server.rpartition("/")[0] + "/" + edda.database
-        rows = subprocess.run(["psql", "-q", "-A", "-t", "-d", url, "-c", sql], check=True, capture_output=True,
-                              text=True).stdout
-        return [tuple(int(word) if word.isdigit() else word for word in row.split("|")) for row in rows.splitlines()]
-    return ask
+def ask_folder(edda, sql):
+    with contextlib.closing(sqlite3.connect(f"file:{edda.data}/edda.db?mode=ro", uri=True)) as database:
+        return database.execute(sql).fetchall()
+
+
+def ask_server(edda, sql):
+    """What looks like a number is one."""
+    url = live.server.rpartition("/")[0] + "/" + edda.database
+    rows = subprocess.run(["psql", "-q", "-A", "-t", "-d", url, "-c", sql], check=True, capture_output=True,
+                          text=True).stdout
+    return [tuple(int(word) if word.isdigit() else word for word in row.split("|")) for row in rows.splitlines()]
 
 
 class LedgerChecks(unittest.TestCase):
@@ -132,28 +135,31 @@ class LedgerChecks(unittest.TestCase):
     def compare_service(self, edda, ledger):
         status, _, page = edda.request("GET", "/api/v1/memo?page_size=1")
         self.assertEqual((status, page["count"]), (200, len(ledger.accepted)), "none lost, none doubled")
-        for number, memo in ledger.accepted.items():
-            status, _, answer = edda.request("GET", f"/api/v1/memo/{memo}")
-            self.assertEqual(status, 200, answer)
-            title, content = corpus.memo(number, ledger.size)
-            self.assertEqual((answer["title"], answer["content"]), (title, content))
-            chunks = answer["chunks"]
-            self.assertGreater(len(chunks), 0)
-            self.assertEqual([chunk["chunk_index"] for chunk in chunks], list(range(len(chunks))))
-            self.assertEqual(len({chunk["uuid"] for chunk in chunks}), len(chunks))
-        for number in ledger.accepted:
-            status, _, answer = edda.request("POST", "/api/v1/search",
-                                             {"query": corpus.unique_word(number), "limit": 5})
-            self.assertEqual(status, 200, answer)
-            self.assertEqual(answer["results"][0]["memo_uuid"], ledger.accepted[number],
-                             f"memo {number} is found by its own word")
+        with concurrent.futures.ThreadPoolExecutor(READERS) as pool:
+            for _ in pool.map(lambda one: self.compare_memo(edda, ledger, *one), ledger.accepted.items()):
+                pass  # the first that failed is raised here
+
+    def compare_memo(self, edda, ledger, number, memo):
+        status, _, answer = edda.request("GET", f"/api/v1/memo/{memo}")
+        self.assertEqual(status, 200, answer)
+        title, content = corpus.memo(number, ledger.size)
+        self.assertEqual((answer["title"], answer["content"]), (title, content))
+        chunks = answer["chunks"]
+        self.assertGreater(len(chunks), 0)
+        self.assertEqual([chunk["chunk_index"] for chunk in chunks], list(range(len(chunks))))
+        self.assertEqual(len({chunk["uuid"] for chunk in chunks}), len(chunks))
+        status, _, answer = edda.request("POST", "/api/v1/search", {"query": corpus.unique_word(number), "limit": 5})
+        self.assertEqual(status, 200, answer)
+        self.assertEqual(answer["results"][0]["memo_uuid"], memo, f"memo {number} is found by its own word")
 
     def compare_database(self, edda, ledger):
         """Rows as the schema's README composes their ids: version << 22 | part << 10 | number."""
-        if edda.database:
-            ask, index = database_of_server(edda), "chunk_terms"
-        else:
-            ask, index = database_of_folder(self, edda), "chunk_index"
+        index = "chunk_terms" if edda.database else "chunk_index"
+
+        def ask(sql):
+            return ask_database(edda, sql)
+        if not edda.database:
+            self.assertEqual(ask("pragma integrity_check"), [("ok",)])
         memos = {uuid.UUID(bytes=one) if isinstance(one, bytes) else uuid.UUID(one): number
                  for one, number in ask("select uuid, id from memo where deleted_ms = 0")}
         self.assertEqual(set(memos), {uuid.UUID(one) for one in ledger.accepted.values()})

@@ -1,5 +1,6 @@
 """A real `edda` on a private directory and a free loopback port, for tests that speak HTTP to it."""
 
+import argparse
 import http.client
 import json
 import os
@@ -49,6 +50,16 @@ def children(pid):
 
 
 server = None  # URL of a PostgreSQL server: then every service has a database of its own there
+
+
+class UseServer(argparse.Action):
+    def __call__(self, parser, namespace, value, option=None):
+        global server
+        server = namespace.database = value
+
+
+def add_argument(parser):
+    parser.add_argument("--database", action=UseServer, help="URL of a PostgreSQL server; SQLite without")
 
 
 def tell_server(sql):
