@@ -156,16 +156,22 @@ static void look_at_store(struct edda_findings *findings, edda_session_t *sessio
     edda_arena_done(&arena);
 }
 
-/* True when a service runs on the data directory or at --connect. */
+/* True when a service runs on the data directory or at --connect. Before a first start there is no
+ * store, and that is well. */
 static bool look_at_service(struct edda_findings *findings, const edda_config_t *config) {
     char message[EDDA_SESSION_MESSAGE];
     edda_session_t *session = NULL;
     const char *data = edda_config_text(config, EDDA_CONFIG_DATA);
-    bool named = edda_config_text(config, EDDA_CONFIG_CONNECT)[0] != '\0';
+    bool named = edda_config_text(config, EDDA_CONFIG_CONNECT)[0] != '\0' ||
+                 edda_config_text(config, EDDA_CONFIG_DATABASE)[0] != '\0';
     if (!named && access(data, F_OK) != 0)
         return false;
-    if (edda_session_open(config, EDDA_SESSION_OPENS, &session, message) != 0) {
-        edda_finding_bad(findings, "%s", message);
+    int error = edda_session_open(config, EDDA_SESSION_OPENS, &session, message);
+    if (error != 0) {
+        if (error == EDDA_E_NOT_FOUND)
+            edda_finding_good("%s", message);
+        else
+            edda_finding_bad(findings, "%s", message);
         return false;
     }
     bool runs = !edda_session_is_own(session);

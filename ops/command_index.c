@@ -83,11 +83,24 @@ static int drop(struct indexing *self, const struct edda_pg_vector_index *item) 
     return EDDA_EXIT_OK;
 }
 
+static bool is_known(const struct indexing *self, const char *model) {
+    for (size_t i = 0; i < self->count; i++) {
+        if (strcmp(model, self->items[i].name) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* Of one model, or of all that want it. */
 static int change(struct indexing *self, const char *verb, const char *model) {
     bool building = strcmp(verb, "build") == 0;
     int status = EDDA_EXIT_OK;
     size_t changed = 0;
+    if (model && !is_known(self, model)) {
+        snprintf(self->message, sizeof self->message,
+                 "there are no vectors of %.200s; `edda index` lists the models", model);
+        return report(self->command, self->message);
+    }
     for (size_t i = 0; i < self->count && status == EDDA_EXIT_OK; i++) {
         const struct edda_pg_vector_index *item = &self->items[i];
         bool wanted =
@@ -163,11 +176,14 @@ static int migrate_directory(const edda_config_t *config, char *message, size_t 
         .threads = 1,
     };
     int error = loop ? edda_sqlite_open(&options, message, size, &backend) : EDDA_E_MEMORY;
+    if (error == 0)
+        snprintf(message, size, "the data directory %s", options.directory);
     edda_backend_destroy(&backend);
     edda_loop_destroy(&loop);
     return error;
 }
 
+/* Without an error message says which one it was. */
 static int migrate_database(const edda_config_t *config, const char *text, char *message,
                             size_t size) {
     edda_pg_url_t *url = NULL;
@@ -176,6 +192,8 @@ static int migrate_database(const edda_config_t *config, const char *text, char 
         error = edda_pg_migrate(url, &edda_store_schema_postgres,
                                 edda_config_number(config, EDDA_CONFIG_DATABASE_CONNECT_MS),
                                 message, size);
+    if (error == 0)
+        snprintf(message, size, "the database %s", edda_pg_url_shown(url));
     edda_pg_url_free(&url);
     return error;
 }
@@ -187,7 +205,7 @@ int edda_command_migrate(const struct edda_command *command, const struct edda_o
                        : migrate_directory(options->config, message, sizeof message);
     if (error != 0)
         return report(command, message);
-    printf("the schema is at version %zu\n",
-           url[0] ? edda_store_schema_postgres.count : edda_store_schema_sqlite.count);
+    printf("the schema is at version %zu in %s\n",
+           url[0] ? edda_store_schema_postgres.count : edda_store_schema_sqlite.count, message);
     return EDDA_EXIT_OK;
 }

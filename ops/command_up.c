@@ -50,10 +50,10 @@ static int start_all(edda_launch_t *launch, const edda_config_t *config,
     return error;
 }
 
-static int make_first_key(void *context, const edda_config_t *config) {
+static int make_first_key(void *context) {
     char message[EDDA_SESSION_MESSAGE] = "out of memory";
     edda_session_t *session = edda_session_join(context, INPROC_URL);
-    int error = session ? edda_key_first(session, config, message) : EDDA_E_MEMORY;
+    int error = session ? edda_key_first(session, message) : EDDA_E_MEMORY;
     edda_session_close(&session);
     if (error != 0)
         fprintf(stderr, "edda: no key could be made: %s\n", message);
@@ -67,8 +67,8 @@ static int serve(edda_launch_t *launch, void *context, const edda_config_t *conf
     int error = start_all(launch, config, listen, curve, &unstarted);
     bool started = error == 0;
     int reason = unstarted ? edda_launch_result(launch, unstarted) : 0;
-    if (error == 0)
-        error = make_first_key(context, config);
+    if (error == 0 && !edda_key_is_given(config))
+        error = make_first_key(context);
     if (error == 0) {
         printf("edda serves on %s\n", edda_launch_detail(launch, "gateway"));
         printf("     data: %s; Ctrl-C ends\n", edda_launch_detail(launch, "store"));

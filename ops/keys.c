@@ -53,10 +53,11 @@ static int count_keys(edda_session_t *session, size_t *ret_count,
     return error;
 }
 
-int edda_key_first(edda_session_t *session, const edda_config_t *config,
-                   char message[EDDA_SESSION_MESSAGE]) {
-    if (edda_config_text(config, EDDA_CONFIG_API_KEY)[0])
-        return 0;
+bool edda_key_is_given(const edda_config_t *config) {
+    return edda_config_text(config, EDDA_CONFIG_API_KEY)[0] != '\0';
+}
+
+int edda_key_first(edda_session_t *session, char message[EDDA_SESSION_MESSAGE]) {
     size_t count = 0;
     int error = count_keys(session, &count, message);
     if (error != 0 || count > 0)

@@ -21,9 +21,11 @@ int edda_key_create(edda_session_t *session, const struct edda_new_key *wanted,
                     char ret_key[EDDA_KEY_TEXT],
                     char message[EDDA_SESSION_MESSAGE]) EDDA_MUST_CHECK;
 
-/* What a first start does: makes and prints a key for the default project unless a key exists or
- * EDDA_API_KEY is set. Errors as above. */
-int edda_key_first(edda_session_t *session, const edda_config_t *config,
-                   char message[EDDA_SESSION_MESSAGE]) EDDA_MUST_CHECK;
+/* Whether EDDA_API_KEY is set: then a first start needs no key of its own, and nobody is asked. */
+bool edda_key_is_given(const edda_config_t *config);
+
+/* What a first start does: makes and prints a key for the default project unless a key exists.
+ * Errors as above. */
+int edda_key_first(edda_session_t *session, char message[EDDA_SESSION_MESSAGE]) EDDA_MUST_CHECK;
 
 #endif

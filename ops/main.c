@@ -33,39 +33,45 @@ static const int up_settings[] = {
     EDDA_CONFIG_API_KEY,   EDDA_CONFIG_CURVE_KEY,  EDDA_CONFIG_AUTHORIZED,
     EDDA_CONFIG_DATABASE,  EDDA_CONFIG_DRAIN_MS,   EDDA_CONFIG_GRACE_MS,
     EDDA_CONFIG_LOG_LEVEL, EDDA_CONFIG_LOG_FORMAT, -1};
-static const int role_settings[] = {EDDA_CONFIG_CONNECT,
-                                    EDDA_CONFIG_LISTEN,
-                                    EDDA_CONFIG_DATA,
-                                    EDDA_CONFIG_DATABASE,
-                                    EDDA_CONFIG_HTTP,
-                                    EDDA_CONFIG_CURVE_KEY,
-                                    EDDA_CONFIG_BROKER_KEY,
-                                    EDDA_CONFIG_AUTHORIZED,
-                                    EDDA_CONFIG_INSECURE_TCP,
-                                    EDDA_CONFIG_DRAIN_MS,
-                                    EDDA_CONFIG_GRACE_MS,
-                                    EDDA_CONFIG_LOG_LEVEL,
-                                    -1};
+#define PART_SETTINGS                                                                              \
+    EDDA_CONFIG_CONNECT, EDDA_CONFIG_DATA, EDDA_CONFIG_CURVE_KEY, EDDA_CONFIG_BROKER_KEY,          \
+        EDDA_CONFIG_INSECURE_TCP, EDDA_CONFIG_DRAIN_MS, EDDA_CONFIG_LOG_LEVEL
+static const int broker_settings[] = {EDDA_CONFIG_LISTEN,       EDDA_CONFIG_DATA,
+                                      EDDA_CONFIG_CURVE_KEY,    EDDA_CONFIG_AUTHORIZED,
+                                      EDDA_CONFIG_INSECURE_TCP, EDDA_CONFIG_DRAIN_MS,
+                                      EDDA_CONFIG_LOG_LEVEL,    -1};
+static const int gateway_settings[] = {EDDA_CONFIG_HTTP, EDDA_CONFIG_API_KEY, EDDA_CONFIG_GRACE_MS,
+                                       PART_SETTINGS, -1};
+static const int stage_settings[] = {PART_SETTINGS, -1};
+static const int store_settings[] = {EDDA_CONFIG_DATABASE,
+                                     EDDA_CONFIG_DATABASE_POOL,
+                                     EDDA_CONFIG_DATABASE_PREPARE,
+                                     EDDA_CONFIG_DATABASE_STATEMENT_MS,
+                                     EDDA_CONFIG_DATABASE_CONNECT_MS,
+                                     PART_SETTINGS,
+                                     -1};
 static const int key_settings[] = {
     EDDA_CONFIG_PROJECT,   EDDA_CONFIG_RATE,       EDDA_CONFIG_CONCURRENCY,
     EDDA_CONFIG_CONNECT,   EDDA_CONFIG_DATA,       EDDA_CONFIG_DATABASE,
     EDDA_CONFIG_CURVE_KEY, EDDA_CONFIG_BROKER_KEY, -1};
 static const int database_settings[] = {EDDA_CONFIG_DATABASE, EDDA_CONFIG_DATA,
-                                        EDDA_CONFIG_VECTOR_EXACT_CHUNKS,
                                         EDDA_CONFIG_DATABASE_CONNECT_MS, -1};
+static const int index_settings[] = {EDDA_CONFIG_DATABASE, EDDA_CONFIG_VECTOR_EXACT_CHUNKS,
+                                     EDDA_CONFIG_DATABASE_CONNECT_MS, -1};
 static const int no_settings[] = {-1};
 static const int http_settings[] = {EDDA_CONFIG_URL, EDDA_CONFIG_KEY, -1};
-static const int local_settings[] = {EDDA_CONFIG_CONNECT, EDDA_CONFIG_DATA, EDDA_CONFIG_CURVE_KEY,
+static const int local_settings[] = {EDDA_CONFIG_CONNECT,    EDDA_CONFIG_DATA,
+                                     EDDA_CONFIG_DATABASE,   EDDA_CONFIG_CURVE_KEY,
                                      EDDA_CONFIG_BROKER_KEY, -1};
 static const int send_settings[] = {EDDA_CONFIG_CONNECT,    EDDA_CONFIG_DATA,
                                     EDDA_CONFIG_PROJECT,    EDDA_CONFIG_CURVE_KEY,
                                     EDDA_CONFIG_BROKER_KEY, -1};
-static const int doctor_settings[] = {EDDA_CONFIG_DATA, EDDA_CONFIG_HTTP, EDDA_CONFIG_URL,
+static const int doctor_settings[] = {EDDA_CONFIG_DATA, EDDA_CONFIG_DATABASE, EDDA_CONFIG_HTTP,
                                       EDDA_CONFIG_CONNECT, -1};
 
-#define ROLE(role, what)                                                                           \
+#define ROLE(role, flags, settings, what)                                                          \
     {                                                                                              \
-        role, "[--connect URL]... [--listen URL]... [--data DIR] [--http ADDR:PORT]", what,        \
+        role, flags " [--data DIR]", what,                                                         \
             "Runs this one part as a process until SIGTERM or Ctrl-C, which drains it. Without\n"  \
             "--connect (--listen for the broker) it joins the broker of the data directory.\n"     \
             "A tcp URL stands for two ports: its own for clients, the next for workers. With\n"    \
@@ -73,7 +79,7 @@ static const int doctor_settings[] = {EDDA_CONFIG_DATA, EDDA_CONFIG_HTTP, EDDA_C
             "as\n"                                                                                 \
             "what; the others name their broker's key with --broker-key. `edda keygen` makes "     \
             "keys.\n",                                                                             \
-            edda_command_role, NULL, role_settings, 0, 0                                           \
+            edda_command_role, NULL, settings, 0, 0                                                \
     }
 
 static const struct edda_command commands[] = {
@@ -84,13 +90,14 @@ static const struct edda_command commands[] = {
      "start on a data directory without any key makes one and prints it once. Ctrl-C or SIGTERM\n"
      "drains: running work is finished, nothing accepted is lost; a second one ends at once.\n",
      edda_command_up, up_switches, up_settings, 0, 0},
-    ROLE("broker", "route messages between the other parts"),
-    ROLE("gateway", "speak HTTP"),
-    ROLE("chunker", "cut text into chunks"),
-    ROLE("embedder", "give chunks and queries their vectors"),
-    ROLE("reranker", "reorder what the store found"),
-    ROLE("llm", "answer questions from what was found"),
-    ROLE("store", "keep memos, chunks, keys and jobs in the data directory"),
+    ROLE("broker", "[--listen URL]...", broker_settings, "route messages between the other parts"),
+    ROLE("gateway", "[--connect URL]... [--http ADDR:PORT]", gateway_settings, "speak HTTP"),
+    ROLE("chunker", "[--connect URL]...", stage_settings, "cut text into chunks"),
+    ROLE("embedder", "[--connect URL]...", stage_settings, "give chunks and queries their vectors"),
+    ROLE("reranker", "[--connect URL]...", stage_settings, "reorder what the store found"),
+    ROLE("llm", "[--connect URL]...", stage_settings, "answer questions from what was found"),
+    ROLE("store", "[--connect URL]... [--database URL]", store_settings,
+         "keep memos, chunks, keys and jobs, in a directory or in PostgreSQL"),
     {"key", "create|list|revoke [KEY] [--project NAME] [--rate N] [--concurrency N]",
      "make, list and revoke API keys",
      "create prints the new key once, on standard output; only its hash is kept. With --rate it "
@@ -155,7 +162,7 @@ static const struct edda_command commands[] = {
      "tables. Several may run at once. Never back: a program that is older than the tables says "
      "so.\n",
      edda_command_migrate, NULL, database_settings, 0, 0},
-    {"copy", "--from sqlite:DIR --to postgres://...", "moves a store to PostgreSQL",
+    {"copy", "--from sqlite:DIR --to postgres://...", "move a store to PostgreSQL",
      "Everything goes: memos, chunks, vectors, chats, keys, jobs that wait. The service on DIR "
      "must have\n"
      "ended, and the database be empty. What is broken off goes on when it is said again. At the "
@@ -172,7 +179,7 @@ static const struct edda_command commands[] = {
      "slower. "
      "drop\n"
      "takes them away, before much is loaded; list (or nothing) shows what there is.\n",
-     edda_command_index, index_switches, database_settings, 0, 1},
+     edda_command_index, index_switches, index_settings, 0, 1},
     {"eval",
      "--collection DIR [--queries N] [--typo] [--json] [--compare FILE] [--without PART]...\n"
      "                 [--tune] [--keep] [--url URL --key KEY]",
@@ -191,9 +198,10 @@ static const struct edda_command commands[] = {
      "chooses the shares of words, 4-grams and vectors for these questions, by cross-validation,\n"
      "and prints the settings to keep.\n",
      edda_command_eval, eval_switches, http_settings, 0, 0},
-    {"doctor", "[--data DIR] [--http ADDR:PORT] [--url URL]", "what is wrong here, in words",
-     "Looks at the data directory, disk, lock, limits, ports, the running service and its stages,\n"
-     "dead jobs and library versions. Exit status 1 when something is wrong.\n",
+    {"doctor", "[--data DIR] [--database URL] [--http ADDR:PORT] [--connect URL]",
+     "what is wrong here, in words",
+     "Looks at the data directory or the database, disk, lock, limits, ports, the running service\n"
+     "and its stages, dead jobs and library versions. Exit status 1 when something is wrong.\n",
      edda_command_doctor, NULL, doctor_settings, 0, 0},
 };
 

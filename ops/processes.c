@@ -158,11 +158,13 @@ static void make_first_key(struct processes *self) {
     edda_session_t *session = NULL;
     edda_config_t *config = self->options->config;
     const char *text = NULL;
+    if (edda_key_is_given(config))
+        _exit(EDDA_EXIT_OK);
     int error = edda_config_flag(config, "--connect", self->url, &text);
     if (error == 0)
         error = edda_session_open(config, EDDA_SESSION_FAILS, &session, message);
     if (error == 0)
-        error = edda_key_first(session, config, message);
+        error = edda_key_first(session, message);
     if (error != 0)
         fprintf(stderr, "edda: no key could be made: %s\n", text ? text : message);
     edda_session_close(&session);

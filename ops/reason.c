@@ -56,11 +56,17 @@ static bool explain_gateway(int error, const edda_config_t *config, char *text) 
 }
 
 static bool explain_store(int error, const edda_config_t *config, char *text) {
-    if (error != EDDA_E_CONFLICT)
+    switch (error) {
+    case EDDA_E_CONFLICT:
+        snprintf(text, REASON_BYTES, "another process uses the data directory %s",
+                 edda_config_text(config, EDDA_CONFIG_DATA));
+        return true;
+    case EDDA_E_VERSION: /* of tables, server or pgvector; the error's own text is of protocols */
+        snprintf(text, REASON_BYTES, "a version does not fit; what it said is above");
+        return true;
+    default:
         return false;
-    snprintf(text, REASON_BYTES, "another process uses the data directory %s",
-             edda_config_text(config, EDDA_CONFIG_DATA));
-    return true;
+    }
 }
 
 void edda_reason_print(const char *part, int error, const edda_config_t *config) {

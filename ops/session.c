@@ -1,8 +1,10 @@
 /* ops/session.c: see session.h. */
 #include "ops/session.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "actors/runtime/client.h"
 #include "actors/runtime/clock.h"
@@ -85,13 +87,28 @@ edda_session_t *edda_session_join(void *zmq_context, const char *url) {
     return self;
 }
 
+static bool is_in_database(const edda_config_t *config) {
+    return edda_config_text(config, EDDA_CONFIG_DATABASE)[0] != '\0';
+}
+
+/* Whether the data directory holds a store: of one that is in a database it holds sockets. */
+static bool has_store(const char *data) {
+    char path[PATH_MAX];
+    int size = snprintf(path, sizeof path, "%s/edda.db", data);
+    return size > 0 && (size_t)size < sizeof path && access(path, F_OK) == 0;
+}
+
 /* Broker and store as threads, for this session alone. */
 static int start_own(edda_session_t *self, const edda_config_t *config, char *message) {
     const char *data = edda_config_text(config, EDDA_CONFIG_DATA);
-    int error = edda_data_prepare(data, message, EDDA_SESSION_MESSAGE);
+    bool in_database = is_in_database(config);
+    int error = in_database ? 0 : edda_data_prepare(data, message, EDDA_SESSION_MESSAGE);
     if (error != 0)
         return error;
-    snprintf(self->where, sizeof self->where, "the data directory %s", data);
+    if (in_database)
+        snprintf(self->where, sizeof self->where, "the database");
+    else
+        snprintf(self->where, sizeof self->where, "the data directory %s", data);
     self->launch = edda_launch_new(config, self->own_context, -1);
     if (!self->launch)
         return EDDA_E_MEMORY;
@@ -106,7 +123,9 @@ static int start_own(edda_session_t *self, const edda_config_t *config, char *me
         error = edda_launch_wait_ready(self->launch, &ended);
     if (error != 0)
         snprintf(message, EDDA_SESSION_MESSAGE, "the %s did not start on %s; what it said is above",
-                 ended ? ended : "store", data);
+                 ended ? ended : "store", self->where);
+    else if (in_database)
+        snprintf(self->where, sizeof self->where, "%s", edda_launch_detail(self->launch, "store"));
     return error;
 }
 
@@ -155,10 +174,12 @@ static int open_connection(edda_session_t *self, const edda_config_t *config,
                  data);
         return EDDA_E_UNAVAILABLE;
     }
-    if (error == EDDA_E_NOT_FOUND && without == EDDA_SESSION_OPENS) {
+    if (without == EDDA_SESSION_OPENS && !is_in_database(config) && !has_store(data)) {
         snprintf(message, EDDA_SESSION_MESSAGE,
-                 "there is no data directory %s; `edda up` makes it, --data names another", data);
-        return error;
+                 "there is no %s %s; `edda up` makes it, --data names another, --database one in "
+                 "PostgreSQL",
+                 error == EDDA_E_NOT_FOUND ? "data directory" : "store in", data);
+        return EDDA_E_NOT_FOUND;
     }
     pointer = OWN_URL;
     error = start_own(self, config, message);

@@ -2,8 +2,8 @@
  *
  * A session joins the service whose broker it is told of (--connect), else the one that runs on the
  * data directory, found through its ipc endpoint. Where none runs, a session may start broker and
- * store as threads of this process on the data directory, for as long as it lasts: keys and jobs
- * can then be looked after while nothing serves.
+ * store as threads of this process, on the database of --database or the data directory, for as
+ * long as it lasts: keys and jobs can then be looked after while nothing serves.
  *
  * Threads: the caller's; calls block until the reply. */
 #ifndef EDDA_OPS_SESSION_H
@@ -20,12 +20,12 @@ typedef struct edda_session edda_session_t;
 /* What a command may do where no service runs. */
 enum edda_session_without {
     EDDA_SESSION_FAILS, /* nothing */
-    EDDA_SESSION_OPENS, /* start broker and store on a data directory that is there */
-    EDDA_SESSION_MAKES, /* the same, and make the data directory */
+    EDDA_SESSION_OPENS, /* start broker and store on a store that is there; a database is */
+    EDDA_SESSION_MAKES, /* the same, and make the store in the data directory */
 };
 
-/* EDDA_E_UNAVAILABLE, EDDA_E_INVALID, EDDA_E_NOT_FOUND, EDDA_E_IO, EDDA_E_FAILED: message says what
- * to do. */
+/* EDDA_E_NOT_FOUND: there is no store to open. EDDA_E_UNAVAILABLE, EDDA_E_INVALID, EDDA_E_IO,
+ * EDDA_E_FAILED. message says what to do. */
 int edda_session_open(const edda_config_t *config, enum edda_session_without without,
                       edda_session_t **ret_session,
                       char message[EDDA_SESSION_MESSAGE]) EDDA_MUST_CHECK;
@@ -35,7 +35,7 @@ edda_session_t *edda_session_join(void *zmq_context, const char *url);
 
 void edda_session_close(edda_session_t **self_p);
 
-/* Where the answers come from, for people: an URL, or the data directory. */
+/* Where the answers come from, for people: an URL, the data directory, or the database. */
 const char *edda_session_where(const edda_session_t *self);
 
 /* Whether broker and store were started here. */

@@ -54,7 +54,8 @@ class Using(Directory):
             self.assertIn("edda", out.lower())
 
     def test_every_command_has_a_manual_both_ways(self):
-        for command in ["up", *ROLES, "key", "import", "search", "chat", "send", "jobs", "doctor", "eval", "keygen"]:
+        for command in ["up", *ROLES, "key", "import", "search", "chat", "send", "jobs", "doctor", "eval", "keygen",
+                        "migrate", "copy", "index", "reembed"]:
             for words in (["help", command], [command, "--help"]):
                 status, out, _ = run(*words)
                 self.assertEqual(status, 0, words)
@@ -66,6 +67,7 @@ class Using(Directory):
                             (["key", "revoke"], "revoke"), (["jobs", "redrive"], "redrive"),
                             (["jobs", "redrive", "x"], "job id"), (["send", "embd"], "embed"),
                             (["send", "rerank"], "alone"), (["up", "--workers", "store=2"], "store"),
+                            (["index", "status"], "list, build and drop"), (["index"], "--database is needed"),
                             (["search"], "missing"), (["chat"], "missing"), (["import"], "missing"),
                             (["reembed", "x"], "too much"),
                             (["help", "nothing"], "nothing")):
@@ -166,6 +168,17 @@ class Offline(Directory):
             self.assertIn("there is no data directory", error)
             self.assertFalse(os.path.exists(self.data))
 
+    def test_looking_makes_no_store_where_only_the_sockets_of_one_in_a_database_are(self):
+        os.mkdir(self.data)
+        for words in (["jobs"], ["key", "list"], ["key", "revoke", "x"]):
+            status, out, error = run(*words, "--data", self.data)
+            self.assertEqual((status, out), (1, ""), error)
+            self.assertIn("there is no store in", error)
+        status, out, _ = run("doctor", "--data", self.data, "--http", f"127.0.0.1:{free_port()}")
+        self.assertEqual(status, 0, out)
+        self.assertIn("there is no store in", out)
+        self.assertEqual(os.listdir(self.data), [])
+
     def test_jobs_of_an_empty_directory_are_none(self):
         run("key", "create", "--data", self.data)
         status, out, error = run("jobs", "--data", self.data)
@@ -196,10 +209,10 @@ class Offline(Directory):
 
 
 class Starting(Directory):
-    def start(self, *flags, environment=None, before=None):
+    def start(self, *flags, environment=None, before=None, log=subprocess.DEVNULL):
         clean = {name: value for name, value in os.environ.items() if not name.startswith("EDDA_")}
         process = subprocess.Popen([OPTIONS.edda, "up", "--data", self.data, "--http", "127.0.0.1:0",
-                                    *flags], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                    *flags], stdout=subprocess.PIPE, stderr=log,
                                    text=True, env={**clean, **(environment or {})}, preexec_fn=before)
         self.addCleanup(process.stdout.close)
         self.addCleanup(process.wait)
@@ -238,10 +251,17 @@ class Starting(Directory):
             seen = self.read_until(second, "serves on")
             self.assertNotIn("key:", seen + self.end(second))
 
-    def test_no_key_is_made_when_one_is_given(self):
-        process = self.start(environment={"EDDA_API_KEY": "sk_proj_" + "1" * 40})
-        seen = self.read_until(process, "serves on") + self.end(process)
-        self.assertNotIn("key:", seen)
+    def test_no_key_is_made_when_one_is_given_and_nobody_asked_for_one(self):
+        for flags in ((), ("--processes",)):
+            log = self.write("log" + "".join(flags), "")
+            with open(log, "w") as out:
+                process = self.start(*flags, environment={"EDDA_API_KEY": "sk_proj_" + "1" * 40}, log=out)
+            seen = self.read_until(process, "serves on") + self.end(process)
+            self.assertNotIn("key:", seen)
+            with open(log) as said:
+                said = said.read()
+            self.assertIn('joined name="gateway"', said)
+            self.assertNotIn('name="cli"', said)
 
     def test_a_second_service_on_the_same_directory_is_refused(self):
         process = self.start()

@@ -7,9 +7,11 @@ import pty
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
@@ -30,6 +32,40 @@ def server(verb, directory):
 
 def clean():
     return {name: value for name, value in os.environ.items() if not name.startswith("EDDA_")}
+
+
+class Pooler:
+    """As pgbouncer in transaction mode: who asks for settings of the session is refused."""
+
+    def __init__(self, port):
+        self.port = port
+        self.door = socket.create_server(("127.0.0.1", 0))
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                client = self.door.accept()[0]
+            except OSError:  # closed
+                return
+            threading.Thread(target=self.answer, args=(client,), daemon=True).start()
+
+    def answer(self, client):
+        with client:
+            head = client.recv(4, socket.MSG_WAITALL)
+            start = head + client.recv(int.from_bytes(head, "big") - 4, socket.MSG_WAITALL)
+            if b"\0options\0" in start:
+                said = b"SFATAL\0C08P01\0Munsupported startup parameter: options\0\0"
+                client.sendall(b"E" + (len(said) + 4).to_bytes(4, "big") + said)
+                return
+            with socket.create_connection(("127.0.0.1", self.port)) as there:
+                there.sendall(start)
+                while True:
+                    for ready in select.select([client, there], [], [])[0]:
+                        got = ready.recv(65536)
+                        if not got:
+                            return
+                        (there if ready is client else client).sendall(got)
 
 
 class Stores(unittest.TestCase):
@@ -142,6 +178,10 @@ class Stores(unittest.TestCase):
         self.assertIn("`edda index build` makes its searches faster",
                       self.index("list", "--vector-exact-chunks", str(VECTORS - 1)))
         self.assertEqual(self.index("build", "--model", "hash-256"), "nothing to build\n")
+        done = subprocess.run([OPTIONS.edda, "index", "build", "--model", "modle-8", "--database", self.database],
+                              capture_output=True, text=True, timeout=WAIT, env=clean())
+        self.assertEqual((done.returncode, done.stdout), (1, ""), done.stderr)
+        self.assertIn("there are no vectors of modle-8", done.stderr)
         self.assertEqual(self.index("build"), f"model-8: indexed {VECTORS} vectors\n")
         self.assertEqual(self.index("build"), "nothing to build\n")
         self.assertIn("index: ready, ", self.index())
@@ -149,6 +189,60 @@ class Stores(unittest.TestCase):
                                   " WHERE c.relname LIKE 'chunk_vector_hnsw_%' AND i.indisvalid"), "1")
         self.assertEqual(self.index("drop"), "model-8: no index any more\n")
         self.assertEqual(self.index("drop"), "nothing to drop\n")
+
+    def run_here(self, *words):
+        """(status, output, errors) in a directory of its own, where no data directory is."""
+        here = tempfile.mkdtemp(dir=self.directory)
+        done = subprocess.run([os.path.abspath(OPTIONS.edda), *words, "--database", self.database],
+                              capture_output=True, text=True, timeout=WAIT, env=clean(), cwd=here)
+        self.assertEqual(os.listdir(here), [], "a store in a database needs no directory")
+        return done.returncode, done.stdout, done.stderr
+
+    def test_keys_jobs_and_doctor_need_no_data_directory(self):
+        shown = self.database.rpartition("@")[2]
+        status, out, error = self.run_here("migrate")
+        self.assertEqual(status, 0, error)
+        self.assertIn(f" in the database edda@{shown}", out)
+        status, key, error = self.run_here("key", "create", "--project", "books")
+        self.assertEqual(status, 0, error)
+        status, out, error = self.run_here("key", "list")
+        self.assertIn(key[:12], out, error)
+        self.assertEqual(self.run_here("key", "revoke", key.strip())[0], 0)
+        self.assertIn("0 jobs", self.run_here("jobs")[2])
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        status, out, _ = self.run_here("doctor", "--http", f"127.0.0.1:{port}")
+        self.assertEqual(status, 0, out)
+        self.assertIn(f"looking into postgres at edda@{shown}", out)
+        self.assertIn("the store opens and answers: 0 memos", out)
+
+    def test_who_cannot_open_the_database_is_told_why_by_every_command(self):
+        self.sql("CREATE TABLE schema_version (version bigint PRIMARY KEY, applied_ms bigint NOT NULL);"
+                 "INSERT INTO schema_version VALUES (99, 0)")
+        for words in (["migrate"], ["index"], ["jobs"], ["key", "list"], ["doctor"]):
+            status, out, error = self.run_here(*words)
+            self.assertEqual(status, 1, words)
+            self.assertIn("the database has schema version 99, this program knows up to", error, words)
+        self.assertIn("the store did not start on the database; what it said is above", out)
+        with tempfile.TemporaryDirectory() as data:
+            status, _, error = self.run_here("up", "--data", data, "--http", "127.0.0.1:0")
+        self.assertEqual(status, 1)
+        self.assertIn("the database has schema version 99, this program knows up to", error)
+        self.assertIn("the store did not start: a version does not fit", error.splitlines()[-1])
+
+    def test_who_comes_through_a_pooler_unprepared_is_told_the_setting(self):
+        there, _, name = self.database.rpartition("/")
+        there, _, port = there.rpartition(":")
+        pooler = Pooler(int(port))
+        self.addCleanup(pooler.door.close)
+        self.database = f"{there}:{pooler.door.getsockname()[1]}/{name}?sslmode=disable"
+        advice = "a pooler in transaction mode needs --database-prepare=0"
+        status, _, error = self.run_here("jobs")
+        self.assertEqual(status, 1)
+        self.assertIn(advice, error)
+        status, _, error = self.run_here("jobs", "--database-prepare=0")
+        self.assertEqual(status, 0, error)
+        self.assertNotIn(advice, error)
 
     def figures(self, environment):
         with Edda(OPTIONS.edda, environment={"EDDA_LOG_LEVEL": "warning", **environment}) as edda:
