@@ -45,7 +45,7 @@ struct edda_launch {
     int signal_fd;
     int notify_fd;
     bool signalled;
-    struct part *parts[EDDA_LAUNCH_MAX_PARTS];
+    struct part *parts[EDDA_PARTS_MOST];
     size_t count;
 };
 
@@ -187,7 +187,7 @@ void edda_launch_identify(edda_launch_t *self, const edda_curve_t *curve) {
 int edda_launch_start(edda_launch_t *self, const struct edda_part_kind *kind,
                       const char *const *connect, size_t connect_count, const char *const *listen,
                       size_t listen_count) {
-    if (self->count == EDDA_LAUNCH_MAX_PARTS)
+    if (self->count == EDDA_PARTS_MOST)
         return EDDA_E_LIMIT;
     struct part *part = calloc(1, sizeof *part);
     if (!part)

@@ -9,7 +9,6 @@
 
 #include "ops/parts.h"
 
-#define EDDA_LAUNCH_MAX_PARTS 256
 #define EDDA_SIGNAL_REPEAT_MS 500
 
 typedef struct edda_launch edda_launch_t;

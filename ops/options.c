@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "ops/parts.h"
+
 /* Which setting a flag names; EDDA_CONFIG_COUNT for none. */
 static size_t find_setting(const char *flag, size_t size) {
     for (size_t i = 0; i < EDDA_CONFIG_COUNT; i++) {
@@ -199,9 +201,10 @@ int edda_workers_of(const char *list, const char *stage, unsigned *ret_count, ch
         char *equals = strchr(item, '=');
         char *end = NULL;
         unsigned long count = equals ? strtoul(equals + 1, &end, 10) : 0;
-        if (!equals || end == equals + 1 || *end != '\0' || count < 1 || count > 64) {
-            snprintf(message, message_size, "--workers takes STAGE=N with N from 1 to 64, not %s",
-                     item);
+        if (!equals || end == equals + 1 || *end != '\0' || count < 1 ||
+            count > EDDA_PARTS_OF_A_STAGE) {
+            snprintf(message, message_size, "--workers takes STAGE=N with N from 1 to %d, not %s",
+                     EDDA_PARTS_OF_A_STAGE, item);
             return EDDA_E_INVALID;
         }
         *equals = '\0';

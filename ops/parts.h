@@ -8,6 +8,11 @@
 #include "actors/runtime/isolated.h"
 #include "actors/runtime/role.h"
 
+/* Workers of a stage that may be more than one, of which there are four; beside them broker, store
+ * and gateway. */
+#define EDDA_PARTS_OF_A_STAGE 64
+#define EDDA_PARTS_MOST       (4 * EDDA_PARTS_OF_A_STAGE + 3)
+
 struct edda_part_kind {
     const char *name; /* also the command that runs it as a process */
     edda_role_main_fn main;

@@ -39,7 +39,7 @@ struct processes {
     pid_t key_pid;
     int64_t signalled_ms; /* 0: not yet */
     struct edda_supervisor supervisor;
-    struct process items[EDDA_SUPERVISE_CHILDREN];
+    struct process items[EDDA_PARTS_MOST];
     char http[256]; /* where the gateway listened first: a restarted one takes the same port */
     bool finished;
 };
@@ -304,8 +304,8 @@ static void take_signals(struct processes *self) {
 }
 
 static void run_turn(struct processes *self) {
-    struct pollfd fds[EDDA_SUPERVISE_CHILDREN + 1];
-    size_t children[EDDA_SUPERVISE_CHILDREN + 1];
+    struct pollfd fds[EDDA_PARTS_MOST + 1];
+    size_t children[EDDA_PARTS_MOST + 1];
     nfds_t count = 1;
     fds[0] = (struct pollfd){.fd = self->signal_fd, .events = POLLIN};
     for (size_t i = 0; i < self->supervisor.count; i++) {

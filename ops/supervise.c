@@ -21,7 +21,7 @@ void edda_supervisor_init(struct edda_supervisor *supervisor, int64_t grace_ms, 
 }
 
 size_t edda_supervisor_add(struct edda_supervisor *supervisor, unsigned phase) {
-    EDDA_ASSERT(supervisor->count < EDDA_SUPERVISE_CHILDREN);
+    EDDA_ASSERT(supervisor->count < EDDA_PARTS_MOST);
     struct edda_child *child = &supervisor->children[supervisor->count];
     memset(child, 0, sizeof *child);
     child->phase = phase;

@@ -18,10 +18,9 @@
 #ifndef EDDA_OPS_SUPERVISE_H
 #define EDDA_OPS_SUPERVISE_H
 
+#include "ops/parts.h"
 #include "proto/error.h"
-#include "proto/types.h"
 
-#define EDDA_SUPERVISE_CHILDREN       256
 #define EDDA_SUPERVISE_RESTARTS_MAX   1000
 #define EDDA_SUPERVISE_WINDOW_MS      60000
 #define EDDA_SUPERVISE_BACKOFF_MIN_MS 100
@@ -29,8 +28,7 @@
 #define EDDA_SUPERVISE_KILLED_MS      10   /* the first pause after a SIGKILL */
 #define EDDA_SUPERVISE_AWAY_MS        1000 /* the longest pause while what it stands on is away */
 #define EDDA_SUPERVISE_STABLE_MS      10000 /* served this long: the next failure is the first again */
-#define EDDA_SUPERVISE_ACTIONS        256
-#define EDDA_SUPERVISE_AWAY           75 /* exit status: what the child stands on is away */
+#define EDDA_SUPERVISE_AWAY           75    /* exit status: what the child stands on is away */
 
 enum edda_child_state {
     EDDA_CHILD_WAITING,
@@ -54,7 +52,7 @@ struct edda_child {
 };
 
 struct edda_supervisor {
-    struct edda_child children[EDDA_SUPERVISE_CHILDREN];
+    struct edda_child children[EDDA_PARTS_MOST];
     size_t count;
     int64_t grace_ms;  /* from TERM to KILL */
     unsigned restarts; /* of one child within the window, before everything ends */
@@ -92,7 +90,7 @@ struct edda_supervise_action {
 };
 
 struct edda_supervise_actions {
-    struct edda_supervise_action items[2 * EDDA_SUPERVISE_ACTIONS + 4];
+    struct edda_supervise_action items[2 * EDDA_PARTS_MOST + 4];
     size_t count;
 };
 

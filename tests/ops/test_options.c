@@ -3,6 +3,7 @@
 
 #include "actors/runtime/nearest.h"
 #include "ops/options.h"
+#include "ops/parts.h"
 #include "ops/urls.h"
 
 static char *const nothing[] = {NULL};
@@ -196,6 +197,23 @@ static void workers_that_make_no_sense_are_refused(void **state) {
                          EDDA_E_INVALID);
 }
 
+/* Both as threads and as processes: what --workers takes, there is room for. */
+static void as_many_workers_as_may_be_wanted_have_room(void **state) {
+    (void)state;
+    size_t kinds = 0;
+    size_t all = 0;
+    const struct edda_part_kind *table = edda_part_kinds(&kinds);
+    char message[256];
+    for (size_t i = 0; i < kinds; i++) {
+        unsigned count = 0;
+        assert_int_equal(edda_workers_of("chunker=64,embedder=64,reranker=64,llm=64", table[i].name,
+                                         &count, message, 256),
+                         0);
+        all += count;
+    }
+    assert_int_equal(all, EDDA_PARTS_MOST);
+}
+
 static void a_near_miss_finds_its_word_and_nonsense_finds_none(void **state) {
     (void)state;
     static const char *const known[] = {"import", "search", "doctor"};
@@ -222,6 +240,7 @@ int main(void) {
         cmocka_unit_test(a_list_with_an_item_too_long_or_too_many_is_refused),
         cmocka_unit_test(workers_are_one_unless_named),
         cmocka_unit_test(workers_that_make_no_sense_are_refused),
+        cmocka_unit_test(as_many_workers_as_may_be_wanted_have_room),
         cmocka_unit_test(a_near_miss_finds_its_word_and_nonsense_finds_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
