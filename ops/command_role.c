@@ -21,6 +21,11 @@ static int choose_urls(const struct edda_options *options, enum edda_setting set
         fprintf(stderr, "edda: too many URLs, or one too long: %s\n", list);
         return EDDA_E_LIMIT;
     }
+    const char *wrong = setting == EDDA_CONFIG_CONNECT ? edda_urls_find_wrong(urls) : NULL;
+    if (wrong) {
+        fprintf(stderr, "edda: %s is no broker's URL: tcp://HOST:PORT or ipc://PATH\n", wrong);
+        return EDDA_E_INVALID;
+    }
     if (urls->count > 0)
         return 0;
     char url[EDDA_MAX_URL];

@@ -133,19 +133,17 @@ static int start_own(edda_session_t *self, const edda_config_t *config, char *me
 static int join_named(edda_session_t *self, const edda_config_t *config, const char *connect,
                       char *message) {
     struct edda_urls urls;
-    char back[EDDA_MAX_URL];
     edda_urls_init(&urls);
     if (edda_urls_add_list(&urls, connect) != 0) {
         snprintf(message, EDDA_SESSION_MESSAGE, "--connect has more than %d URLs, or one too long",
                  EDDA_MAX_URLS);
         return EDDA_E_LIMIT;
     }
-    for (size_t i = 0; i < urls.count; i++) {
-        if (edda_endpoint_back(urls.items[i], back) != 0) {
-            snprintf(message, EDDA_SESSION_MESSAGE,
-                     "%s is no broker's URL: tcp://HOST:PORT or ipc://PATH", urls.items[i]);
-            return EDDA_E_INVALID;
-        }
+    const char *wrong = edda_urls_find_wrong(&urls);
+    if (wrong) {
+        snprintf(message, EDDA_SESSION_MESSAGE,
+                 "%s is no broker's URL: tcp://HOST:PORT or ipc://PATH", wrong);
+        return EDDA_E_INVALID;
     }
     int error = edda_identity_open(config, false, urls.items, urls.count, &self->curve, message);
     if (error != 0)

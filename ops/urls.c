@@ -27,3 +27,12 @@ int edda_urls_add_list(struct edda_urls *urls, const char *list) {
     }
     return more;
 }
+
+const char *edda_urls_find_wrong(const struct edda_urls *urls) {
+    char back[EDDA_MAX_URL];
+    for (size_t i = 0; i < urls->count; i++) {
+        if (edda_endpoint_back(urls->items[i], back) != 0)
+            return urls->items[i];
+    }
+    return NULL;
+}

@@ -21,4 +21,7 @@ int edda_urls_add(struct edda_urls *urls, const char *url) EDDA_MUST_CHECK;
 /* Adds each item of a comma-separated setting. EDDA_E_LIMIT as above. */
 int edda_urls_add_list(struct edda_urls *urls, const char *list) EDDA_MUST_CHECK;
 
+/* The first to which no part can connect, whoever listens there; NULL: none. Borrowed from urls. */
+const char *edda_urls_find_wrong(const struct edda_urls *urls);
+
 #endif

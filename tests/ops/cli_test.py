@@ -125,6 +125,10 @@ class Using(Directory):
         status, _, error = run("send", "store.ping", "--connect", "here")
         self.assertEqual(status, 1)
         self.assertIn("here is no broker's URL", error)
+        for part, wrong in (("embedder", "here"), ("store", "tcp://127.0.0.1:65535"), ("gateway", "ipc://*")):
+            status, _, error = run(part, "--data", self.data, "--connect", "tcp://127.0.0.1:7701," + wrong)
+            self.assertEqual(status, 1, error)
+            self.assertIn(f"{wrong} is no broker's URL", error)
 
 
 class Offline(Directory):
