@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -107,11 +108,18 @@ static void accept_some(void *context, uint32_t events) {
     }
 }
 
+/* getaddrinfo takes 65537 for 1. */
+static bool is_port(const char *text) {
+    char *end = NULL;
+    unsigned long port = strtoul(text, &end, 10);
+    return *text >= '0' && *text <= '9' && *end == '\0' && port <= UINT16_MAX;
+}
+
 /* Splits "[::1]:80", "host:80" and ":80". */
 static bool split_address(const char *address, char *host, size_t host_size,
                           const char **ret_port) {
     const char *colon = strrchr(address, ':');
-    if (!colon || colon[1] == '\0') {
+    if (!colon || !is_port(colon + 1)) {
         return false;
     }
     struct edda_text name = {address, (size_t)(colon - address)};

@@ -87,6 +87,13 @@ static int check_text(struct edda_config *self, enum edda_setting setting, const
                       const char *value) {
     const struct edda_setting_info *info = &infos[setting];
     size_t size = strlen(value);
+    for (size_t i = 0; i < sizeof closed_sets / sizeof closed_sets[0]; i++) {
+        if (closed_sets[i].setting == setting && !has_word(closed_sets[i].words, value)) {
+            (void)snprintf(self->message, MESSAGE_BYTES, "%s must be one of %s", source,
+                           closed_sets[i].words);
+            return EDDA_E_INVALID;
+        }
+    }
     if ((int64_t)size < info->minimum || (int64_t)size > info->maximum) {
         (void)snprintf(self->message, MESSAGE_BYTES,
                        "%s must have %lld to %lld characters, has %zu", source,
@@ -97,13 +104,6 @@ static int check_text(struct edda_config *self, enum edda_setting setting, const
         if ((unsigned char)*at < 0x20 || *at == 0x7f) {
             (void)snprintf(self->message, MESSAGE_BYTES,
                            "%s must be one line, without control characters", source);
-            return EDDA_E_INVALID;
-        }
-    }
-    for (size_t i = 0; i < sizeof closed_sets / sizeof closed_sets[0]; i++) {
-        if (closed_sets[i].setting == setting && !has_word(closed_sets[i].words, value)) {
-            (void)snprintf(self->message, MESSAGE_BYTES, "%s must be one of %s", source,
-                           closed_sets[i].words);
             return EDDA_E_INVALID;
         }
     }

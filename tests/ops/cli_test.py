@@ -108,6 +108,7 @@ class Using(Directory):
 
     def test_a_wrong_address_is_told_in_the_last_line(self):
         for flags, text in ((("--http", "here"), "--http here is not ADDRESS:PORT"),
+                            (("--http", "127.0.0.1:65536"), "127.0.0.1:65536 is not ADDRESS:PORT"),
                             (("--listen", "http://x"), "http://x is not tcp://"),
                             (("--listen", "tcp://0.0.0.0:7701"), "--insecure-tcp")):
             status, _, error = run("up", "--data", self.data, *flags)

@@ -124,6 +124,8 @@ static void closed_words_are_listed_when_missed(void **state) {
     assert_int_equal(edda_config_flag(config, "--log-level", "warn", &message), EDDA_E_INVALID);
     assert_int_equal(edda_config_flag(config, "--log-level", "info,warning", &message),
                      EDDA_E_INVALID);
+    assert_int_equal(edda_config_flag(config, "--log-format", "xml", &message), EDDA_E_INVALID);
+    assert_string_equal(message, "--log-format must be one of text,json");
 }
 
 static void a_message_never_repeats_a_value(void **state) {
