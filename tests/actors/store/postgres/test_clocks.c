@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "actors/runtime/metric.h"
 #include "actors/store/postgres/slots.h"
 #include "tests/actors/store/postgres/talk.h"
 
@@ -52,6 +53,66 @@ static void who_finds_all_connections_busy_for_too_long_is_told_so(void **state)
     assert_int_equal(hold.answers, 0);
     edda_pg_conversation_cancel(&hold.conversation);
     database_close(&d);
+}
+
+static int64_t value_of(enum edda_metric metric, const char *label) {
+    return edda_cell_value(edda_metric_cell(metric, label));
+}
+
+/* A gauge that is set now and then. */
+static bool shows_as_many(void *running) {
+    return value_of(EDDA_METRIC_DATABASE_RUNNING, NULL) == *(const int64_t *)running;
+}
+
+static void wait_for_running(struct database *d, int64_t running) {
+    assert_true(database_until(d, shows_as_many, &running));
+}
+
+static double seconds_waited(void) {
+    static const char name[] = "\nedda_database_wait_seconds_sum ";
+    struct edda_buffer out;
+    edda_buffer_init(&out, EDDA_MAX_FRAME_BYTES);
+    edda_metric_write(&out);
+    assert_int_equal(edda_buffer_append(&out, "", 1), 0);
+    const char *at = strstr((const char *)out.data, name);
+    assert_non_null(at);
+    double sum = strtod(at + sizeof name - 1, NULL);
+    edda_buffer_done(&out);
+    return sum;
+}
+
+static void metrics_say_how_long_was_waited_what_is_on_its_way_and_what_stands(void **state) {
+    struct talk hold = {0};
+    struct talk other = {0};
+    struct asked pid = {0};
+    char end[80];
+    (void)state;
+    int64_t attempts = value_of(EDDA_METRIC_DATABASE_ATTEMPTS, "connected");
+    int64_t lost = value_of(EDDA_METRIC_DATABASE_LOST, "57P01");
+    struct database *d = database_open(&(struct database){.connections = 1}, NULL);
+    ask(d, &pid, SQL_PID, NO_VALUES);
+    expect(d, &pid, 0);
+    assert_int_equal(value_of(EDDA_METRIC_DATABASE_ATTEMPTS, "connected"), attempts + 1);
+    assert_int_equal(value_of(EDDA_METRIC_DATABASE_CONNECTIONS, NULL), 1);
+    wait_for_running(d, 0);
+    talk(d, &hold, NULL);
+    wait_for(d, &hold.begins, 1);
+    wait_for_running(d, 1);
+    int64_t waits = value_of(EDDA_METRIC_DATABASE_WAIT, NULL);
+    double seconds = seconds_waited();
+    talk(d, &other, NULL);
+    (void)beside("SELECT pg_sleep(0.3)::text");
+    edda_pg_conversation_cancel(&hold.conversation);
+    wait_for(d, &other.begins, 1);
+    assert_int_equal(value_of(EDDA_METRIC_DATABASE_WAIT, NULL), waits + 1);
+    assert_true(seconds_waited() >= seconds + 0.2);
+    snprintf(end, sizeof end, "SELECT pg_terminate_backend(%lld)::text", (long long)pid.number);
+    (void)beside(end);
+    wait_for(d, &other.answers, 1);
+    assert_int_equal(value_of(EDDA_METRIC_DATABASE_LOST, "57P01"), lost + 1);
+    wait_for_running(d, 0);
+    database_close(&d);
+    assert_int_equal(value_of(EDDA_METRIC_DATABASE_CONNECTIONS, NULL), 0);
 }
 
 /* ---- at the server ---- */
@@ -267,6 +328,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(who_waits_past_his_deadline_is_told_so_and_nothing_was_sent),
         TEST(who_finds_all_connections_busy_for_too_long_is_told_so),
+        cmocka_unit_test(metrics_say_how_long_was_waited_what_is_on_its_way_and_what_stands),
         TEST(the_server_keeps_the_time_of_a_statement_and_the_connection_lives),
         TEST(small_reads_that_go_together_may_take_their_time_one_after_the_other),
         TEST(a_conversation_may_have_a_time_of_its_own),
