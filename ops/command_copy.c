@@ -171,9 +171,9 @@ int edda_command_copy(const struct edda_command *command, const struct edda_opti
         to = edda_config_text(options->config, EDDA_CONFIG_DATABASE);
     if (!from || strncmp(from, SQLITE_PREFIX, strlen(SQLITE_PREFIX)) != 0 ||
         from[strlen(SQLITE_PREFIX)] == '\0')
-        return edda_command_misused(command, "--from sqlite:DIR is missing");
+        return edda_command_misused(command, "--from has to be sqlite:DIR");
     if (to[0] == '\0')
-        return edda_command_misused(command, "--to postgres://... is missing");
+        return edda_command_misused(command, "--to has to be postgres://...");
     struct copying self = {0};
     int error = copy(&self, from + strlen(SQLITE_PREFIX), to,
                      edda_config_number(options->config, EDDA_CONFIG_DATABASE_CONNECT_MS));

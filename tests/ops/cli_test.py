@@ -68,6 +68,8 @@ class Using(Directory):
                             (["jobs", "redrive", "x"], "job id"), (["send", "embd"], "embed"),
                             (["send", "rerank"], "alone"), (["up", "--workers", "store=2"], "store"),
                             (["index", "status"], "list, build and drop"), (["index"], "--database is needed"),
+                            (["copy", "--from", "data"], "--from has to be sqlite:DIR"),
+                            (["copy", "--from", "sqlite:data"], "--to has to be postgres://"),
                             (["search"], "missing"), (["chat"], "missing"), (["import"], "missing"),
                             (["reembed", "x"], "too much"),
                             (["help", "nothing"], "nothing")):
