@@ -42,23 +42,24 @@ void edda_livez(struct edda_visit *visit) {
     answer(visit, 200, EDDA_TEXT(ALIVE));
 }
 
-static void write_check(struct edda_buffer *out, const char *name, bool good) {
+static bool write_check(struct edda_buffer *out, const char *name, bool good) {
     (void)edda_buffer_printf(out, ",\"%s\":%s", name, good ? "true" : "false");
+    return good;
 }
 
 static void write_ready(struct edda_visit *visit) {
     const edda_gateway_t *gateway = visit->gateway;
     const struct edda_status_view *view = edda_status_view(gateway->status);
     struct edda_buffer checks;
-    bool ready = !gateway->draining && edda_status_ready(view);
+    bool ready = !gateway->draining;
     edda_buffer_init(&checks, 1024);
-    write_check(&checks, "broker", edda_status_brokers_live(view) > 0);
-    write_check(&checks, "store", view->store_answers);
-    write_check(&checks, "embed", edda_status_service(view, EDDA_TEXT("embed")).workers);
-    write_check(&checks, "rerank", edda_status_service(view, EDDA_TEXT("rerank")).workers);
+    ready &= write_check(&checks, "broker", edda_status_brokers_live(view) > 0);
+    ready &= write_check(&checks, "store", view->store_answers);
+    ready &= write_check(&checks, "embed", edda_status_service(view, EDDA_TEXT("embed")).workers);
+    ready &= write_check(&checks, "rerank", edda_status_service(view, EDDA_TEXT("rerank")).workers);
     /* Documents wait durably without a chunker; searches need neither it nor an llm. */
-    write_check(&checks, "chunk", edda_status_service(view, EDDA_TEXT("chunk")).workers);
-    write_check(&checks, "llm", edda_status_service(view, EDDA_TEXT("llm")).workers);
+    (void)write_check(&checks, "chunk", edda_status_service(view, EDDA_TEXT("chunk")).workers);
+    (void)write_check(&checks, "llm", edda_status_service(view, EDDA_TEXT("llm")).workers);
 
     struct edda_buffer *out = edda_visit_out(visit);
     (void)edda_buffer_printf(out, "{\"status\":\"%s\",\"checks\":{\"draining\":%s",

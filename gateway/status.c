@@ -124,8 +124,7 @@ static void look(edda_status_t *self) {
 
 static bool is_fresh(const edda_status_t *self) {
     int64_t age_ms = edda_loop_now(self->gateway->loop) - self->looked_ms;
-    return age_ms <= EDDA_STATUS_UNREADY_MS ||
-           (age_ms <= EDDA_STATUS_FRESH_MS && edda_status_ready(&self->view));
+    return age_ms <= (self->view.store_answers ? EDDA_STATUS_FRESH_MS : EDDA_STATUS_ABSENT_MS);
 }
 
 void edda_status_want(edda_status_t *self, struct edda_visit *visit, edda_visit_fn then) {
@@ -198,12 +197,6 @@ struct edda_service_status edda_status_service(const struct edda_status_view *vi
         }
     }
     return sum;
-}
-
-bool edda_status_ready(const struct edda_status_view *view) {
-    return edda_status_brokers_live(view) > 0 && view->store_answers &&
-           edda_status_service(view, EDDA_TEXT("embed")).workers > 0 &&
-           edda_status_service(view, EDDA_TEXT("rerank")).workers > 0;
 }
 
 /* Whether a broker before this one, or an entry before this one, has the name. */

@@ -1,6 +1,6 @@
 /* gateway/status.h: what the brokers and the store say of themselves, asked at most once a second
- * however many want to know; ten times a second while searches cannot be served, so that who waits
- * for that knows it soon.
+ * however many want to know; ten times a second while there is no store, so that who waits for one
+ * knows it soon. (What is asked of a store is not for nothing.)
  *
  * A look asks every broker for broker.status, and the store for store.ping and store.statistics,
  * all at once; whoever does not answer within a second counts as absent. Threads: the loop's. */
@@ -10,9 +10,9 @@
 #include "gateway/visit.h"
 #include "proto/body_peer.h"
 
-#define EDDA_STATUS_FRESH_MS   1000
-#define EDDA_STATUS_UNREADY_MS 100 /* as long is a view fresh that is not ready */
-#define EDDA_STATUS_TTL_MS     1000u
+#define EDDA_STATUS_FRESH_MS  1000
+#define EDDA_STATUS_ABSENT_MS 100 /* as long is a view fresh that lacks the store */
+#define EDDA_STATUS_TTL_MS    1000u
 
 struct edda_status_view {
     size_t broker_count; /* given, not live */
@@ -39,9 +39,6 @@ void edda_status_forget(edda_status_t *self, struct edda_visit *visit);
 const struct edda_status_view *edda_status_view(const edda_status_t *self);
 
 size_t edda_status_brokers_live(const struct edda_status_view *view);
-
-/* A broker, the store, an embedder and a reranker are there: what a search needs. */
-bool edda_status_ready(const struct edda_status_view *view);
 
 /* The sums over all brokers of a service (rates too; oldest and step time: the largest). Workers 0:
  * nobody offers it. */

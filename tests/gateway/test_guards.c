@@ -148,16 +148,29 @@ static int ask_readiness(struct live_gateway *live) {
     return send_http(live, "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n");
 }
 
-static void what_is_not_ready_is_looked_at_again_after_a_tenth_of_a_second(void **state) {
+static void answer_look_without_a_store(struct live_gateway *live) {
+    const struct edda_broker_status status = {0};
+    for (size_t i = 0; i < 3; i++) {
+        struct edda_text op;
+        struct edda_uuid id = take_call(live, &op);
+        if (edda_text_is(op, "broker.status")) {
+            answer_call(live, &id, EDDA_BODY_BROKER_STATUS, &status);
+        } else {
+            fail_call(live, &id, EDDA_E_NO_SERVICE);
+        }
+    }
+}
+
+static void a_store_that_is_not_there_is_looked_for_after_a_tenth_of_a_second(void **state) {
     static const char *const all[] = {"embed", "rerank"};
     struct live_gateway *live = live_gateway_start(NULL);
     (void)state;
     int fd = ask_readiness(live);
-    answer_look(live, all, 1);
+    answer_look_without_a_store(live);
     struct http_answer *answer = expect_http(live, fd, 503);
     free_answer(&answer);
     (void)close(fd);
-    fake_loop_for(live_gateway_loop(live), EDDA_STATUS_UNREADY_MS + 50);
+    fake_loop_for(live_gateway_loop(live), EDDA_STATUS_ABSENT_MS + 50);
     fd = ask_readiness(live);
     answer_look(live, all, 2);
     answer = expect_http(live, fd, 200);
@@ -181,8 +194,8 @@ static bool is_looked_at(struct live_gateway *live, int fd) {
     return false;
 }
 
-static void what_is_ready_is_looked_at_once_a_second(void **state) {
-    static const char *const all[] = {"embed", "rerank"};
+static void with_a_store_there_is_one_look_a_second(void **state) {
+    static const char *const all[] = {"embed"};
     struct live_gateway *live = live_gateway_start(NULL);
     bool kept = false;
     (void)state;
@@ -190,12 +203,12 @@ static void what_is_ready_is_looked_at_once_a_second(void **state) {
         int fd = ask_readiness(live);
         kept = !is_looked_at(live, fd);
         if (!kept) {
-            answer_look(live, all, 2);
+            answer_look(live, all, 1);
         }
-        struct http_answer *answer = expect_http(live, fd, 200);
+        struct http_answer *answer = expect_http(live, fd, 503);
         free_answer(&answer);
         (void)close(fd);
-        fake_loop_for(live_gateway_loop(live), EDDA_STATUS_UNREADY_MS + 50);
+        fake_loop_for(live_gateway_loop(live), EDDA_STATUS_ABSENT_MS + 50);
     }
     assert_true(kept);
     live_gateway_stop(&live);
@@ -211,8 +224,8 @@ int main(void) {
         cmocka_unit_test(large_bodies_being_parsed_survive_a_stop),
         cmocka_unit_test(over_the_limit_a_newcomer_is_told),
         cmocka_unit_test(without_a_broker_requests_end_in_503),
-        cmocka_unit_test(what_is_not_ready_is_looked_at_again_after_a_tenth_of_a_second),
-        cmocka_unit_test(what_is_ready_is_looked_at_once_a_second),
+        cmocka_unit_test(a_store_that_is_not_there_is_looked_for_after_a_tenth_of_a_second),
+        cmocka_unit_test(with_a_store_there_is_one_look_a_second),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
