@@ -78,6 +78,33 @@ static void later_steps_follow_and_earlier_ones_are_not_repeated(void **state) {
     assert_int_equal(number_in(*state, "SELECT sum(id) FROM first"), 3);
 }
 
+/* Seen to fail when a step empties a table. */
+static void a_database_of_version_1_keeps_what_is_in_it(void **state) {
+    char message[EDDA_PG_WORDS];
+    const struct edda_store_schema first = {edda_store_schema_postgres.steps, 1};
+    assert_int_equal(migrate_to(*state, &first, message, sizeof message), 0);
+    long long project = number_in(
+        *state, "INSERT INTO project (name, chunks, revision) VALUES ('old', 3, 7) RETURNING id");
+    assert_int_equal(number_in(*state, "INSERT INTO api_key (uuid, project, name, hash, prefix,"
+                                       " created_ms) VALUES (gen_random_uuid(), 'old', 'key',"
+                                       " '\\x01', 'sk', 5) RETURNING created_ms"),
+                     5);
+    assert_int_equal(number_in(*state, "INSERT INTO job (id, project, priority, run_at_ms)"
+                                       " VALUES (4096, 1, 4, 9) RETURNING run_at_ms"),
+                     9);
+    assert_int_equal(migrate_to(*state, &edda_store_schema_postgres, message, sizeof message), 0);
+    assert_int_equal(number_in(*state, "SELECT max(version) FROM schema_version"),
+                     edda_store_schema_postgres.count);
+    assert_int_equal(number_in(*state, "SELECT id FROM project WHERE name = 'old' AND chunks = 3"
+                                       " AND revision = 7 AND embedded = 0"),
+                     project);
+    assert_int_equal(number_in(*state, "SELECT created_ms FROM api_key WHERE project = 'old' AND"
+                                       " hash = '\\x01' AND rate = 0 AND concurrency = 0"),
+                     5);
+    assert_int_equal(number_in(*state, "SELECT run_at_ms FROM job WHERE id = 4096 AND state = 0"),
+                     9);
+}
+
 struct starter {
     const char *url;
     pthread_t thread;
@@ -203,6 +230,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(an_empty_database_gets_this_programs_schema_once),
         TEST(later_steps_follow_and_earlier_ones_are_not_repeated),
+        TEST(a_database_of_version_1_keeps_what_is_in_it),
         TEST(many_that_start_at_once_do_each_step_once),
         TEST(a_newer_database_is_refused_with_words),
         TEST(a_step_that_fails_leaves_nothing),
