@@ -87,6 +87,8 @@ struct edda_job_input {
 bool edda_job_next(const struct edda_job_row *row, const struct edda_job_input *input,
                    struct edda_job_row *ret_row);
 
+#define EDDA_LEASE_MAX_MS 3600000 /* the largest --lease-ms */
+
 /* Uniform in 0..min(EDDA_JOB_BACKOFF_MAX_MS, EDDA_JOB_BACKOFF_MIN_MS * 2^delays). */
 int64_t edda_job_backoff_ms(uint32_t delays, uint32_t random);
 

@@ -220,8 +220,10 @@ static int on_released(struct edda_pg_call *call, edda_pg_result_t *result) {
 
 static int on_release(struct edda_pg_call *call, edda_pg_result_t *none) {
     (void)none;
-    /* A back-off longer than there can be is a clock that was set back. */
-    edda_pg_call_say(call, EDDA_PGSQL_JOBS_CLAMP, VALUES(BIGINT(EDDA_JOB_BACKOFF_MAX_MS)), NULL);
+    edda_pg_call_say(call, EDDA_PGSQL_JOBS_CLAMP,
+                     VALUES(BIGINT(EDDA_JOB_BACKOFF_MAX_MS), BIGINT(EDDA_LEASE_MAX_MS),
+                            BIGINT(call->store->lease_ms)),
+                     NULL);
     edda_pg_call_say(call, EDDA_PGSQL_JOBS_RELEASE, VALUES(BIGINT(holder_of(call))), on_released);
     edda_pg_call_commit(call);
     return 0;

@@ -190,7 +190,15 @@ static int on_expired(struct edda_pg_call *call, edda_pg_result_t *result) {
                               : edda_pg_call_begin(call, on_bury_expired, sweep_versions);
 }
 
-int edda_postgres_sweep(struct edda_pg_call *call) {
+static int on_clamped(struct edda_pg_call *call, edda_pg_result_t *result) {
+    call->jobs_ready = edda_pg_changed(result) > 0;
     return edda_pg_call_run(call, EDDA_PGSQL_MEMOS_EXPIRED,
                             VALUES(BIGINT(EDDA_KEEP_EXPIRED_MS), BIGINT(SLICE_MEMOS)), on_expired);
+}
+
+int edda_postgres_sweep(struct edda_pg_call *call) {
+    return edda_pg_call_run(call, EDDA_PGSQL_JOBS_CLAMP,
+                            VALUES(BIGINT(EDDA_JOB_BACKOFF_MAX_MS), BIGINT(EDDA_LEASE_MAX_MS),
+                                   BIGINT(call->store->lease_ms)),
+                            on_clamped);
 }

@@ -88,6 +88,41 @@ static void what_a_replaced_database_has_is_found_and_nothing_else(void **state)
     fixture_open(f);
 }
 
+/* ---- a clock that was ahead ---- */
+
+#define NOW_MS "(extract(epoch FROM now()) * 1000)::bigint"
+
+/* Seen to fail when only a store that starts looks for them: what was accepted waited for a month.
+ */
+static void what_waits_for_a_clock_that_was_ahead_is_swept_back(void **state) {
+    struct fixture *f = *state;
+    accept_text(f, "Title", "Some text.");
+    sql_run(f, "UPDATE job SET run_at_ms = run_at_ms + 30 * 86400000::bigint");
+    assert_int_equal(claim_jobs(f, 1).count, 0);
+    sweep_all(f);
+    struct edda_claims claims = claim_jobs(f, 1);
+    assert_int_equal(claims.count, 1);
+    sql_run(f, "UPDATE job SET lease_until_ms = lease_until_ms + 30 * 86400000::bigint");
+    sweep_all(f);
+    assert_int_equal(
+        sql_integer(f, "SELECT lease_until_ms - " NOW_MS " BETWEEN 1 AND 60000 FROM job"), 1);
+    assert_true(commit_job(f, &claims.items[0], claims.items[0].token).complete);
+}
+
+/* A back-off and a lease that may be are left alone. */
+static void what_waits_for_its_time_is_not_swept_back(void **state) {
+    struct fixture *f = *state;
+    accept_text(f, "Title", "Some text.");
+    accept_text(f, "Title", "Some more.");
+    assert_int_equal(claim_jobs(f, 1).count, 1);
+    sql_run(f, "UPDATE job SET run_at_ms = " NOW_MS " + 299000 WHERE state = 0");
+    sql_run(f, "UPDATE job SET lease_until_ms = " NOW_MS " + 3599000 WHERE state = 1");
+    sweep_all(f);
+    assert_int_equal(sql_integer(f, "SELECT count(*) FROM job WHERE run_at_ms > " NOW_MS " + 200000"
+                                    " OR lease_until_ms > " NOW_MS " + 3500000"),
+                     2);
+}
+
 /* ---- settings of roles and databases ---- */
 
 /* Seen to fail without the last column of EDDA_SETUP. */
@@ -113,6 +148,8 @@ static void what_was_accepted_is_on_disk_whatever_the_role_is_set_to(void **stat
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(what_a_replaced_database_has_is_found_and_nothing_else),
+        TEST(what_waits_for_a_clock_that_was_ahead_is_swept_back),
+        TEST(what_waits_for_its_time_is_not_swept_back),
         TEST(what_was_accepted_is_on_disk_whatever_the_role_is_set_to),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
