@@ -349,6 +349,21 @@ static void drain(void *context) {
     step_core(self, &event);
 }
 
+/* Whose connection it was the transport does not tell. */
+static void doubt_workers(void *context) {
+    struct edda_broker *self = context;
+    const struct edda_event event = {.kind = EDDA_EVENT_DOUBT};
+    step_core(self, &event);
+}
+
+static void look_at_losses(void *context, uint32_t events) {
+    struct edda_port *port = context;
+    (void)events;
+    if (edda_port_lost(port)) {
+        doubt_workers(port->broker);
+    }
+}
+
 static void review_access(void *context, const edda_authorized_t *authorized) {
     struct edda_broker *self = context;
     const struct edda_event event = {.kind = EDDA_EVENT_ACCESS, .authorized = authorized};
@@ -367,12 +382,13 @@ static int open_gate(struct edda_broker *self, const struct edda_broker_options 
         .curve = options->curve,
         .authorized = options->authorized,
         .changed = review_access,
+        .lost = doubt_workers,
         .context = self,
     };
     return needed ? edda_gate_new(&gate, &self->gate) : 0;
 }
 
-static int open_port(struct edda_broker *self, struct edda_port *port) {
+static int open_port(struct edda_broker *self, struct edda_port *port, void *zmq_context) {
     int error =
         edda_outbox_open(&port->outbox, self->loop, port->socket, note_refused, tell_lost, self);
     if (error) {
@@ -380,6 +396,7 @@ static int open_port(struct edda_broker *self, struct edda_port *port) {
     }
     port->watch = edda_loop_socket(self->loop, port->socket, read_port, port,
                                    port->side == EDDA_SIDE_BACK ? "broker_back" : "broker_front");
+    edda_port_watch_losses(port, self->loop, zmq_context, look_at_losses);
     return port->watch ? 0 : EDDA_E_MEMORY;
 }
 
@@ -391,7 +408,7 @@ static int open_ports(struct edda_broker *self, const struct edda_broker_options
     }
     for (size_t i = 0; i < EDDA_PORTS && !error; i++) {
         self->ports[i].broker = self;
-        error = self->ports[i].socket ? open_port(self, &self->ports[i]) : 0;
+        error = self->ports[i].socket ? open_port(self, &self->ports[i], options->zmq_context) : 0;
     }
     return error;
 }
@@ -439,6 +456,7 @@ void edda_broker_destroy(edda_broker_t **self_p) {
     }
     for (size_t i = 0; i < EDDA_PORTS; i++) {
         edda_loop_unwatch(self->loop, &self->ports[i].watch);
+        edda_port_unwatch_losses(&self->ports[i], self->loop);
     }
     edda_loop_timer_cancel(self->loop, &self->tick);
     edda_core_destroy(&self->core, &self->actions);
@@ -464,30 +482,4 @@ void edda_broker_destroy(edda_broker_t **self_p) {
 
 struct edda_core *edda_broker_core(const edda_broker_t *self) {
     return self->core;
-}
-
-int edda_broker_main(edda_loop_t *loop, const struct edda_role *role) {
-    edda_broker_t *broker = NULL;
-    const struct edda_broker_options options = {
-        .loop = loop,
-        .zmq_context = role->zmq_context,
-        .urls = role->listen,
-        .url_count = role->listen_count,
-        .allow_plain_tcp = edda_config_switch(role->config, EDDA_CONFIG_INSECURE_TCP),
-        .curve = role->curve,
-        .authorized = edda_config_text(role->config, EDDA_CONFIG_AUTHORIZED),
-    };
-    int error = edda_broker_new(&options, &broker);
-    if (error) {
-        edda_log(EDDA_LOG_ERROR, "broker_failed", "url=%s error=%s text=\"%s\"",
-                 role->listen_count ? role->listen[0] : "-", edda_error_name(error),
-                 edda_error_text(error));
-        return error;
-    }
-    if (role->ready) {
-        role->ready(role->context, role->name, role->listen[0]);
-    }
-    error = edda_loop_run(loop);
-    edda_broker_destroy(&broker);
-    return error;
 }

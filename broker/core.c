@@ -279,6 +279,9 @@ void edda_core_step(edda_core_t *self, const struct edda_event *event, int64_t n
     case EDDA_EVENT_FULL:
         lose_peer(self, event->peer, event->kind == EDDA_EVENT_FULL);
         break;
+    case EDDA_EVENT_DOUBT:
+        self->doubted = true;
+        break;
     case EDDA_EVENT_TICK:
         tick(self);
         break;

@@ -46,14 +46,16 @@ enum edda_event_kind {
                         */
     EDDA_EVENT_UNREACHABLE, /* the transport has lost the peer */
     EDDA_EVENT_FULL,        /* the transport takes no more for the peer: a bug under G7 */
-    EDDA_EVENT_TICK,        /* time passed: at least every 100 ms */
-    EDDA_EVENT_DRAIN,       /* no new requests; DRAINED comes when none is left */
-    EDDA_EVENT_ACCESS,      /* the authorized file changed: who may not be here any more, goes */
+    EDDA_EVENT_DOUBT, /* a connection ended, whose is not told: the next TICK asks every worker, and
+                         the transport says UNREACHABLE of the one that is gone */
+    EDDA_EVENT_TICK,  /* time passed: at least every 100 ms */
+    EDDA_EVENT_DRAIN, /* no new requests; DRAINED comes when none is left */
+    EDDA_EVENT_ACCESS, /* the authorized file changed: who may not be here any more, goes */
 };
 
 struct edda_event {
     enum edda_event_kind kind;
-    uint32_t peer;       /* not with TICK, DRAIN and ACCESS */
+    uint32_t peer;       /* not with DOUBT, TICK, DRAIN and ACCESS */
     enum edda_side side; /* the socket it came from; with MESSAGE and MALFORMED */
     int error;           /* MALFORMED: EDDA_E_MALFORMED, EDDA_E_LIMIT or EDDA_E_VERSION */
     /* MESSAGE and MALFORMED: what the connection it came through may do. Never NULL. */

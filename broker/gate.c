@@ -25,6 +25,13 @@ struct stamp {
     struct timespec changed;
 };
 
+/* A socket that is reached through the gate. */
+struct door {
+    struct edda_gate *gate;
+    struct edda_monitor monitor;
+    edda_watch_t *watch;
+};
+
 struct edda_gate {
     struct edda_gate_options options;
     uint8_t salt[EDDA_AUTHORIZED_SALT];
@@ -34,9 +41,8 @@ struct edda_gate {
     bool missing;                  /* said so already */
     void *zap;                     /* owned */
     edda_watch_t *zap_watch;
-    struct edda_monitor monitors[EDDA_GATE_SOCKETS];
-    edda_watch_t *monitor_watches[EDDA_GATE_SOCKETS];
-    size_t socket_count;
+    struct door doors[EDDA_GATE_SOCKETS];
+    size_t door_count;
     struct edda_timer look;
     bool proving;      /* our own stranger is not counted */
     uint64_t refusals; /* not logged yet */
@@ -182,12 +188,20 @@ static void answer_zap(void *context) {
     }
 }
 
-static void count_handshakes(void *context) {
-    struct edda_monitor *monitor = context;
+static void watch_door(void *context) {
+    struct door *door = context;
+    bool lost = false;
     unsigned kind;
-    while ((kind = edda_monitor_next(monitor)) != 0) {
-        edda_metric_add(EDDA_METRIC_HANDSHAKES,
-                        kind == EDDA_MONITOR_MISMATCHED ? "mismatched" : "broken", 1);
+    while ((kind = edda_monitor_next(&door->monitor)) != 0) {
+        if (kind == EDDA_MONITOR_LOST) {
+            lost = true;
+        } else {
+            edda_metric_add(EDDA_METRIC_HANDSHAKES,
+                            kind == EDDA_MONITOR_MISMATCHED ? "mismatched" : "broken", 1);
+        }
+    }
+    if (lost) {
+        door->gate->options.lost(door->gate->options.context);
     }
 }
 
@@ -223,9 +237,9 @@ void edda_gate_destroy(edda_gate_t **self_p) {
         return;
     }
     edda_loop_timer_cancel(self->options.loop, &self->look);
-    for (size_t i = 0; i < self->socket_count; i++) {
-        edda_loop_unwatch(self->options.loop, &self->monitor_watches[i]);
-        edda_monitor_close(&self->monitors[i]);
+    for (size_t i = 0; i < self->door_count; i++) {
+        edda_loop_unwatch(self->options.loop, &self->doors[i].watch);
+        edda_monitor_close(&self->doors[i].monitor);
     }
     edda_loop_unwatch(self->options.loop, &self->zap_watch);
     edda_zap_close(&self->zap);
@@ -254,24 +268,24 @@ static int prove(struct edda_gate *self, const void *socket) {
 }
 
 int edda_gate_listen(edda_gate_t *self, const char *const *urls, size_t count, void **ret_socket) {
-    EDDA_ASSERT(self->socket_count < EDDA_GATE_SOCKETS);
-    size_t index = self->socket_count;
+    EDDA_ASSERT(self->door_count < EDDA_GATE_SOCKETS);
+    struct door *door = &self->doors[self->door_count];
     void *socket = NULL;
+    door->gate = self;
     int error = edda_socket_guarded(self->options.zmq_context, urls, count, self->options.curve,
-                                    &self->monitors[index], &socket);
+                                    &door->monitor, &socket);
     if (error) {
         return error;
     }
-    self->socket_count++;
+    self->door_count++;
     error = prove(self, socket);
     if (!error) {
-        self->monitor_watches[index] =
-            edda_loop_socket(self->options.loop, self->monitors[index].socket, count_handshakes,
-                             &self->monitors[index], "handshakes");
-        error = self->monitor_watches[index] ? 0 : EDDA_E_MEMORY;
+        door->watch = edda_loop_socket(self->options.loop, door->monitor.socket, watch_door, door,
+                                       "handshakes");
+        error = door->watch ? 0 : EDDA_E_MEMORY;
     }
     if (error) {
-        edda_monitor_close(&self->monitors[index]);
+        edda_monitor_close(&door->monitor);
         edda_socket_close(&socket, 0);
         return error;
     }

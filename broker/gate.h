@@ -31,6 +31,7 @@ struct edda_gate_options {
     const edda_curve_t *curve; /* borrowed */
     const char *authorized;    /* the file's path, borrowed */
     void (*changed)(void *context, const edda_authorized_t *authorized);
+    void (*lost)(void *context); /* a connection ended; whose is not told */
     void *context;
 };
 

@@ -341,16 +341,22 @@ static void cancel_for(struct edda_core *core, struct edda_client *client, uint3
     client->used = client->open.count > 0;
 }
 
+static bool is_due(const struct edda_core *core, const struct edda_peer *peer) {
+    return core->now_ms - peer->sent_ms >= core->ping_ms ||
+           (core->doubted && peer->side == EDDA_SIDE_BACK);
+}
+
 void edda_peers_tick(struct edda_core *core, uint32_t *budget) {
     int64_t patience_ms = (int64_t)core->ping_ms * core->liveness;
     for (uint32_t i = 0; i < core->peer_high; i++) {
         struct edda_peer *peer = core->peers[i];
         if (peer && core->now_ms - peer->heard_ms >= patience_ms) {
             edda_peers_gone(core, peer, EDDA_LOSS_DEATH, 0, EDDA_E_TIMEOUT);
-        } else if (peer && core->now_ms - peer->sent_ms >= core->ping_ms) {
+        } else if (peer && is_due(core, peer)) {
             ping_peer(core, peer);
         }
     }
+    core->doubted = false;
     for (uint32_t i = 0; i < core->client_high; i++) {
         struct edda_client *client = &core->clients[i];
         if (client->used && !client->peer && core->now_ms - client->gone_ms >= patience_ms) {

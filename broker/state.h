@@ -229,6 +229,7 @@ struct edda_core {
     uint32_t liveness;
     bool draining;
     bool drained;
+    bool doubted; /* whether all workers are there: they are asked with the next tick */
     struct edda_actions *actions; /* of the step being made */
 
     struct edda_peer *peers[EDDA_CORE_PEERS];

@@ -354,7 +354,7 @@ int edda_socket_guarded(void *zmq_context, const char *const *urls, size_t count
     }
     if (!error) {
         error = edda_monitor_open(&monitor, zmq_context, socket,
-                                  EDDA_MONITOR_MISMATCHED | EDDA_MONITOR_BROKEN);
+                                  EDDA_MONITOR_MISMATCHED | EDDA_MONITOR_BROKEN | EDDA_MONITOR_LOST);
     }
     if (!error) {
         error = bind_all(socket, urls, count, true);

@@ -172,8 +172,26 @@ static void a_queued_request_waits_for_its_service_to_come_back(void **state) {
     rig_free(&rig);
 }
 
+/* Seen to fail without the event. */
+static void every_worker_is_asked_once_after_a_connection_ended(void **state) {
+    (void)state;
+    struct rig *rig = rig_new();
+    uint32_t workers[] = {rig_worker(rig, "embed", 1), rig_worker(rig, "store", 1)};
+    uint32_t client = rig_client(rig, "gateway");
+    rig_step(rig, &(struct edda_event){.kind = EDDA_EVENT_DOUBT});
+    assert_null(rig_sent(rig, workers[0], EDDA_PING)); /* a thousand may end at once */
+    rig_tick(rig, 1);
+    assert_non_null(rig_sent(rig, workers[0], EDDA_PING));
+    assert_non_null(rig_sent(rig, workers[1], EDDA_PING));
+    assert_null(rig_sent(rig, client, EDDA_PING));
+    rig_tick(rig, 1);
+    assert_null(rig_sent(rig, workers[0], EDDA_PING));
+    rig_free(&rig);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_worker_is_asked_once_after_a_connection_ended),
         cmocka_unit_test(a_request_without_a_worker_fails_at_once),
         cmocka_unit_test(a_request_waits_for_a_worker_that_has_just_gone),
         cmocka_unit_test(a_request_fails_at_once_when_the_last_worker_has_been_gone_for_long),

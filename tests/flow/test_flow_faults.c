@@ -1,4 +1,6 @@
 /* tests/flow/test_flow_faults.c: peers that die, hang, repeat, come late or come back. */
+#include <stdlib.h>
+
 #include "proto/body.h"
 #include "tests/harness/scenario.h"
 #include "tests/proto/cmocka.h"
@@ -20,6 +22,26 @@ static void a_worker_killed_in_mid_job_costs_one_attempt(void **state) {
     send_done(other, &work, "vectors");
     expect_resp(gateway, &id, "vectors");
     expect_silence(gateway, 50);
+    expect_balance(s);
+    scenario_stop(&s);
+}
+
+/* Seen to fail without the broker's look at lost connections, over ipc and encrypted tcp. */
+static void a_worker_that_was_killed_is_missed_before_its_ping_is_due(void **state) {
+    (void)state;
+    const char *transport = getenv("EDDA_FLOW_TRANSPORT");
+    edda_scenario_t *s = scenario_start_with_ping(transport ? transport : "ipc", 60000);
+    edda_fake_t *gateway = scenario_client(s, "gateway");
+    edda_fake_t *doomed = scenario_worker(s, "embed", 2);
+    const struct fake_request request = {.route = "embed", .retries = 2, .ttl_ms = 30000};
+    struct edda_uuid id = send_req_with(gateway, &request);
+    (void)expect_work(doomed, "embed");
+    edda_fake_t *other = scenario_worker(s, "embed", 2);
+    kill_peer(doomed);
+    struct fake_work work = expect_work(other, "embed");
+    assert_int_equal(work.attempt, 2);
+    send_done(other, &work, "vectors");
+    expect_resp(gateway, &id, "vectors");
     expect_balance(s);
     scenario_stop(&s);
 }
@@ -294,6 +316,7 @@ static void a_worker_that_asks_and_a_client_that_works_are_reset(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_worker_killed_in_mid_job_costs_one_attempt),
+        cmocka_unit_test(a_worker_that_was_killed_is_missed_before_its_ping_is_due),
         cmocka_unit_test(work_for_workers_that_died_idle_blames_nobody),
         cmocka_unit_test(a_worker_killed_after_done_repeats_nothing),
         cmocka_unit_test(a_hung_worker_is_given_up_and_told_so_when_it_wakes),

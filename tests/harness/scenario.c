@@ -22,7 +22,7 @@ static int run_broker(edda_loop_t *loop, const struct edda_role *role) {
         .zmq_context = role->zmq_context,
         .urls = role->listen,
         .url_count = role->listen_count,
-        .ping_ms = SCENARIO_PING_MS,
+        .ping_ms = self->ping_ms,
         .liveness = SCENARIO_LIVENESS,
         .curve = self->broker_curve,
         .authorized = self->authorized,
@@ -118,8 +118,13 @@ static void choose_url(edda_scenario_t *self, const char *transport) {
 }
 
 edda_scenario_t *scenario_start(const char *transport) {
+    return scenario_start_with_ping(transport, SCENARIO_PING_MS);
+}
+
+edda_scenario_t *scenario_start_with_ping(const char *transport, uint32_t ping_ms) {
     edda_scenario_t *self = calloc(1, sizeof(*self));
     assert_non_null(self);
+    self->ping_ms = ping_ms;
     if (!transport) {
         const char *wanted = getenv("EDDA_FLOW_TRANSPORT");
         transport = wanted ? wanted : "inproc";

@@ -15,7 +15,7 @@
  * test (cmocka) with what it got instead. A fake's messages are kept in order, and an expect_ takes
  * the first that is not PING, PONG, WELCOME or CREDIT (those are noted, see fake_credit).
  *
- * The broker's ping interval is SCENARIO_PING_MS, so death by silence takes SCENARIO_LIVENESS of
+ * The broker's ping interval is SCENARIO_PING_MS unless a test says another, so death by silence takes SCENARIO_LIVENESS of
  * those. Threads: the test's one. Bodies are texts; type numbers follow the tables of proto. */
 #ifndef EDDA_TESTS_SCENARIO_H
 #define EDDA_TESTS_SCENARIO_H
@@ -74,6 +74,7 @@ struct fake_request {
 /* transport: "inproc", "ipc", "tcp" or "curve", which is tcp with keys; NULL: what the variable
  * EDDA_FLOW_TRANSPORT says, else inproc. Never gives NULL: fails the test instead. */
 edda_scenario_t *scenario_start(const char *transport);
+edda_scenario_t *scenario_start_with_ping(const char *transport, uint32_t ping_ms);
 void scenario_stop(edda_scenario_t **self_p);
 
 /* Kills the broker, forgetting everything, and starts another at the same URL. */

@@ -41,6 +41,7 @@ struct edda_fake {
 };
 
 struct edda_scenario {
+    uint32_t ping_ms;
     void *context;
     char url[EDDA_MAX_URL];
     char back_url[EDDA_MAX_URL];
