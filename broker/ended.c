@@ -5,6 +5,11 @@
 #include "broker/pending.h"
 #include "proto/buggify.h"
 
+_Static_assert(EDDA_ENDED_RING == EDDA_ENDED_RING_BYTES / EDDA_ENDED_OVERHEAD_BYTES,
+               "the ring has the places that the bytes allow");
+_Static_assert(sizeof(struct edda_ended) <= EDDA_ENDED_OVERHEAD_BYTES,
+               "a place is what it is counted for");
+
 int edda_ended_setup(struct edda_core *core) {
     core->ended = calloc(EDDA_ENDED_RING, sizeof(*core->ended));
     edda_table_init(&core->ended_table, 2 * EDDA_ENDED_RING);

@@ -29,7 +29,7 @@
 #define EDDA_MAX_QUEUE_BYTES      (64u * 1024u * 1024u)
 #define EDDA_MAX_PENDING          16384
 #define EDDA_MAX_PENDING_BYTES    (256u * 1024u * 1024u)
-#define EDDA_ENDED_RING           65536
+#define EDDA_ENDED_RING           32768 /* of the smallest, no more fit into the bytes */
 #define EDDA_ENDED_RING_BYTES     (8u * 1024u * 1024u)
 #define EDDA_ENDED_KEEP_MS        30000
 #define EDDA_MAX_PROJECTS_TRACKED 4096

@@ -341,6 +341,35 @@ static void kept_replies_are_bounded_in_bytes(void **state) {
     rig_free(&rig);
 }
 
+/* Asks again for a request that has ended: whether its reply was kept. */
+static bool is_kept(struct rig *rig, uint32_t client, struct edda_uuid id) {
+    const struct rig_request again = {.route = "made-up.op", .ttl_ms = 5000, .id = id};
+    (void)rig_req_with(rig, client, &again);
+    return rig_sent(rig, client, EDDA_RESP) != NULL;
+}
+
+/* Replies without a body cost the least. */
+static void kept_replies_are_bounded_in_number(void **state) {
+    (void)state;
+    struct rig *rig = rig_new();
+    struct edda_uuid ids[EDDA_ENDED_RING + 1];
+    uint32_t worker = rig_worker(rig, "made-up", 1);
+    uint32_t client = rig_client(rig, "gateway");
+    rig->unchecked = true;
+    for (uint64_t i = 0; i <= EDDA_ENDED_RING; i++) {
+        if (i == EDDA_ENDED_RING) {
+            assert_true(is_kept(rig, client, ids[0]));
+        }
+        ids[i] = rig_req(rig, client, "made-up.op");
+        rig_done(rig, worker, &ids[i], 0, 1, EDDA_BODY_NONE);
+        rig_credit(rig, worker, NULL, i + 2, LARGE);
+    }
+    assert_true(is_kept(rig, client, ids[1]));
+    assert_true(is_kept(rig, client, ids[EDDA_ENDED_RING]));
+    assert_false(is_kept(rig, client, ids[0]));
+    rig_free(&rig);
+}
+
 static void work_waits_for_credit(void **state) {
     (void)state;
     struct rig *rig = rig_new();
@@ -438,6 +467,7 @@ int main(void) {
         cmocka_unit_test(a_request_sent_twice_runs_once),
         cmocka_unit_test(a_request_sent_again_after_its_end_gets_the_kept_reply),
         cmocka_unit_test(kept_replies_are_bounded_in_bytes),
+        cmocka_unit_test(kept_replies_are_bounded_in_number),
         cmocka_unit_test(work_waits_for_credit),
         cmocka_unit_test(work_waits_for_credit_in_bytes),
         cmocka_unit_test(a_request_that_expires_in_the_queue_is_never_dispatched),
