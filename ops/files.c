@@ -93,7 +93,8 @@ static int add_one(struct edda_files *files, const char *path) {
     return 0;
 }
 
-/* One entry of the walk; problems of the path named itself are errors, others are skipped over. */
+/* One entry of the walk. What cannot be read is an error; what is no text file is one when it was
+ * named itself, else it is passed over. */
 static int take_entry(struct edda_files *files, FTS *walk, FTSENT *entry, char *message,
                       size_t message_size) {
     bool named = entry->fts_level == 0;
@@ -118,6 +119,13 @@ static int take_entry(struct edda_files *files, FTS *walk, FTSENT *entry, char *
     case FTS_NS:
         snprintf(message, message_size, "%s: %s", entry->fts_path, strerror(entry->fts_errno));
         return entry->fts_errno == ENOENT ? EDDA_E_NOT_FOUND : EDDA_E_IO;
+    case FTS_SLNONE:
+    case FTS_DEFAULT:
+        if (named) {
+            snprintf(message, message_size, "%s is no file and no folder", entry->fts_path);
+            return EDDA_E_INVALID;
+        }
+        return 0;
     default:
         return 0;
     }

@@ -28,8 +28,8 @@ void edda_files_init(struct edda_files *files);
 void edda_files_done(struct edda_files *files);
 
 /* Adds a file, or all files beneath a folder. A folder's files of other kinds are counted as
- * skipped. EDDA_E_INVALID: a file named itself is of another kind. EDDA_E_NOT_FOUND: no such path.
- * EDDA_E_IO, EDDA_E_MEMORY. message says which. */
+ * skipped. EDDA_E_INVALID: what is named itself is a file of another kind, or none.
+ * EDDA_E_NOT_FOUND: no such path. EDDA_E_IO, EDDA_E_MEMORY. message says which. */
 int edda_files_add(struct edda_files *files, const char *path, char *message,
                    size_t message_size) EDDA_MUST_CHECK;
 

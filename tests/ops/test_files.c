@@ -11,6 +11,7 @@
 
 #include "ops/document.h"
 #include "ops/endpoint.h"
+#include "proto/limits.h"
 
 static char directory[] = "/tmp/edda-files-XXXXXX";
 
@@ -95,6 +96,12 @@ static void a_named_file_of_another_kind_is_refused(void **state) {
     assert_int_equal(edda_files_add(&files, "docs/none.md", message, sizeof message),
                      EDDA_E_NOT_FOUND);
     assert_non_null(strstr(message, "docs/none.md"));
+    assert_int_equal(symlink("nowhere.md", "dangling.md"), 0);
+    assert_int_equal(edda_files_add(&files, "dangling.md", message, sizeof message),
+                     EDDA_E_INVALID);
+    assert_string_equal(message, "dangling.md is no file and no folder");
+    assert_int_equal(unlink("dangling.md"), 0);
+    assert_int_equal(edda_files_add(&files, "/dev/null", message, sizeof message), EDDA_E_INVALID);
     edda_files_done(&files);
 }
 
@@ -160,6 +167,22 @@ static void what_is_no_text_is_refused_with_a_reason(void **state) {
         assert_int_not_equal(edda_document_read(&document, &file, &why), 0);
         assert_string_equal(why, reasons[i]);
     }
+}
+
+/* Of zeros, which are no text either: but that is said of what was read. */
+static void a_file_is_bounded_on_both_sides(void **state) {
+    (void)state;
+    struct edda_file file = {.path = (char[]){"docs/large.txt"}, .reference = "r"};
+    struct edda_document document;
+    const char *why = NULL;
+    write_file("docs/large.txt", "", 0);
+    assert_int_equal(truncate("docs/large.txt", EDDA_MAX_CONTENT_BYTES), 0);
+    assert_int_equal(edda_document_read(&document, &file, &why), EDDA_E_INVALID);
+    assert_string_equal(why, "not UTF-8 text");
+    assert_int_equal(truncate("docs/large.txt", EDDA_MAX_CONTENT_BYTES + 1), 0);
+    assert_int_equal(edda_document_read(&document, &file, &why), EDDA_E_LIMIT);
+    assert_string_equal(why, "larger than 32 MiB");
+    assert_int_equal(unlink("docs/large.txt"), 0);
 }
 
 static void the_same_document_gives_the_same_request_and_key(void **state) {
@@ -258,6 +281,7 @@ int main(void) {
         cmocka_unit_test(a_long_path_keeps_its_end_and_stays_different),
         cmocka_unit_test(a_markdown_file_is_titled_by_its_heading_and_others_by_name),
         cmocka_unit_test(what_is_no_text_is_refused_with_a_reason),
+        cmocka_unit_test(a_file_is_bounded_on_both_sides),
         cmocka_unit_test(the_same_document_gives_the_same_request_and_key),
         cmocka_unit_test(a_memo_is_the_same_when_its_text_is),
         cmocka_unit_test(the_broker_of_a_directory_is_beside_its_data),
