@@ -6,8 +6,6 @@
 #include "gateway/status.h"
 #include "gateway/write.h"
 
-#define TEXT_TYPE "text/plain; version=0.0.4; charset=utf-8"
-
 static double workers_of(const struct edda_service_status *service) {
     return service->workers;
 }
@@ -193,7 +191,7 @@ static void write_metrics(struct edda_visit *visit) {
         write_store(out, &view->statistics);
     }
     struct edda_http_response response = {
-        .status = 200, .content_type = TEXT_TYPE, .cache_control = "no-cache"};
+        .status = 200, .content_type = EDDA_METRIC_TYPE, .cache_control = "no-cache"};
     edda_exchange_respond(visit->exchange, &response);
 }
 

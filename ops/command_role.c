@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "gateway/gateway.h"
 #include "ops/command.h"
 #include "ops/endpoint.h"
 #include "ops/identity.h"
@@ -65,9 +66,15 @@ static int serve(edda_launch_t *launch, int64_t drain_ms) {
 }
 
 /* A store whose database does not answer: no fault of its own, and the next start may do. */
-static int status_of(const struct edda_part_kind *kind, int error) {
-    bool away = kind->phase == 1 && error == EDDA_E_UNAVAILABLE;
+static int status_of(const char *part, int error) {
+    bool away = strcmp(part, "store") == 0 && error == EDDA_E_UNAVAILABLE;
     return away ? EDDA_EXIT_AWAY : EDDA_EXIT_FAILED;
+}
+
+/* A gateway has them at its own address. */
+static bool shows_metrics(const struct edda_part_kind *kind, const edda_config_t *config) {
+    return kind->main != edda_gateway_main &&
+           edda_config_text(config, EDDA_CONFIG_METRICS)[0] != '\0';
 }
 
 static int run_part(const struct edda_options *options, const struct edda_part_kind *kind,
@@ -85,6 +92,8 @@ static int run_part(const struct edda_options *options, const struct edda_part_k
     const char *ended = NULL;
     int error = is_broker ? edda_launch_start(launch, kind, NULL, 0, urls->items, urls->count)
                           : edda_launch_start(launch, kind, urls->items, urls->count, NULL, 0);
+    if (error == 0 && shows_metrics(kind, options->config))
+        error = edda_launch_start(launch, &edda_part_metrics, NULL, 0, NULL, 0);
     if (error == 0)
         error = edda_launch_wait_ready(launch, &ended);
     int64_t drain_ms = edda_config_number(options->config, EDDA_CONFIG_DRAIN_MS);
@@ -94,10 +103,11 @@ static int run_part(const struct edda_options *options, const struct edda_part_k
         status = serve(launch, drain_ms);
     } else {
         int drained = edda_launch_drain(launch, drain_ms);
-        int result = edda_launch_result(launch, kind->name);
+        const char *name = ended ? ended : kind->name;
+        int result = edda_launch_result(launch, name);
         if (error != EDDA_E_CANCELLED) {
-            edda_reason_print(kind->name, result, options->config);
-            status = status_of(kind, result);
+            edda_reason_print(name, result, options->config);
+            status = status_of(name, result);
         } else if (drained == 0) {
             status = EDDA_EXIT_OK;
         }

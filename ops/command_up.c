@@ -133,5 +133,8 @@ int edda_command_up(const struct edda_command *command, const struct edda_option
     edda_process_tune();
     if (edda_config_switch(options->config, EDDA_CONFIG_PROCESSES))
         return edda_processes_run(options, url);
+    if (options->given[EDDA_CONFIG_METRICS])
+        return edda_command_misused(
+            command, "--metrics is for --processes and parts alone: here /metrics has all");
     return run_threads(options, url);
 }

@@ -28,26 +28,26 @@ static const char *const eval_switches[] = {
     "--compare=",    "--without=", "--tune", NULL};
 
 static const int up_settings[] = {
-    EDDA_CONFIG_DATA,      EDDA_CONFIG_HTTP,       EDDA_CONFIG_PROCESSES,
-    EDDA_CONFIG_WORKERS,   EDDA_CONFIG_RESTARTS,   EDDA_CONFIG_LISTEN,
-    EDDA_CONFIG_API_KEY,   EDDA_CONFIG_CURVE_KEY,  EDDA_CONFIG_AUTHORIZED,
-    EDDA_CONFIG_DATABASE,  EDDA_CONFIG_DRAIN_MS,   EDDA_CONFIG_GRACE_MS,
-    EDDA_CONFIG_LOG_LEVEL, EDDA_CONFIG_LOG_FORMAT, -1};
+    EDDA_CONFIG_DATA,       EDDA_CONFIG_HTTP,      EDDA_CONFIG_PROCESSES,  EDDA_CONFIG_WORKERS,
+    EDDA_CONFIG_RESTARTS,   EDDA_CONFIG_LISTEN,    EDDA_CONFIG_API_KEY,    EDDA_CONFIG_CURVE_KEY,
+    EDDA_CONFIG_AUTHORIZED, EDDA_CONFIG_DATABASE,  EDDA_CONFIG_DRAIN_MS,   EDDA_CONFIG_GRACE_MS,
+    EDDA_CONFIG_METRICS,    EDDA_CONFIG_LOG_LEVEL, EDDA_CONFIG_LOG_FORMAT, -1};
 #define PART_SETTINGS                                                                              \
     EDDA_CONFIG_CONNECT, EDDA_CONFIG_DATA, EDDA_CONFIG_CURVE_KEY, EDDA_CONFIG_BROKER_KEY,          \
         EDDA_CONFIG_INSECURE_TCP, EDDA_CONFIG_DRAIN_MS, EDDA_CONFIG_LOG_LEVEL
-static const int broker_settings[] = {EDDA_CONFIG_LISTEN,       EDDA_CONFIG_DATA,
-                                      EDDA_CONFIG_CURVE_KEY,    EDDA_CONFIG_AUTHORIZED,
-                                      EDDA_CONFIG_INSECURE_TCP, EDDA_CONFIG_DRAIN_MS,
-                                      EDDA_CONFIG_LOG_LEVEL,    -1};
+static const int broker_settings[] = {
+    EDDA_CONFIG_LISTEN,     EDDA_CONFIG_DATA,         EDDA_CONFIG_CURVE_KEY,
+    EDDA_CONFIG_AUTHORIZED, EDDA_CONFIG_INSECURE_TCP, EDDA_CONFIG_DRAIN_MS,
+    EDDA_CONFIG_METRICS,    EDDA_CONFIG_LOG_LEVEL,    -1};
 static const int gateway_settings[] = {EDDA_CONFIG_HTTP, EDDA_CONFIG_API_KEY, EDDA_CONFIG_GRACE_MS,
                                        PART_SETTINGS, -1};
-static const int stage_settings[] = {PART_SETTINGS, -1};
+static const int stage_settings[] = {EDDA_CONFIG_METRICS, PART_SETTINGS, -1};
 static const int store_settings[] = {EDDA_CONFIG_DATABASE,
                                      EDDA_CONFIG_DATABASE_POOL,
                                      EDDA_CONFIG_DATABASE_PREPARE,
                                      EDDA_CONFIG_DATABASE_STATEMENT_MS,
                                      EDDA_CONFIG_DATABASE_CONNECT_MS,
+                                     EDDA_CONFIG_METRICS,
                                      PART_SETTINGS,
                                      -1};
 static const int key_settings[] = {

@@ -8,6 +8,7 @@
 #include "actors/store/actor.h"
 #include "broker/broker.h"
 #include "gateway/gateway.h"
+#include "gateway/scrape.h"
 
 static const struct edda_part_kind part_kinds[] = {
     {"broker", edda_broker_main, 0, false, NULL, "routes messages between the other parts"},
@@ -18,6 +19,9 @@ static const struct edda_part_kind part_kinds[] = {
     {"llm", edda_llm_main, 2, true, NULL, "answers questions from what was found"},
     {"gateway", edda_gateway_main, 3, false, NULL, "speaks HTTP"},
 };
+
+const struct edda_part_kind edda_part_metrics = {
+    "metrics", edda_scrape_main, 0, false, NULL, "shows the counters of a part"};
 
 const struct edda_part_kind *edda_part_kinds(size_t *ret_count) {
     *ret_count = sizeof part_kinds / sizeof part_kinds[0];

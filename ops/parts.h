@@ -25,6 +25,9 @@ struct edda_part_kind {
 /* The table, lowest phase first. */
 const struct edda_part_kind *edda_part_kinds(size_t *ret_count);
 
+/* The counters of a part that is a process of its own; beside it, and the last to end. */
+extern const struct edda_part_kind edda_part_metrics;
+
 /* NULL for names of no part. */
 const struct edda_part_kind *edda_part_find(const char *name);
 

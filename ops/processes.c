@@ -70,6 +70,20 @@ static void withhold_secrets(const struct edda_part_kind *kind) {
     }
 }
 
+/* Each shows its counters at a port of its own. One that is not a number is told by the child. */
+static void pass_metrics(const struct processes *self, const struct process *process) {
+    const char *address = edda_config_text(self->options->config, EDDA_CONFIG_METRICS);
+    const char *colon = strrchr(address, ':');
+    char *end = NULL;
+    long port = colon ? strtol(colon + 1, &end, 10) : 0;
+    char own[512];
+    if (port < 1 || *end != '\0')
+        return;
+    snprintf(own, sizeof own, "%.*s:%ld", (int)(colon - address), address,
+             port + (process - self->items));
+    setenv("EDDA_METRICS", own, 1);
+}
+
 /* Flags become environment variables: a key on a command line could be read by every user. */
 static void pass_settings(const struct processes *self, const struct process *process) {
     const struct edda_options *options = self->options;
@@ -100,6 +114,7 @@ static void pass_settings(const struct processes *self, const struct process *pr
     unsetenv("EDDA_WORKERS");
     if (process->kind->phase == 3 && self->http[0])
         setenv("EDDA_HTTP", self->http, 1);
+    pass_metrics(self, process);
 }
 
 static void become_child(const struct processes *self, const struct process *process, int ready_fd,

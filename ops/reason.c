@@ -40,15 +40,18 @@ static bool explain_broker(int error, const edda_config_t *config, char *text) {
     }
 }
 
-static bool explain_gateway(int error, const edda_config_t *config, char *text) {
-    const char *http = edda_config_text(config, EDDA_CONFIG_HTTP);
+/* Of a part that listens for HTTP at the address of this setting. */
+static bool explain_listener(int error, const edda_config_t *config, enum edda_setting setting,
+                             char *text) {
+    const char *address = edda_config_text(config, setting);
+    const char *flag = edda_setting_info(setting)->flag;
     switch (error) {
     case EDDA_E_INVALID:
-        snprintf(text, REASON_BYTES, "--http %s is not ADDRESS:PORT", http);
+        snprintf(text, REASON_BYTES, "%s %s is not ADDRESS:PORT", flag, address);
         return true;
     case EDDA_E_UNAVAILABLE:
         snprintf(text, REASON_BYTES,
-                 "%s cannot be listened on: is it in use? --http names another address", http);
+                 "%s cannot be listened on: is it in use? %s names another address", address, flag);
         return true;
     default:
         return false;
@@ -71,10 +74,12 @@ static bool explain_store(int error, const edda_config_t *config, char *text) {
 
 void edda_reason_print(const char *part, int error, const edda_config_t *config) {
     char text[REASON_BYTES];
-    bool known = strcmp(part, "broker") == 0    ? explain_broker(error, config, text)
-                 : strcmp(part, "gateway") == 0 ? explain_gateway(error, config, text)
-                 : strcmp(part, "store") == 0   ? explain_store(error, config, text)
-                                                : false;
+    bool known =
+        strcmp(part, "broker") == 0    ? explain_broker(error, config, text)
+        : strcmp(part, "gateway") == 0 ? explain_listener(error, config, EDDA_CONFIG_HTTP, text)
+        : strcmp(part, "metrics") == 0 ? explain_listener(error, config, EDDA_CONFIG_METRICS, text)
+        : strcmp(part, "store") == 0   ? explain_store(error, config, text)
+                                       : false;
     if (known)
         fprintf(stderr, "edda: the %s did not start: %s\n", part, text);
     else if (error != 0)

@@ -11,6 +11,7 @@
 #include "proto/types.h"
 
 #define EDDA_METRIC_MAX_CELLS 1024
+#define EDDA_METRIC_TYPE      "text/plain; version=0.0.4; charset=utf-8" /* of the exposition text */
 
 #define EDDA_METRIC(name, kind, text, label, help) EDDA_METRIC_##name,
 enum edda_metric {

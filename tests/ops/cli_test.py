@@ -13,6 +13,8 @@ import sys
 import tempfile
 import time
 import unittest
+import urllib.error
+import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "harness"))
@@ -20,6 +22,19 @@ from live import Edda, children, free_port
 
 OPTIONS = argparse.Namespace(edda="build/edda")
 ROLES = ["broker", "store", "chunker", "embedder", "reranker", "llm", "gateway"]
+
+
+def free_ports(count):
+    """So many in a row that nobody listens at."""
+    while True:
+        first = free_port()
+        try:
+            for port in range(first, first + count):
+                with socket.socket() as taken:
+                    taken.bind(("127.0.0.1", port))
+            return list(range(first, first + count))
+        except (OSError, OverflowError):
+            pass
 
 
 def run(*words, stdin="", environment=None, directory=None, seconds=60):
@@ -320,6 +335,43 @@ class Starting(Directory):
             self.assertGreater(len(threads), len(ROLES))
             self.assertEqual({os.sched_getscheduler(int(thread)) for thread in threads}, {policy})
             self.end(process)
+
+    def test_every_process_shows_its_counters_at_a_port_of_its_own(self):
+        ports = free_ports(len(ROLES))
+        process = self.start("--processes", "--metrics", f"127.0.0.1:{ports[0]}")
+        self.read_until(process, "serves on")
+        seen = {role: self.read_counters(port) for role, port in zip(ROLES[:-1], ports)}
+        self.assertIn('edda_job_seconds_count{op="store.key_create"} 1', seen["store"])
+        until = time.monotonic() + 30  # the broker counts once a second
+        while 'edda_broker_workers{service="llm"} 1' not in seen["broker"] and time.monotonic() < until:
+            seen["broker"] = self.read_counters(ports[0])
+        self.assertIn('edda_broker_workers{service="llm"} 1', seen["broker"])
+        with self.assertRaises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(f"http://127.0.0.1:{ports[1]}/api/v1/memo", timeout=30)
+        self.assertEqual(refused.exception.code, 404)
+        refused.exception.close()
+        with socket.socket() as gateway:  # it has them at its own address
+            self.assertNotEqual(gateway.connect_ex(("127.0.0.1", ports[-1])), 0)
+        self.end(process)
+
+    def read_counters(self, port):
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
+            self.assertTrue(answer.headers["Content-Type"].startswith("text/plain; version=0.0.4"))
+            return answer.read().decode()
+
+    def test_counters_that_cannot_be_shown_are_told(self):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            address = f"127.0.0.1:{taken.getsockname()[1]}"
+            for wrong, text in (("here", "--metrics here is not ADDRESS:PORT"),
+                                (address, f"{address} cannot be listened on")):
+                status, _, error = run("store", "--data", self.data, "--metrics", wrong)
+                self.assertEqual(status, 1)
+                self.assertIn("the metrics did not start: " + text, error.splitlines()[-1])
+        status, _, error = run("up", "--data", self.data, "--metrics", "127.0.0.1:0")
+        self.assertEqual(status, 2)
+        self.assertIn("/metrics has all", error)
 
     def test_a_part_that_keeps_dying_ends_the_whole_with_words(self):
         errors = os.path.join(self.directory, "errors")
