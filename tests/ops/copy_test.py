@@ -147,6 +147,18 @@ class Copy(unittest.TestCase):
             new = self.post(there, MEMOS + 1, {"title": "New", "content": "Ids go on behind those that were copied."})
             self.assertEqual(there.request("GET", f"/api/v1/memo/{new}")[0], 200)
 
+    def test_what_a_database_allows_a_statement_is_not_for_a_copy(self):
+        # Seen to fail when a copy leaves the limits of time as they are: of a large one no digest would ever end.
+        name = self.to.rpartition("/")[2]
+        subprocess.run([OPTIONS.edda, "migrate", "--database", self.to], check=True, capture_output=True)
+        self.sql(f"ALTER DATABASE {name} SET statement_timeout = '60s'")
+        self.sql("CREATE TABLE seen (limit_of_time text);"
+                 "CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO seen VALUES"
+                 " (current_setting('statement_timeout')); RETURN NEW; END $$;"
+                 "CREATE TRIGGER see BEFORE INSERT ON project FOR EACH ROW EXECUTE FUNCTION see()", self.to)
+        self.copy()
+        self.assertEqual(self.sql("SELECT * FROM seen", self.to), "0")
+
     def test_a_row_that_differs_is_found(self):
         self.copy()
         self.sql("UPDATE part_text SET text = text || '.' WHERE id = (SELECT min(id) FROM part_text);"

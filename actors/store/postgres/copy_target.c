@@ -19,6 +19,9 @@
 #define DOING     "cannot copy into the database"
 #define HEAD_SIZE 19
 #define LOCK      "SELECT pg_try_advisory_lock(7012025)::int"
+/* Whatever limits role or database have: a digest reads a whole table, and no repetition ends it. */
+#define PATIENT                                                                                    \
+    "SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0"
 
 static const char head[HEAD_SIZE] = "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0";
 
@@ -99,7 +102,8 @@ int edda_copy_target_open(struct edda_copy_target *self, struct edda_pg_plain *d
     int64_t begun = 0;
     *self = (struct edda_copy_target){.database = database};
     edda_buffer_init(&self->rows, EDDA_COPY_BATCH_BYTES + EDDA_COPY_ROW_BYTES);
-    int error = edda_pg_plain_number(database, LOCK, &alone);
+    int error = run(self, PATIENT);
+    error = error ? error : edda_pg_plain_number(database, LOCK, &alone);
     if (!error && !alone) {
         return refuse(self, "another copy into it is under way");
     }

@@ -51,6 +51,12 @@ static const char *value_or_variable(const struct edda_pg_url *self, const char 
     return value ? value : from_environment ? from_environment : "";
 }
 
+static bool asks_for_a_standby(const struct edda_pg_url *self) {
+    const char *wanted = find_value(self, "target_session_attrs");
+    return wanted && (strcmp(wanted, "read-only") == 0 || strcmp(wanted, "standby") == 0 ||
+                      strcmp(wanted, "prefer-standby") == 0);
+}
+
 /* ---- hosts ---- */
 
 /* The n-th of a comma-separated list; false past its end. An empty list has one empty item. */
@@ -221,6 +227,11 @@ static int read_url(struct edda_pg_url *self, const char *text, char *message, s
     if (find_value(self, "service")) {
         return refuse(message, size, EDDA_E_INVALID, "the database's URL may not name a service");
     }
+    if (asks_for_a_standby(self)) {
+        return refuse(
+            message, size, EDDA_E_INVALID,
+            "the database's URL asks for a standby (target_session_attrs); a store writes");
+    }
     switch (read_hosts(self)) {
     case 0:
         show(self);
@@ -326,6 +337,12 @@ static void fill(struct filling *filling, const char *keyword, const char *value
     filling->conninfo->values[filling->count++] = value;
 }
 
+/* Of several hosts any is as good as one that cannot be written. */
+static bool is_any(const PQconninfoOption *option) {
+    return strcmp(option->keyword, "target_session_attrs") == 0 && option->val &&
+           strcmp(option->val, "any") == 0;
+}
+
 static bool is_replaced(const char *keyword) {
     for (size_t i = 0; i < sizeof replaced / sizeof replaced[0]; i++) {
         if (strcmp(replaced[i], keyword) == 0) {
@@ -385,12 +402,13 @@ int edda_pg_conninfo_make(struct edda_pg_conninfo *conninfo, const edda_pg_url_t
     struct filling filling = {.conninfo = conninfo};
     memset(conninfo, 0, sizeof *conninfo);
     for (const PQconninfoOption *option = url->options; option->keyword; option++) {
-        if (option->val && !is_replaced(option->keyword)) {
+        if (option->val && !is_replaced(option->keyword) && !is_any(option)) {
             fill(&filling, option->keyword, option->val);
         }
     }
     for (size_t i = 0; i < sizeof defaults / sizeof defaults[0]; i++) {
-        if (!find_value(url, defaults[i].keyword)) {
+        const PQconninfoOption *said = find_option(url, defaults[i].keyword);
+        if (!said || !said->val || !said->val[0] || is_any(said)) {
             fill(&filling, defaults[i].keyword, defaults[i].value);
         }
     }

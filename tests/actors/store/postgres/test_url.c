@@ -75,6 +75,7 @@ static void what_is_no_url_is_refused_without_repeating_any_of_it(void **state) 
         "postgres://edda:hunter2@db:0/edda",
         "postgres://edda:hunter2@db/edda?nothing=hunter2",
         "postgres://edda:hunter2@db/edda?service=hunter2",
+        "postgres://edda:hunter2@db/edda?target_session_attrs=prefer-standby",
         "postgres://edda:hunter2@a,b,c,d,e,f,g,h,i/edda",
         "postgres://[hunter2/edda",
     };
@@ -126,6 +127,18 @@ static void libpq_gets_addresses_beside_names_and_our_defaults(void **state) {
     edda_pg_url_free(&url);
 }
 
+static void a_store_that_may_have_any_server_gets_one_it_can_write(void **state) {
+    edda_pg_url_t *url =
+        parse("postgres://edda:pw@10.0.0.1,10.0.0.2/edda?target_session_attrs=any");
+    const struct edda_pg_address addresses[] = {{0, "10.0.0.1"}, {1, "10.0.0.2"}};
+    struct edda_pg_conninfo conninfo;
+    (void)state;
+    assert_int_equal(edda_pg_conninfo_make(&conninfo, url, addresses, 2, NULL), 0);
+    assert_string_equal(value_of(&conninfo, "target_session_attrs"), "read-write");
+    edda_pg_conninfo_done(&conninfo);
+    edda_pg_url_free(&url);
+}
+
 static void words_are_one_line_without_the_password(void **state) {
     edda_pg_url_t *url = parse("postgres://edda:hunter2@db/edda");
     char words[EDDA_PG_WORDS];
@@ -150,6 +163,7 @@ int main(void) {
         cmocka_unit_test(what_the_url_leaves_out_comes_from_libpqs_variables),
         cmocka_unit_test(what_is_no_url_is_refused_without_repeating_any_of_it),
         cmocka_unit_test(libpq_gets_addresses_beside_names_and_our_defaults),
+        cmocka_unit_test(a_store_that_may_have_any_server_gets_one_it_can_write),
         cmocka_unit_test(words_are_one_line_without_the_password),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
