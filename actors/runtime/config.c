@@ -234,7 +234,10 @@ static int read_setting(struct edda_config *self, char *const *environment,
     (void)snprintf(file_name, sizeof file_name, "%s_FILE", infos[setting].variable);
     const char *value = find_variable(environment, infos[setting].variable);
     const char *path = find_variable(environment, file_name);
-    if (value && path) {
+    if (path && *path == '\0') { /* as `X_FILE=${X_FILE:-}` of a composed service */
+        path = NULL;
+    }
+    if (value && *value != '\0' && path) {
         (void)snprintf(self->message, MESSAGE_BYTES, "%s and %s are both set",
                        infos[setting].variable, file_name);
         return EDDA_E_INVALID;

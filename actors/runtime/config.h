@@ -2,7 +2,8 @@
  *
  * Order: default, then environment, then flags. Unknown settings are an error that names the
  * nearest known one. A NAME_FILE variable reads the value from a file (secrets). A variable that is
- * set to nothing, for a setting that cannot be nothing, counts as not set. The table: config.def.
+ * set to nothing, for a setting that cannot be nothing or is read from a file, counts as not set,
+ * and so does a NAME_FILE. The table: config.def.
  */
 #ifndef EDDA_RUNTIME_CONFIG_H
 #define EDDA_RUNTIME_CONFIG_H

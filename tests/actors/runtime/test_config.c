@@ -150,6 +150,10 @@ static void a_file_variable_reads_the_value_from_a_file(void **state) {
     assert_string_equal(edda_config_text(config, EDDA_CONFIG_API_KEY), "the-key");
     assert_int_equal(read_environment(variable, "EDDA_API_KEY=x"), EDDA_E_INVALID);
     assert_string_equal(message, "EDDA_API_KEY and EDDA_API_KEY_FILE are both set");
+    assert_int_equal(read_environment(variable, "EDDA_API_KEY="), 0);
+    assert_string_equal(edda_config_text(config, EDDA_CONFIG_API_KEY), "the-key");
+    assert_int_equal(read_environment("EDDA_API_KEY_FILE=", "EDDA_API_KEY=x"), 0);
+    assert_string_equal(edda_config_text(config, EDDA_CONFIG_API_KEY), "x");
     static const struct {
         const char *content;
         size_t size;
