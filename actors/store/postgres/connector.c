@@ -20,6 +20,7 @@ struct edda_pg_connector {
     edda_pool_t *names; /* NULL: no host is a name */
     char settings[SETTINGS_BYTES];
     size_t attempts;
+    size_t first; /* the address that attempts begin with, of as many as there are */
 };
 
 /* Of all hosts. Belongs to the thread while it runs. */
@@ -37,6 +38,7 @@ struct edda_pg_attempt {
     void *context;
     struct lookup *lookup; /* NULL: over */
     bool looking;          /* the lookup is the thread's */
+    size_t first;          /* the connector's when it began */
     struct edda_deferred begin;
     struct edda_timer timer;
     PGconn *handle;
@@ -104,9 +106,18 @@ static void fail_by_libpq(struct edda_pg_attempt *attempt) {
            &(struct edda_pg_arrival){.error = EDDA_E_UNAVAILABLE, .text = words, .state = state});
 }
 
+/* libpq passes over who refuses, and waits for ever for who says nothing: a host that hangs. So the
+ * next attempt begins behind where this one did. Of several that hang at once, one step. */
+static void begin_elsewhere(struct edda_pg_attempt *attempt) {
+    if (attempt->handle && attempt->first == attempt->connector->first) {
+        attempt->connector->first++;
+    }
+}
+
 static void on_timer(void *context) {
     struct edda_pg_attempt *attempt = context;
     char words[96];
+    begin_elsewhere(attempt);
     snprintf(words, sizeof words, "no connection within %lld ms, while %s",
              (long long)attempt->connector->options.connect_ms,
              !attempt->handle                                  ? "looking up its name"
@@ -161,10 +172,15 @@ static void ignore_notice(void *context, const PGresult *result) {
     (void)result;
 }
 
-static void connect_to(struct edda_pg_attempt *attempt, const struct edda_pg_address *addresses,
+static void connect_to(struct edda_pg_attempt *attempt, const struct edda_pg_address *found,
                        size_t count) {
     const struct edda_pg_connector_options *options = &attempt->connector->options;
+    struct edda_pg_address addresses[EDDA_PG_ADDRESSES];
     struct edda_pg_conninfo conninfo;
+    attempt->first = attempt->connector->first;
+    for (size_t i = 0; i < count; i++) {
+        addresses[i] = found[(attempt->first + i) % count];
+    }
     int error = edda_pg_conninfo_make(&conninfo, options->url, addresses, count,
                                       options->prepare ? attempt->connector->settings : NULL);
     if (error) {

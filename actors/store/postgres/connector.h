@@ -7,7 +7,9 @@
  * So we look them up beforehand, on a thread of our own, and hand libpq addresses (hostaddr); the
  * names go along, for it to check certificates by. Numbers and sockets need no look-up and no
  * thread. Every attempt looks anew: a fail-over may have moved the name. TCP, TLS and SCRAM then
- * run non-blocking in the loop, in libpq's own order over all addresses.
+ * run non-blocking in the loop, in libpq's own order over all addresses, from the one on that the
+ * last attempt began with; when an attempt ran out of its time, from the next one on: libpq alone
+ * would wait for a host that hangs each time, and never come to its standby.
  *
  * The URL is libpq's (postgres://user:password@host:port/database?sslmode=verify-full), with what
  * it does not say set to: UTF-8, application_name edda, target_session_attrs=read-write (a standby

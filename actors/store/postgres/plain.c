@@ -18,14 +18,15 @@ void edda_pg_plain_say(struct edda_pg_plain *self, const char *doing, const char
 
 /* ---- the connection ---- */
 
-/* Names may be looked up by libpq here: nobody else is on this thread. */
-static int start(struct edda_pg_plain *self) {
+/* Names may be looked up by libpq here: nobody else is on this thread. first: of the URL's hosts.
+ */
+static int start(struct edda_pg_plain *self, size_t first) {
     struct edda_pg_address addresses[EDDA_PG_HOSTS];
     struct edda_pg_conninfo conninfo;
     size_t count = edda_pg_url_hosts(self->url);
     for (size_t i = 0; i < count; i++) {
-        const struct edda_pg_host *host = edda_pg_url_host(self->url, i);
-        addresses[i].host = i;
+        const struct edda_pg_host *host = edda_pg_url_host(self->url, (first + i) % count);
+        addresses[i].host = (first + i) % count;
         snprintf(addresses[i].text, sizeof addresses[i].text, "%s",
                  host->address ? host->address : "");
     }
@@ -58,10 +59,10 @@ static void ignore_notice(void *context, const PGresult *result) {
     (void)result;
 }
 
-int edda_pg_plain_open(struct edda_pg_plain *self, int64_t connect_ms) {
+static int open_from(struct edda_pg_plain *self, size_t first, int64_t connect_ms) {
     int64_t until_ms = edda_clock_ms() + connect_ms;
     PostgresPollingStatusType polling = PGRES_POLLING_WRITING;
-    int error = start(self);
+    int error = start(self, first);
     while (!error && PQstatus(self->handle) != CONNECTION_BAD && polling != PGRES_POLLING_OK &&
            polling != PGRES_POLLING_FAILED) {
         error =
@@ -78,6 +79,16 @@ int edda_pg_plain_open(struct edda_pg_plain *self, int64_t connect_ms) {
     }
     if (!error) {
         (void)PQsetNoticeReceiver(self->handle, ignore_notice, NULL);
+    }
+    return error;
+}
+
+/* A host that hangs is not passed over by libpq: each has its turn to be the first. */
+int edda_pg_plain_open(struct edda_pg_plain *self, int64_t connect_ms) {
+    int error = EDDA_E_TIMEOUT;
+    for (size_t i = 0; i < edda_pg_url_hosts(self->url) && error == EDDA_E_TIMEOUT; i++) {
+        edda_pg_plain_close(self);
+        error = open_from(self, i, connect_ms);
     }
     return error;
 }

@@ -1,7 +1,12 @@
 /* tests/actors/store/postgres/test_losses.c: connections that are cut, backends that are
  * terminated: at every point, one answer, and it says no more than can be known. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include "actors/store/postgres/plain.h"
 #include "actors/store/postgres/slots.h"
 #include "tests/actors/store/postgres/talk.h"
 
@@ -289,6 +294,42 @@ an_idle_connection_that_the_server_ends_is_replaced_before_anybody_meets_it(void
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, database_setup, database_teardown)
 
+/* ---- a host that hangs ---- */
+
+/* Takes connections and says nothing, as a machine that is frozen. */
+static int listen_in_silence(uint16_t *ret_port) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(listener, (struct sockaddr *)&address, size), 0);
+    assert_int_equal(listen(listener, 16), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &size), 0);
+    *ret_port = ntohs(address.sin_port);
+    return listener;
+}
+
+/* Seen to fail when each attempt begins with the first host: libpq waits for it for ever, and the
+ * standby that took over is never reached. */
+static void a_host_that_hangs_is_passed_over(void **state) {
+    uint16_t silent = 0;
+    int listener = listen_in_silence(&silent);
+    struct asked asked = {0};
+    char hosts[64];
+    (void)state;
+    snprintf(hosts, sizeof hosts, "127.0.0.1:%u,127.0.0.1:%u", silent, server_port());
+    struct database *d = database_open(&(struct database){.connections = 1, .connect_ms = 2000},
+                                       server_url_at(hosts, NULL));
+    wait_for_connections(d, 1);
+    ask(d, &asked, SQL_ADD, VALUES(BIGINT(1), BIGINT(2)));
+    expect(d, &asked, 0);
+    char message[EDDA_PG_WORDS] = "";
+    struct edda_pg_plain plain = {d->url, NULL, message, sizeof message};
+    assert_int_equal(edda_pg_plain_open(&plain, 2000), 0);
+    edda_pg_plain_close(&plain);
+    database_close(&d);
+    close(listener);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_statement_whose_answer_is_cut_off_is_unknown),
@@ -301,6 +342,7 @@ int main(void) {
         TEST(a_commit_that_never_arrived_is_unknown_and_was_not_done),
         TEST(before_its_commit_a_lost_conversation_is_known_to_have_done_nothing),
         TEST(one_whose_backend_is_terminated_is_answered_once_at_every_point),
+        TEST(a_host_that_hangs_is_passed_over),
         TEST(an_idle_connection_that_the_server_ends_is_replaced_before_anybody_meets_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
