@@ -13,6 +13,15 @@ pkg_check_modules(UUID REQUIRED IMPORTED_TARGET uuid)
 pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
 find_package(Threads REQUIRED)
 
+# libzmq's file names Kerberos's headers with -isystem, which CMake takes for a folder the first time and for a
+# flag when it configures again: everything would be compiled twice. Nobody includes them.
+foreach(library ZMQ CZMQ)
+  get_target_property(folders PkgConfig::${library} INTERFACE_INCLUDE_DIRECTORIES)
+  list(FILTER folders EXCLUDE REGEX "krb5|NOTFOUND")
+  set_target_properties(PkgConfig::${library} PROPERTIES
+    INTERFACE_INCLUDE_DIRECTORIES "${folders}" INTERFACE_COMPILE_OPTIONS "")
+endforeach()
+
 # Debian's libstemmer and, before 13, msgpack-c ship no pkg-config file.
 find_path(STEMMER_INCLUDE libstemmer.h REQUIRED)
 find_library(STEMMER_LIBRARY stemmer REQUIRED)
