@@ -353,8 +353,9 @@ int edda_socket_guarded(void *zmq_context, const char *const *urls, size_t count
         error = edda_curve_serve(curve, socket);
     }
     if (!error) {
-        error = edda_monitor_open(&monitor, zmq_context, socket,
-                                  EDDA_MONITOR_MISMATCHED | EDDA_MONITOR_BROKEN | EDDA_MONITOR_LOST);
+        error =
+            edda_monitor_open(&monitor, zmq_context, socket,
+                              EDDA_MONITOR_MISMATCHED | EDDA_MONITOR_BROKEN | EDDA_MONITOR_LOST);
     }
     if (!error) {
         error = bind_all(socket, urls, count, true);
@@ -396,7 +397,8 @@ int edda_socket_dealer(void *zmq_context, const char *url, const edda_curve_t *c
 }
 
 /* A closed socket's inproc names and ports are free only when libzmq has reaped it; unbinding frees
- * them now. The path of an ipc address it leaves behind: under the lock nobody else's can be meant.
+ * the names now and ports with the next turn of its thread. The path of an ipc address it leaves
+ * behind: under the lock nobody else's can be meant.
  */
 static void unbind_all(const struct guard *guard) {
     for (size_t i = 0; i < guard->count; i++) {

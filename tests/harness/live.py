@@ -4,6 +4,7 @@ import argparse
 import http.client
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -15,9 +16,14 @@ KEY = "sk_proj_" + "a" * 40
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Below the ports that connections are given: who connects while nobody listens could take it, being its own peer."""
+    while True:
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", random.randrange(10000, 32700)))
+                return probe.getsockname()[1]
+            except OSError:
+                continue
 
 
 def free_pair():
