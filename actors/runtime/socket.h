@@ -34,8 +34,9 @@ int edda_socket_router(void *zmq_context, const char *const *urls, size_t count,
 
 /* A ROUTER bound to every URL, all of them tcp, that is reached with CURVE only: who may come is
  * asked of the context's ZAP handler (actors/runtime/zap.h). The monitor tells of handshakes that
- * did not come as far as that, and of connections that ended; it is closed before the socket. EDDA_E_INVALID: a URL is not tcp;
- * EDDA_E_UNAVAILABLE: libzmq cannot encrypt. Else as edda_socket_router. */
+ * did not come as far as that, and of connections that ended; it is closed before the socket.
+ * EDDA_E_INVALID: a URL is not tcp; EDDA_E_UNAVAILABLE: libzmq cannot encrypt. Else as
+ * edda_socket_router. */
 int edda_socket_guarded(void *zmq_context, const char *const *urls, size_t count,
                         const edda_curve_t *curve, struct edda_monitor *ret_monitor,
                         void **ret_socket) EDDA_MUST_CHECK;

@@ -1,8 +1,8 @@
 /* actors/store/postgres/projects.h: the numbers of projects whose names were met: a memory that
  * forgets, so that most operations need not ask.
  *
- * A project's number never changes, while the database is the same one. Direct-mapped: a newer name takes the place of an older one.
- * Threads: the loop's. */
+ * A project's number never changes, while the database is the same one. Direct-mapped: a newer name
+ * takes the place of an older one. Threads: the loop's. */
 #ifndef EDDA_ACTORS_STORE_POSTGRES_PROJECTS_H
 #define EDDA_ACTORS_STORE_POSTGRES_PROJECTS_H
 
