@@ -72,11 +72,6 @@ static bool is_repeated(struct edda_core *core, struct edda_peer *peer, const st
     return ended != NULL;
 }
 
-static struct edda_service *service_of(struct edda_core *core, struct edda_text op) {
-    const struct edda_op_entry *entry = edda_service_op(core, op, false);
-    return entry ? entry->service : edda_service_find(core, edda_op_service(op));
-}
-
 /* Who can ask another broker does not wait for a worker to come back to this one. */
 static bool is_served(const struct edda_core *core, const struct edda_service *service,
                       const struct edda_envelope *envelope) {
@@ -90,7 +85,7 @@ static int resolve_route(struct edda_core *core, const struct edda_envelope *env
                          struct plan *plan) {
     for (uint8_t i = 0; i < envelope->route_count; i++) {
         const struct edda_route_step *wanted = &envelope->route[i];
-        const struct edda_service *service = service_of(core, wanted->op);
+        const struct edda_service *service = edda_service_of(core, wanted->op);
         bool served = is_served(core, service, envelope);
         plan->ops[i] =
             edda_service_op(core, wanted->op, served || wanted->on_error == EDDA_ON_ERROR_SKIP);
@@ -257,7 +252,7 @@ void edda_request_receive(struct edda_core *core, struct edda_peer *peer,
     for (uint8_t i = 0; i < envelope->body_count; i++) {
         plan.bytes += envelope->bodies[i].bytes;
     }
-    plan.first = service_of(core, envelope->route[0].op);
+    plan.first = edda_service_of(core, envelope->route[0].op);
     if (plan.first) {
         edda_ingress_received(peer, plan.first, plan.bytes);
     }

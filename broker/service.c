@@ -72,6 +72,7 @@ static struct edda_service *make_service(struct edda_core *core, struct edda_tex
     struct edda_service *service = &core->services[core->service_count];
     memset(service, 0, sizeof(*service));
     service->index = core->service_count++;
+    service->gone_ms = core->began_ms;
     copy_name(service->name, name);
     edda_queue_init(&service->queue);
     edda_budget_init(&service->budget, core->now_ms);
@@ -137,9 +138,23 @@ void edda_service_leave(struct edda_core *core, struct edda_peer *worker) {
     worker->service_count = 0;
 }
 
+static bool is_given_up(const struct edda_core *core, int64_t since_ms) {
+    return core->now_ms - since_ms >= (int64_t)core->ping_ms * core->liveness;
+}
+
 bool edda_service_is_gone(const struct edda_core *core, const struct edda_service *service) {
-    int64_t patience_ms = (int64_t)core->ping_ms * core->liveness;
-    return service->ready_count == 0 && core->now_ms - service->gone_ms >= patience_ms;
+    return service->ready_count == 0 && is_given_up(core, service->gone_ms);
+}
+
+struct edda_service *edda_service_of(struct edda_core *core, struct edda_text op) {
+    const struct edda_op_entry *entry = edda_service_op(core, op, false);
+    struct edda_text name = edda_op_service(op);
+    struct edda_service *service =
+        entry && entry->service ? entry->service : edda_service_find(core, name);
+    if (!service && edda_op_find(op) && !is_given_up(core, core->began_ms)) {
+        service = make_service(core, name);
+    }
+    return service;
 }
 
 void edda_service_touch(struct edda_core *core, const struct edda_service *service) {

@@ -17,6 +17,10 @@ struct edda_service *edda_service_find(struct edda_core *core, struct edda_text 
  * (make: and EDDA_CORE_OPS are). */
 struct edda_op_entry *edda_service_op(struct edda_core *core, struct edda_text op, bool make);
 
+/* Who does an op, or NULL. A broker that has just started has not heard of its workers yet: the
+ * service of an op of proto/op.h is one whose workers were there until then. */
+struct edda_service *edda_service_of(struct edda_core *core, struct edda_text op);
+
 /* Makes a live worker one of a service's, making the service if needed. EDDA_E_LIMIT: too many
  * services. */
 int edda_service_join(struct edda_core *core, struct edda_peer *worker,
@@ -28,8 +32,9 @@ void edda_service_leave(struct edda_core *core, struct edda_peer *worker);
 /* The worker takes no new work: it no longer counts as ready anywhere. */
 void edda_service_drain(struct edda_core *core, struct edda_peer *worker);
 
-/* Nobody offers it, and its last worker has been away for as long as a silent peer would be waited
- * for (liveness x ping): until then it counts as being started again, and requests wait for it. */
+/* Nobody offers it, and its last worker has been away, or the broker been there, for as long as a
+ * silent peer would be waited for (liveness x ping): until then it counts as being started again,
+ * and requests wait for it. */
 bool edda_service_is_gone(const struct edda_core *core, const struct edda_service *service);
 
 /* Something changed: dispatch for these services at the end of the step. */

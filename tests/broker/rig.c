@@ -10,13 +10,19 @@
 #define HANDLE_MAGIC 0x1eda0b0du
 #define LARGE_BYTES  ((uint64_t)1 << 40)
 
-struct rig *rig_new(void) {
+struct rig *rig_start(void) {
     struct rig *self = calloc(1, sizeof(*self));
     assert_non_null(self);
     self->now_ms = 1000;
     const struct edda_core_options options = {.now_ms = self->now_ms};
     self->core = edda_core_new(&options);
     assert_non_null(self->core);
+    return self;
+}
+
+struct rig *rig_new(void) {
+    struct rig *self = rig_start();
+    self->now_ms += (int64_t)EDDA_PING_MS * EDDA_LIVENESS;
     return self;
 }
 

@@ -30,6 +30,7 @@ struct rig {
 };
 
 struct rig *rig_new(void);
+struct rig *rig_start(void); /* a broker that has just started and waits for its workers */
 void rig_free(struct rig **self_p);
 
 /* Moves time on and ticks. */

@@ -19,6 +19,47 @@ static void a_request_without_a_worker_fails_at_once(void **state) {
     rig_free(&rig);
 }
 
+/* Seen to fail when the broker refuses what nobody has offered since it started. */
+static void a_broker_that_has_just_started_waits_for_its_workers(void **state) {
+    (void)state;
+    struct rig *rig = rig_start();
+    uint32_t client = rig_client(rig, "gateway");
+    const struct rig_request request = {.route = "embed -> store.search", .ttl_ms = 60000};
+    struct edda_uuid early = rig_req_with(rig, client, &request);
+    rig_tick(rig, EDDA_PING_MS * EDDA_LIVENESS - 1);
+    rig_ping(rig, client, EDDA_PING, 1, 0, 0);
+    struct edda_uuid late = rig_req_with(rig, client, &request);
+    assert_int_equal(rig_status(rig).queued, 2);
+    uint32_t worker = rig_worker(rig, "embed", 2);
+    assert_int_equal(rig_work_for(rig, &early), worker);
+    assert_int_equal(rig_work_for(rig, &late), worker);
+    rig_free(&rig);
+}
+
+/* Seen to fail when the services of ops nobody has heard of are made, too. */
+static void a_broker_that_has_just_started_waits_for_nobody_longer_or_unknown(void **state) {
+    (void)state;
+    struct rig *rig = rig_start();
+    uint32_t client = rig_client(rig, "gateway");
+    const struct rig_request unknown = {.route = "made-up.op", .ttl_ms = 60000};
+    const struct rig_request elsewhere = {
+        .route = "embed", .ttl_ms = 60000, .flags = EDDA_FLAG_ELSEWHERE};
+    const struct rig_request request = {.route = "embed", .ttl_ms = 60000};
+    struct edda_uuid id = rig_req_with(rig, client, &unknown);
+    assert_int_equal(rig_fail_code(rig, client, &id), EDDA_E_NO_SERVICE);
+    id = rig_req_with(rig, client, &elsewhere);
+    assert_int_equal(rig_fail_code(rig, client, &id), EDDA_E_NO_SERVICE);
+    struct edda_uuid early = rig_req_with(rig, client, &request);
+    rig_tick(rig, EDDA_PING_MS * EDDA_LIVENESS - 1);
+    rig_ping(rig, client, EDDA_PING, 1, 0, 0);
+    assert_int_equal(rig_fail_code(rig, client, &early), 0);
+    rig_tick(rig, 1);
+    assert_int_equal(rig_fail_code(rig, client, &early), EDDA_E_NO_SERVICE);
+    id = rig_req_with(rig, client, &request);
+    assert_int_equal(rig_fail_code(rig, client, &id), EDDA_E_NO_SERVICE);
+    rig_free(&rig);
+}
+
 /* Seen to fail when only who is ready counts. */
 static void a_request_waits_for_a_worker_that_has_just_gone(void **state) {
     (void)state;
@@ -193,6 +234,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_worker_is_asked_once_after_a_connection_ended),
         cmocka_unit_test(a_request_without_a_worker_fails_at_once),
+        cmocka_unit_test(a_broker_that_has_just_started_waits_for_its_workers),
+        cmocka_unit_test(a_broker_that_has_just_started_waits_for_nobody_longer_or_unknown),
         cmocka_unit_test(a_request_waits_for_a_worker_that_has_just_gone),
         cmocka_unit_test(a_request_fails_at_once_when_the_last_worker_has_been_gone_for_long),
         cmocka_unit_test(a_request_that_waits_for_a_worker_keeps_a_third_of_its_time),

@@ -130,7 +130,7 @@ class ExitPoints(unittest.TestCase):
         self.fake.set(chat={"tokens": 200, "token_ms": 50})
         stream = Stream(self.edda, "how hot?")
         events = stream.events()
-        self.assertEqual(next(event for event in events if event["type"] == "token")["type"], "token")
+        self.assertTrue(any(event["type"] == "token" for event in events), stream.seen)
         self.points.arm("broker.sent.PART")
         for _ in events:
             pass

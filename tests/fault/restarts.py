@@ -1,8 +1,9 @@
-"""The only store, then the only embedder, is killed with -9 again and again while searches run: it is started again at
-once, and nobody who asks meanwhile is refused, or answered without it.
+"""The only store, then the only embedder, then the only broker, is killed with -9 again and again while searches run:
+it is started again at once, and nobody who asks meanwhile is refused, or answered without it.
 
 Prints how many answers were which. Seen to fail when the broker counts a service as gone as soon as its last worker
-is (edda_service_is_gone() in broker/service.c): 503 without a store, answers by words alone without an embedder."""
+is (edda_service_is_gone() in broker/service.c): 503 without a store, answers by words alone without an embedder; and
+when a broker that has just started does not wait for its workers (edda_service_of()): 503."""
 
 import argparse
 import collections
@@ -44,7 +45,7 @@ class Restarts(unittest.TestCase):
         with Edda(OPTIONS.edda, "--processes", "--restarts", "100", environment={"EDDA_LOG_LEVEL": "error"}) as edda:
             status, _, answer = edda.request("POST", "/api/v1/memo", {"title": "Tea", "content": "Green tea is tea."})
             self.assertEqual(status, 201, answer)
-            for role in "store", "embedder":
+            for role in "store", "embedder", "broker":
                 done, answers = threading.Event(), collections.Counter()
                 clients = [threading.Thread(target=self.ask_again_and_again, args=(edda, done, answers))
                            for _ in range(OPTIONS.clients)]
@@ -53,6 +54,8 @@ class Restarts(unittest.TestCase):
                 try:
                     for _ in range(OPTIONS.kills):
                         self.kill(edda, role, answers)
+                        if role == "broker":
+                            time.sleep(1.1)  # sessions that last a ping interval are not backed off from
                 finally:
                     done.set()
                     for client in clients:
@@ -60,7 +63,8 @@ class Restarts(unittest.TestCase):
                 print(f"{role} killed {OPTIONS.kills} times: " + ", ".join(
                     f"{count} x {status}{' without ' + ' and '.join(lacking) if lacking else ''}"
                     for (status, lacking), count in sorted(answers.items())))
-                self.assertEqual(set(answers), {(200, ())})
+                # Nobody waits for a reranker: its worker may come back to a broker behind the others.
+                self.assertLessEqual(set(answers), {(200, ()), (200, ("rerank",))} if role == "broker" else {(200, ())})
 
 
 if __name__ == "__main__":

@@ -50,9 +50,9 @@ static void a_cancelled_request_stops_its_worker(void **state) {
     scenario_stop(&s);
 }
 
-static void a_stage_nobody_offers_is_said_at_once(void **state) {
+static void a_stage_nobody_offers_is_said_when_it_had_the_time_to_come(void **state) {
     (void)state;
-    edda_scenario_t *s = scenario_start(NULL);
+    edda_scenario_t *s = scenario_start_with_ping(NULL, 20);
     edda_fake_t *gateway = scenario_client(s, "gateway");
     struct edda_uuid id = send_req(gateway, "embed");
     struct fake_reply reply = expect_fail(gateway, &id, EDDA_E_NO_SERVICE);
@@ -242,7 +242,7 @@ int main(void) {
         cmocka_unit_test(a_request_expires_in_the_queue),
         cmocka_unit_test(a_request_expires_while_it_runs),
         cmocka_unit_test(a_cancelled_request_stops_its_worker),
-        cmocka_unit_test(a_stage_nobody_offers_is_said_at_once),
+        cmocka_unit_test(a_stage_nobody_offers_is_said_when_it_had_the_time_to_come),
         cmocka_unit_test(a_worker_without_credit_is_sent_nothing),
         cmocka_unit_test(a_client_beyond_its_credit_is_refused_and_gets_it_back),
         cmocka_unit_test(a_full_queue_is_busy_and_its_room_returns),
