@@ -84,7 +84,7 @@ static void fail(edda_job_t *job, int error, const char *text) {
     edda_job_fail(&job, error, blame, blame == EDDA_BLAME_OUTSIDE ? RETRY_AFTER_MS : 0, text);
 }
 
-/* The guard that nobody sees at work otherwise: whoever slept past its lease did its work in vain. */
+/* The guard that nobody sees at work otherwise: who slept past its lease worked in vain. */
 static void note_stale(const struct edda_store_stored *stored, edda_job_t *job) {
     if (stored->stale) {
         edda_metric_add(EDDA_METRIC_STORE_STALE, NULL, 1);

@@ -15,8 +15,9 @@
  * test (cmocka) with what it got instead. A fake's messages are kept in order, and an expect_ takes
  * the first that is not PING, PONG, WELCOME or CREDIT (those are noted, see fake_credit).
  *
- * The broker's ping interval is SCENARIO_PING_MS unless a test says another, so death by silence takes SCENARIO_LIVENESS of
- * those. Threads: the test's one. Bodies are texts; type numbers follow the tables of proto. */
+ * The broker's ping interval is SCENARIO_PING_MS unless a test says another, so death by silence
+ * takes SCENARIO_LIVENESS of those. Threads: the test's one. Bodies are texts; type numbers follow
+ * the tables of proto. */
 #ifndef EDDA_TESTS_SCENARIO_H
 #define EDDA_TESTS_SCENARIO_H
 

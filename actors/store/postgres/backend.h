@@ -21,7 +21,7 @@ struct edda_postgres_options {
     int64_t lease_ms;     /* of a claimed job; 0: EDDA_LEASE_MS */
     size_t index_bytes;   /* memory of search indexes before the least used is dropped; 0: 1 GiB */
     struct edda_index_options index; /* all 0: the defaults */
-    uint64_t exact_chunks; /* of more chunks the vectors' index is asked; 0: EDDA_EXACT_CHUNKS */
+    uint64_t exact_chunks;   /* of more chunks the vectors' index is asked; 0: EDDA_EXACT_CHUNKS */
     int64_t backlog;         /* parts that may wait before new content is refused; 0: no limit */
     int64_t project_backlog; /* the same of one project */
     struct edda_backend_events events;

@@ -19,7 +19,7 @@
 #define DOING     "cannot copy into the database"
 #define HEAD_SIZE 19
 #define LOCK      "SELECT pg_try_advisory_lock(7012025)::int"
-/* Whatever limits role or database have: a digest reads a whole table, and no repetition ends it. */
+/* Whatever limits role or database have: a digest reads a whole table, and no retry ends it. */
 #define PATIENT                                                                                    \
     "SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0"
 

@@ -24,8 +24,8 @@
 #include "actors/store/postgres/database.h"
 #include "actors/store/postgres/slots.h"
 
-#define EDDA_PG_RING 256 /* of one connection: EDDA_SLOTS_DEPTH statements with all that belongs   \
-                          */
+/* Statements of one connection: EDDA_SLOTS_DEPTH with all that belongs to each. */
+#define EDDA_PG_RING 256
 
 /* Statements of the layer's own, behind those of the owner's table. */
 enum edda_pg_own {

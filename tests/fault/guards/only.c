@@ -1,5 +1,5 @@
-/* tests/fault/guards/only.c: a cmocka program runs the test alone that EDDA_ONLY_TEST names. guards.py links it
- * into everything; a program without cmocka has no filter to set. */
+/* tests/fault/guards/only.c: a cmocka program runs the test alone that EDDA_ONLY_TEST names.
+ * guards.py links it into everything; a program without cmocka has no filter to set. */
 #include <stdlib.h>
 
 void cmocka_set_test_filter(const char *pattern) __attribute__((weak));
