@@ -1,4 +1,4 @@
-/* tests/actors/runtime/test_client.c: calls, credit, streams and limits with brokers that live. */
+/* tests/actors/runtime/test_client.c: calls, streams and limits with brokers that live. */
 #include "actors/runtime/client.h"
 
 #include <stdlib.h>
@@ -7,75 +7,8 @@
 #include "actors/runtime/metric.h"
 #include "proto/body.h"
 #include "proto/uuid.h"
-#include "tests/actors/runtime/peers.h"
+#include "tests/actors/runtime/clients.h"
 #include "tests/proto/cmocka.h"
-
-#define MEBIBYTE (1u << 20)
-
-static void *context;
-static edda_loop_t *loop;
-static struct fake_broker *fakes[BROKERS];
-static edda_client_t *client;
-static int changes;
-static const struct edda_step embed = {.op = "embed"};
-
-static void note_change(void *nothing) {
-    (void)nothing;
-    changes++;
-}
-
-static void start(size_t brokers) {
-    static const char *const urls[BROKERS] = {FIRST_URL, SECOND_URL};
-    context = zmq_ctx_new();
-    loop = edda_loop_new("test");
-    for (size_t i = 0; i < brokers; i++) {
-        fakes[i] = fake_broker_new(loop, context, urls[i]);
-    }
-    struct edda_client_options options = {
-        .loop = loop,
-        .zmq_context = context,
-        .brokers = urls,
-        .broker_count = brokers,
-        .role = "gateway",
-        .name = "tester",
-        .on_change = note_change,
-    };
-    changes = 0;
-    client = edda_client_new(&options);
-    assert_non_null(client);
-}
-
-static bool all_live(void *wanted) {
-    return edda_client_brokers_live(client) == *(size_t *)wanted;
-}
-
-static void start_live(size_t brokers) {
-    start(brokers);
-    for (size_t i = 0; i < brokers; i++) {
-        (void)fake_broker_accept(fakes[i], FAKE_FRONT);
-    }
-    assert_true(fake_loop_until(loop, all_live, &brokers, 2000));
-}
-
-static bool has_credit(void *service) {
-    return edda_client_credit(client, service) > 0;
-}
-
-static void grant(struct fake_broker *fake, const char *service, uint64_t messages) {
-    fake_broker_grant(fake, service, messages, messages * MEBIBYTE);
-    assert_true(fake_loop_until(loop, has_credit, (void *)(uintptr_t)service, 2000));
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    edda_client_destroy(&client);
-    for (size_t i = 0; i < BROKERS; i++) {
-        fake_broker_destroy(&fakes[i]);
-    }
-    edda_loop_destroy(&loop);
-    zmq_ctx_term(context);
-    return 0;
-}
 
 /* The request of a_call_is_answered_once with every field where the protocol has it; its id. */
 static struct edda_uuid expect_whole_request(void) {
@@ -111,7 +44,7 @@ static void a_call_is_answered_once(void **state) {
         {.op = "rerank", .on_error = EDDA_ON_ERROR_SKIP},
     };
     static struct answer answer;
-    start_live(1);
+    start(1);
     grant(fakes[0], "embed", 4);
     struct edda_request request = make_request(steps, &answer);
     request.step_count = 3;
@@ -149,7 +82,7 @@ static void a_call_is_answered_once(void **state) {
 static void a_failure_comes_with_its_detail(void **state) {
     (void)state;
     static struct answer answer;
-    start_live(1);
+    start(1);
     grant(fakes[0], "embed", 4);
     struct edda_request request = make_request(&embed, &answer);
     assert_int_equal(edda_client_call(client, &request, NULL), 0);
@@ -166,7 +99,7 @@ static void a_failure_comes_with_its_detail(void **state) {
 
 static void hello_carries_the_role(void **state) {
     (void)state;
-    start(1);
+    start_silent(1);
     const struct edda_wire *wire = fake_broker_expect(fakes[0], FAKE_FRONT, EDDA_HELLO);
     struct edda_arena arena;
     struct edda_hello hello;
@@ -179,89 +112,6 @@ static void hello_carries_the_role(void **state) {
     edda_arena_done(&arena);
 }
 
-static void a_call_without_credit_is_busy_and_leaves_nothing(void **state) {
-    (void)state;
-    static struct answer answers[4];
-    start_live(1);
-    grant(fakes[0], "embed", 3);
-    for (int i = 0; i < 3; i++) {
-        struct edda_request request = make_request(&embed, &answers[i]);
-        assert_int_equal(edda_client_call(client, &request, NULL), 0);
-    }
-    assert_int_equal(edda_client_credit(client, "embed"), 0);
-    assert_int_equal(edda_client_credit(client, "unheard"), 0);
-    struct edda_request request = make_request(&embed, &answers[3]);
-    assert_int_equal(edda_client_call(client, &request, NULL), EDDA_E_BUSY);
-    assert_int_equal(edda_client_open_calls(client), 3);
-    int before = changes;
-    grant(fakes[0], "embed", 4);
-    assert_int_equal(changes, before + 1);
-    assert_int_equal(edda_client_call(client, &request, NULL), 0);
-    for (int i = 0; i < 4; i++) {
-        (void)fake_broker_expect(fakes[0], FAKE_FRONT, EDDA_REQ);
-    }
-}
-
-/* A service that no worker offers yet is asked for and refused; that is not held against the
- * credit it will have, which counts only what was sent since. */
-static void what_was_tried_without_a_grant_costs_no_credit(void **state) {
-    (void)state;
-    static struct answer answers[4];
-    start_live(1);
-    fake_loop_for(loop, 150); /* no grant comes: it is tried */
-    for (int i = 0; i < 3; i++) {
-        struct edda_request request = make_request(&embed, &answers[i]);
-        assert_int_equal(edda_client_call(client, &request, NULL), 0);
-        const struct edda_wire *wire = fake_broker_expect(fakes[0], FAKE_FRONT, EDDA_REQ);
-        fake_broker_fail(fakes[0], &wire->message.envelope.id, EDDA_E_NO_SERVICE);
-        expect_answer(loop, &answers[i], EDDA_E_NO_SERVICE);
-    }
-    grant(fakes[0], "embed", 2);
-    assert_int_equal(edda_client_credit(client, "embed"), 2);
-    struct edda_request request = make_request(&embed, &answers[3]);
-    assert_int_equal(edda_client_call(client, &request, NULL), 0);
-    (void)fake_broker_expect(fakes[0], FAKE_FRONT, EDDA_REQ);
-}
-
-static void credit_counts_body_bytes_too(void **state) {
-    (void)state;
-    static uint8_t bytes[1000];
-    struct edda_step step = {
-        .op = "embed", .type = EDDA_BODY_EMBED_ARGUMENTS, .arguments = {bytes, sizeof bytes}};
-    static struct answer answers[2];
-    start_live(1);
-    fake_broker_grant(fakes[0], "embed", 100, 1500);
-    assert_true(fake_loop_until(loop, has_credit, "embed", 2000));
-    struct edda_request request = make_request(&step, &answers[0]);
-    assert_int_equal(edda_client_call(client, &request, NULL), 0);
-    request = make_request(&step, &answers[1]);
-    assert_int_equal(edda_client_call(client, &request, NULL), EDDA_E_BUSY);
-    request = make_request(&embed, &answers[1]);
-    assert_int_equal(edda_client_call(client, &request, NULL), 0);
-}
-
-static void a_service_that_never_granted_is_tried_without(void **state) {
-    (void)state;
-    static struct answer answer;
-    start_live(1);
-    struct edda_request request = make_request(&embed, &answer);
-    assert_int_equal(edda_client_call(client, &request, NULL), 0);
-    const struct edda_wire *wire = fake_broker_expect(fakes[0], FAKE_FRONT, EDDA_REQ);
-    fake_broker_fail(fakes[0], &wire->message.envelope.id, EDDA_E_NO_SERVICE);
-    expect_answer(loop, &answer, EDDA_E_NO_SERVICE);
-}
-
-static void a_refusal_for_credit_reads_as_busy(void **state) {
-    (void)state;
-    static struct answer answer;
-    start_live(1);
-    struct edda_request request = make_request(&embed, &answer);
-    assert_int_equal(edda_client_call(client, &request, NULL), 0);
-    const struct edda_wire *wire = fake_broker_expect(fakes[0], FAKE_FRONT, EDDA_REQ);
-    fake_broker_fail(fakes[0], &wire->message.envelope.id, EDDA_E_CREDIT);
-    expect_answer(loop, &answer, EDDA_E_BUSY);
-}
-
 static void requests_that_break_a_limit_are_refused_at_once(void **state) {
     (void)state;
     static uint8_t bytes[EDDA_MAX_FRAME_BYTES + 1];
@@ -269,7 +119,7 @@ static void requests_that_break_a_limit_are_refused_at_once(void **state) {
         "a2345678901234567890123456789012345678901234567890123456789012345";
     struct edda_step many[EDDA_MAX_ROUTE + 1];
     static struct answer answer;
-    start_live(1);
+    start(1);
     for (size_t i = 0; i < EDDA_MAX_ROUTE + 1; i++) {
         many[i] = (struct edda_step){
             .op = "embed", .type = EDDA_BODY_EMPTY, .arguments = {bytes, EDDA_MAX_FRAME_BYTES}};
@@ -311,7 +161,7 @@ static void the_largest_texts_fit_the_envelope(void **state) {
     struct edda_step steps[EDDA_MAX_ROUTE];
     static struct answer answer;
     memset(text, 'x', sizeof text);
-    start_live(1);
+    start(1);
     for (size_t i = 0; i < EDDA_MAX_ROUTE; i++) {
         steps[i] = (struct edda_step){.op = op, .type = EDDA_BODY_EMPTY, .budget_ms = 0xffffffffu};
     }
@@ -332,7 +182,7 @@ static void the_largest_texts_fit_the_envelope(void **state) {
 static void an_id_in_use_is_refused(void **state) {
     (void)state;
     static struct answer answers[2];
-    start_live(1);
+    start(1);
     struct edda_request request = make_request(&embed, &answers[0]);
     request.id = edda_uuid_new();
     struct edda_uuid id = request.id;
@@ -347,7 +197,7 @@ static void an_id_in_use_is_refused(void **state) {
 static void a_call_over_its_time_is_answered_here(void **state) {
     (void)state;
     static struct answer answer;
-    start_live(1);
+    start(1);
     struct edda_request request = make_request(&embed, &answer);
     request.ttl_ms = 100;
     int64_t begin_ms = edda_clock_ms();
@@ -360,7 +210,7 @@ static void a_cancelled_call_is_never_answered_and_the_broker_is_told(void **sta
     (void)state;
     static struct answer answer;
     edda_call_t *call = NULL;
-    start_live(1);
+    start(1);
     struct edda_request request = make_request(&embed, &answer);
     assert_int_equal(edda_client_call(client, &request, &call), 0);
     const struct edda_wire *wire = fake_broker_expect(fakes[0], FAKE_FRONT, EDDA_REQ);
@@ -379,7 +229,7 @@ static void parts_come_in_order_then_the_reply(void **state) {
     (void)state;
     static struct answer answer;
     edda_call_t *call = NULL;
-    start_live(1);
+    start(1);
     struct edda_request request = make_request(&embed, &answer);
     request.flags = EDDA_FLAG_STREAMING;
     assert_int_equal(edda_client_call(client, &request, &call), 0);
@@ -402,7 +252,7 @@ static void parts_come_in_order_then_the_reply(void **state) {
 static void a_gap_in_the_parts_ends_the_call(void **state) {
     (void)state;
     static struct answer answer;
-    start_live(1);
+    start(1);
     struct edda_request request = make_request(&embed, &answer);
     assert_int_equal(edda_client_call(client, &request, NULL), 0);
     const struct edda_wire *wire = fake_broker_expect(fakes[0], FAKE_FRONT, EDDA_REQ);
@@ -417,7 +267,7 @@ static void a_gap_in_the_parts_ends_the_call(void **state) {
 static void the_broker_with_fewer_open_calls_gets_the_next(void **state) {
     (void)state;
     static struct answer answers[40];
-    start_live(2);
+    start(2);
     grant(fakes[0], "embed", 100);
     grant(fakes[1], "embed", 100);
     fake_loop_for(loop, 10);
@@ -435,7 +285,7 @@ static void the_broker_with_fewer_open_calls_gets_the_next(void **state) {
 static void a_call_can_name_its_broker(void **state) {
     (void)state;
     static struct answer answers[10];
-    start_live(2);
+    start(2);
     for (int i = 0; i < 10; i++) {
         struct edda_request request = make_request(&embed, &answers[i]);
         request.broker = 1;
@@ -447,18 +297,13 @@ static void a_call_can_name_its_broker(void **state) {
     assert_false(edda_client_broker_live(client, 2));
 }
 
-#define TEST(name) cmocka_unit_test_teardown(name, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_call_is_answered_once),
         TEST(a_failure_comes_with_its_detail),
         TEST(hello_carries_the_role),
-        TEST(a_call_without_credit_is_busy_and_leaves_nothing),
-        TEST(what_was_tried_without_a_grant_costs_no_credit),
-        TEST(credit_counts_body_bytes_too),
-        TEST(a_service_that_never_granted_is_tried_without),
-        TEST(a_refusal_for_credit_reads_as_busy),
         TEST(requests_that_break_a_limit_are_refused_at_once),
         TEST(the_largest_texts_fit_the_envelope),
         TEST(an_id_in_use_is_refused),

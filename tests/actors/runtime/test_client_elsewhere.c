@@ -3,57 +3,12 @@
 #include "actors/runtime/client.h"
 
 #include "proto/body.h"
-#include "tests/actors/runtime/peers.h"
+#include "tests/actors/runtime/clients.h"
 #include "tests/proto/cmocka.h"
 
-static void *context;
-static edda_loop_t *loop;
-static struct fake_broker *fakes[BROKERS];
-static edda_client_t *client;
-static const struct edda_step embed = {.op = "embed"};
-static const struct edda_bytes nothing = {NULL, 0};
-
-static bool is_live_count(void *wanted) {
-    return edda_client_brokers_live(client) == *(size_t *)wanted;
-}
-
-static void expect_live(size_t wanted) {
-    assert_true(fake_loop_until(loop, is_live_count, &wanted, 2000));
-}
-
-static int set_up(void **state) {
-    (void)state;
-    static const char *const urls[BROKERS] = {FIRST_URL, SECOND_URL};
-    context = zmq_ctx_new();
-    loop = edda_loop_new("test");
-    const struct edda_client_options options = {
-        .loop = loop,
-        .zmq_context = context,
-        .brokers = urls,
-        .broker_count = BROKERS,
-        .role = "pump",
-        .name = "tester",
-    };
-    for (size_t i = 0; i < BROKERS; i++) {
-        fakes[i] = fake_broker_new(loop, context, urls[i]);
-    }
-    client = edda_client_new(&options);
-    assert_non_null(client);
-    for (size_t i = 0; i < BROKERS; i++) {
-        (void)fake_broker_accept(fakes[i], FAKE_FRONT);
-    }
-    expect_live(BROKERS);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    edda_client_destroy(&client);
-    for (size_t i = 0; i < BROKERS; i++) {
-        fake_broker_destroy(&fakes[i]);
-    }
-    edda_loop_destroy(&loop);
-    zmq_ctx_term(context);
+static int set_up_live(void **state) {
+    (void)set_up(state);
+    start(BROKERS);
     return 0;
 }
 
@@ -66,10 +21,6 @@ static void call(struct answer *answer, int broker) {
 
 static const struct edda_envelope *expect_envelope(struct fake_broker *fake) {
     return &fake_broker_expect(fake, FAKE_FRONT, EDDA_REQ)->message.envelope;
-}
-
-static struct edda_uuid expect_request(struct fake_broker *fake) {
-    return expect_envelope(fake)->id;
 }
 
 static void a_call_refused_by_a_draining_broker_goes_elsewhere(void **state) {
@@ -146,7 +97,7 @@ static void a_call_that_a_worker_died_of_goes_elsewhere_as_a_suspect(void **stat
     assert_int_equal(sent->retries, 0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up_live, tear_down)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

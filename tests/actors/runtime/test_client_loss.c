@@ -6,86 +6,14 @@
 #include "actors/runtime/metric.h"
 #include "actors/runtime/socket.h"
 #include "proto/body.h"
-#include "tests/actors/runtime/peers.h"
+#include "tests/actors/runtime/clients.h"
 #include "tests/proto/cmocka.h"
-
-static void *context;
-static edda_loop_t *loop;
-static struct fake_broker *fakes[BROKERS];
-static edda_client_t *client;
-static const struct edda_step embed = {.op = "embed"};
-static const struct edda_bytes nothing = {NULL, 0};
-
-static const char *urls[BROKERS];
-
-static void start_client(size_t brokers) {
-    struct edda_client_options options = {
-        .loop = loop,
-        .zmq_context = context,
-        .brokers = urls,
-        .broker_count = brokers,
-        .role = "pump",
-        .name = "tester",
-    };
-    client = edda_client_new(&options);
-    assert_non_null(client);
-}
-
-static bool is_live_count(void *wanted) {
-    return edda_client_brokers_live(client) == *(size_t *)wanted;
-}
-
-static void expect_live(size_t wanted) {
-    assert_true(fake_loop_until(loop, is_live_count, &wanted, 2000));
-}
-
-/* Only tests of silence have short intervals: a busy machine may pause us for long. */
-static void start_with_ping(size_t brokers, uint32_t ping_ms) {
-    fakes[0] = fake_broker_new(loop, context, urls[0]);
-    fakes[1] = brokers > 1 ? fake_broker_new(loop, context, urls[1]) : NULL;
-    for (size_t i = 0; i < brokers; i++) {
-        fake_broker_tune(fakes[i], ping_ms, 5);
-    }
-    start_client(brokers);
-    for (size_t i = 0; i < brokers; i++) {
-        (void)fake_broker_accept(fakes[i], FAKE_FRONT);
-    }
-    expect_live(brokers);
-}
-
-static void start(size_t brokers) {
-    start_with_ping(brokers, EDDA_PING_MS);
-}
-
-static int set_up(void **state) {
-    (void)state;
-    urls[0] = FIRST_URL;
-    urls[1] = SECOND_URL;
-    context = zmq_ctx_new();
-    loop = edda_loop_new("test");
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    edda_client_destroy(&client);
-    for (size_t i = 0; i < BROKERS; i++) {
-        fake_broker_destroy(&fakes[i]);
-    }
-    edda_loop_destroy(&loop);
-    zmq_ctx_term(context);
-    return 0;
-}
 
 static void call(struct answer *answer, int broker, uint32_t ttl_ms) {
     struct edda_request request = make_request(&embed, answer);
     request.broker = broker;
     request.ttl_ms = ttl_ms;
     assert_int_equal(edda_client_call(client, &request, NULL), 0);
-}
-
-static struct edda_uuid expect_request(struct fake_broker *fake) {
-    return fake_broker_expect(fake, FAKE_FRONT, EDDA_REQ)->message.envelope.id;
 }
 
 static void an_unanswered_call_is_sent_again_with_its_id_after_welcome(void **state) {
@@ -265,7 +193,7 @@ static void a_draining_broker_gets_no_new_calls_but_answers_its_old(void **state
 static void a_silent_broker_is_left_and_its_calls_go_on(void **state) {
     (void)state;
     static struct answer answer;
-    edda_cell_t *lost = edda_metric_cell(EDDA_METRIC_SESSIONS_LOST, "pump");
+    edda_cell_t *lost = edda_metric_cell(EDDA_METRIC_SESSIONS_LOST, "gateway");
     start_with_ping(1, 100);
     int64_t before = edda_cell_value(lost);
     call(&answer, -1, 5000);

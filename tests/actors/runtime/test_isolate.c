@@ -258,6 +258,39 @@ static void as_many_calls_at_once_as_there_may_be_children(void **state) {
     assert_string_equal(fixture->heard.text, "three");
 }
 
+static void as_many_children_as_there_is_room_for(void **state) {
+    struct fixture *fixture = *state;
+    open_isolate(fixture, EDDA_ISOLATE_CHILDREN, 100, 60000, MIB);
+    fixture->heard.wanted = EDDA_ISOLATE_CHILDREN;
+    for (size_t i = 0; i < EDDA_ISOLATE_CHILDREN; i++) {
+        assert_int_equal(try_run(fixture, "all at once"), 0);
+    }
+    assert_int_equal(try_run(fixture, "one more"), EDDA_E_BUSY);
+    assert_int_equal(edda_loop_run(fixture->loop), 0);
+    assert_int_equal(fixture->heard.count, EDDA_ISOLATE_CHILDREN);
+    assert_string_equal(fixture->heard.text, "all at once");
+}
+
+/* How a process ends that asks for so many. */
+static int ask_for_children(struct fixture *fixture, unsigned children) {
+    int status = 0;
+    pid_t pid = fork();
+    if (pid == 0) {
+        (void)signal(SIGABRT, SIG_DFL);
+        (void)close(STDERR_FILENO);
+        open_isolate(fixture, children, 1, 1000, MIB);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
+static void more_children_than_there_is_room_for_are_a_mistake_of_the_program(void **state) {
+    assert_int_equal(ask_for_children(*state, 0), SIGABRT);
+    assert_int_equal(ask_for_children(*state, EDDA_ISOLATE_CHILDREN), 0);
+    assert_int_equal(ask_for_children(*state, EDDA_ISOLATE_CHILDREN + 1), SIGABRT);
+}
+
 static void a_child_takes_as_many_calls_as_it_may_and_then_another_does(void **state) {
     struct fixture *fixture = *state;
     open_isolate(fixture, 1, 2, 60000, MIB);
@@ -321,6 +354,8 @@ int main(int argc, char **argv) {
         TEST(an_answer_may_be_as_long_as_its_limit_and_no_byte_longer),
         TEST(a_request_may_be_as_long_as_its_limit_and_no_byte_longer),
         TEST(as_many_calls_at_once_as_there_may_be_children),
+        TEST(as_many_children_as_there_is_room_for),
+        TEST(more_children_than_there_is_room_for_are_a_mistake_of_the_program),
         TEST(a_child_takes_as_many_calls_as_it_may_and_then_another_does),
         TEST(a_child_has_no_descriptors_and_no_environment_of_its_parent),
         TEST(calls_that_are_open_at_the_end_are_cancelled),
