@@ -3,9 +3,12 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -21,6 +24,7 @@ struct pair {
     struct relay *relay;
     pthread_t thread;
     int fds[2]; /* by the way that leads to them: the server's, the client's */
+    bool vanished;
 };
 
 /* What came from one side and is not yet a whole message. */
@@ -113,13 +117,26 @@ static bool pass(int fd, const uint8_t *data, size_t size) {
     return true;
 }
 
+/* The kernel drops what comes for this socket before TCP sees it. What was sent must be
+ * acknowledged by then: it would be sent again and again, as no host without power does. */
+static void vanish(int fd) {
+    int unacknowledged = 1;
+    for (int i = 0; i < 2000 && unacknowledged > 0; i++) {
+        assert_int_equal(ioctl(fd, SIOCOUTQ, &unacknowledged), 0);
+        usleep(1000);
+    }
+    struct sock_filter drop = BPF_STMT(BPF_RET | BPF_K, 0);
+    struct sock_fprog filter = {.len = 1, .filter = &drop};
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter), 0);
+}
+
 /* False: the pair is to be closed. */
 static bool pass_messages(struct pair *pair, enum relay_way way, struct stream *stream) {
     size_t size;
     while ((size = whole_message(stream)) > 0) {
         size_t passes = size;
         enum relay_does does = RELAY_PASS;
-        if (!stream->swallows) {
+        if (!stream->swallows && !pair->vanished) {
             does = judge(pair->relay, way, stream->data, size, &passes);
             if (!pass(pair->fds[way], stream->data, passes)) {
                 return false;
@@ -127,6 +144,10 @@ static bool pass_messages(struct pair *pair, enum relay_way way, struct stream *
         }
         if (does == RELAY_CUT || does == RELAY_CUT_AFTER) {
             return false;
+        }
+        if (does == RELAY_VANISH) {
+            vanish(pair->fds[RELAY_TO_CLIENT]);
+            pair->vanished = true;
         }
         stream->swallows |= does == RELAY_SWALLOW;
         stream->begun = true;

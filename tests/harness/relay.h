@@ -21,6 +21,8 @@ enum relay_does {
     RELAY_CUT,       /* both connections, instead of passing the message on */
     RELAY_CUT_AFTER, /* the message passes first */
     RELAY_SWALLOW,   /* this message and all that follow it this way; the connections stay */
+    RELAY_VANISH,    /* as a host that lost its power: nothing passes any more, either way, and what
+                        the client sends is not even acknowledged */
 };
 
 struct relay;

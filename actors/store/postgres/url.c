@@ -315,10 +315,10 @@ static const struct {
 } defaults[] = {
     {"fallback_application_name", "edda"},
     {"target_session_attrs", "read-write"},
-    {"keepalives_idle", "30"},
-    {"keepalives_interval", "10"},
+    {"keepalives_idle", "4"},
+    {"keepalives_interval", "2"},
     {"keepalives_count", "3"},
-    {"tcp_user_timeout", "30000"},
+    {"tcp_user_timeout", "10000"},
     {"gssencmode", "disable"},
 };
 

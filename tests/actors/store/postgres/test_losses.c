@@ -330,6 +330,45 @@ static void a_host_that_hangs_is_passed_over(void **state) {
     close(listener);
 }
 
+static bool has_happened(void *context) {
+    return relay_happened(context) > 0;
+}
+
+/* EDDA_E_IO is TCP's word, long before the statement's own time is over: our clock's is
+ * EDDA_E_TIMEOUT. more: something is still to be acknowledged, which stops keepalives. */
+static void lose_power(bool more) {
+    struct asked first = {0};
+    struct asked second = {0};
+    char host[32];
+    struct relay *relay = relay_start(server_port());
+    snprintf(host, sizeof host, "127.0.0.1:%u", relay_port(relay));
+    struct database *d =
+        database_open(&(struct database){.connections = 1, .statement_ms = 10 * WAIT_MS},
+                      server_url_at(host, "sslmode=disable&keepalives_idle=1&keepalives_interval=1"
+                                          "&tcp_user_timeout=2000"));
+    wait_for_connections(d, 1);
+    relay_when(relay, RELAY_TO_CLIENT, "power", RELAY_VANISH);
+    ask(d, &first, SQL_ECHO, VALUES(TEXT(EDDA_TEXT("power"))));
+    assert_true(database_until(d, has_happened, relay));
+    if (more) {
+        ask(d, &second, SQL_COUNT, NO_VALUES);
+    }
+    expect(d, &first, EDDA_E_IO);
+    if (more) {
+        expect(d, &second, EDDA_E_IO);
+    }
+    ask(d, &second, SQL_COUNT, NO_VALUES);
+    expect(d, &second, 0);
+    database_close(&d);
+    relay_stop(&relay);
+}
+
+static void a_server_that_lost_its_power_is_given_up_by_tcp(void **state) {
+    (void)state;
+    lose_power(false);
+    lose_power(true);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_statement_whose_answer_is_cut_off_is_unknown),
@@ -343,6 +382,7 @@ int main(void) {
         TEST(before_its_commit_a_lost_conversation_is_known_to_have_done_nothing),
         TEST(one_whose_backend_is_terminated_is_answered_once_at_every_point),
         TEST(a_host_that_hangs_is_passed_over),
+        TEST(a_server_that_lost_its_power_is_given_up_by_tcp),
         TEST(an_idle_connection_that_the_server_ends_is_replaced_before_anybody_meets_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -107,7 +107,8 @@ static const char *value_of(const struct edda_pg_conninfo *conninfo, const char 
 
 static void libpq_gets_addresses_beside_names_and_our_defaults(void **state) {
     edda_pg_url_t *url = parse("postgres://edda:pw@a.example,10.0.0.7:5433/edda"
-                               "?connect_timeout=3&keepalives_idle=7&options=-c%20x%3Dy");
+                               "?connect_timeout=3&keepalives_idle=7&tcp_user_timeout=25000"
+                               "&options=-c%20x%3Dy");
     const struct edda_pg_address addresses[] = {{0, "10.0.0.1"}, {0, "fd00::2"}, {1, "10.0.0.7"}};
     struct edda_pg_conninfo conninfo;
     (void)state;
@@ -119,10 +120,29 @@ static void libpq_gets_addresses_beside_names_and_our_defaults(void **state) {
     assert_string_equal(value_of(&conninfo, "password"), "pw");
     assert_string_equal(value_of(&conninfo, "options"), "-c x=y -c jit=off");
     assert_string_equal(value_of(&conninfo, "keepalives_idle"), "7");
+    assert_string_equal(value_of(&conninfo, "keepalives_interval"), "2");
+    assert_string_equal(value_of(&conninfo, "keepalives_count"), "3");
+    assert_string_equal(value_of(&conninfo, "tcp_user_timeout"), "25000");
     assert_string_equal(value_of(&conninfo, "target_session_attrs"), "read-write");
     assert_string_equal(value_of(&conninfo, "gssencmode"), "disable");
     assert_string_equal(value_of(&conninfo, "client_encoding"), "UTF8");
     assert_null(value_of(&conninfo, "connect_timeout"));
+    edda_pg_conninfo_done(&conninfo);
+    edda_pg_url_free(&url);
+}
+
+/* Ten seconds, whether the server has acknowledged all it was sent or not. */
+static void
+a_server_that_is_gone_is_noticed_within_ten_seconds_unless_the_url_says_else(void **state) {
+    edda_pg_url_t *url = parse("postgres://edda:pw@10.0.0.7/edda");
+    const struct edda_pg_address addresses[] = {{0, "10.0.0.7"}};
+    struct edda_pg_conninfo conninfo;
+    (void)state;
+    assert_int_equal(edda_pg_conninfo_make(&conninfo, url, addresses, 1, NULL), 0);
+    assert_string_equal(value_of(&conninfo, "keepalives_idle"), "4");
+    assert_string_equal(value_of(&conninfo, "keepalives_interval"), "2");
+    assert_string_equal(value_of(&conninfo, "keepalives_count"), "3");
+    assert_string_equal(value_of(&conninfo, "tcp_user_timeout"), "10000");
     edda_pg_conninfo_done(&conninfo);
     edda_pg_url_free(&url);
 }
@@ -163,6 +183,8 @@ int main(void) {
         cmocka_unit_test(what_the_url_leaves_out_comes_from_libpqs_variables),
         cmocka_unit_test(what_is_no_url_is_refused_without_repeating_any_of_it),
         cmocka_unit_test(libpq_gets_addresses_beside_names_and_our_defaults),
+        cmocka_unit_test(
+            a_server_that_is_gone_is_noticed_within_ten_seconds_unless_the_url_says_else),
         cmocka_unit_test(a_store_that_may_have_any_server_gets_one_it_can_write),
         cmocka_unit_test(words_are_one_line_without_the_password),
     };
