@@ -65,7 +65,7 @@ static void expect_body(const struct edda_account *account, const struct edda_te
     assert_int_equal(edda_embed_build(account, texts, query, &request), 0);
     assert_string_equal(request.url, url);
     assert_int_equal(edda_buffer_append(&request.body, "", 1), 0);
-    assert_string_equal(request.body.data, body);
+    assert_string_equal((const char *)request.body.data, body);
     assert_true(has_header(&request, "Content-Type: application/json"));
     assert_true(has_header(&request, "Accept: application/json"));
     assert_true(has_header(&request, key_header));

@@ -54,7 +54,7 @@ static void each_provider_is_asked_in_its_own_words(void **state) {
         assert_int_equal(edda_rerank_build(&account, EDDA_TEXT("q"), &documents, &request), 0);
         assert_int_equal(edda_buffer_append(&request.body, "", 1), 0);
         assert_string_equal(request.url, cases[i].url);
-        assert_string_equal(request.body.data, cases[i].body);
+        assert_string_equal((const char *)request.body.data, cases[i].body);
         assert_true(has_header(&request, "Authorization: Bearer k1"));
         edda_api_request_done(&request);
     }

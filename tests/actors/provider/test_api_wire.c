@@ -167,7 +167,7 @@ static void every_providers_stream_is_read_to_its_end(void **state) {
         assert_int_equal(edda_chat_stream_feed(&stream, edda_buffer_bytes(&answer)), 0);
         assert_int_equal(edda_chat_stream_end(&stream), 0);
         assert_int_equal(edda_buffer_append(&stream.text, "", 1), 0);
-        assert_string_equal(stream.text.data, "From [[1]] and [[2]]: ");
+        assert_string_equal((const char *)stream.text.data, "From [[1]] and [[2]]: ");
         assert_string_equal(stream.finish, "length");
         assert_int_equal(stream.output_tokens, 4);
         assert_true(stream.input_tokens > 0);
