@@ -56,19 +56,21 @@ static void report_ready(const char *detail) {
     close((int)fd);
 }
 
-static int serve(edda_launch_t *launch, int64_t drain_ms) {
-    const char *ended = NULL;
-    int error = edda_launch_wait(launch, &ended);
-    int drained = edda_launch_drain(launch, drain_ms);
-    if (error != 0)
-        fprintf(stderr, "edda: the %s ended by itself\n", ended);
-    return error == 0 && drained == 0 ? EDDA_EXIT_OK : EDDA_EXIT_FAILED;
-}
-
 /* A store whose database does not answer: no fault of its own, and the next start may do. */
 static int status_of(const char *part, int error) {
     bool away = strcmp(part, "store") == 0 && error == EDDA_E_UNAVAILABLE;
     return away ? EDDA_EXIT_AWAY : EDDA_EXIT_FAILED;
+}
+
+static int serve(edda_launch_t *launch, int64_t drain_ms) {
+    const char *ended = NULL;
+    int error = edda_launch_wait(launch, &ended);
+    int drained = edda_launch_drain(launch, drain_ms);
+    if (error != 0) {
+        fprintf(stderr, "edda: the %s ended by itself\n", ended);
+        return status_of(ended, edda_launch_result(launch, ended));
+    }
+    return drained == 0 ? EDDA_EXIT_OK : EDDA_EXIT_FAILED;
 }
 
 /* A gateway has them at its own address. */

@@ -137,6 +137,8 @@ int edda_store_main(edda_loop_t *loop, const struct edda_role *role) {
         snprintf(detail, sizeof(detail), "%s %s", store.backend->interface->name, store.place);
         role->ready(role->context, role->name, detail);
         error = edda_loop_run(loop);
+        int lost = edda_store_service_error(store.service);
+        error = lost ? lost : error;
     }
     edda_pump_stop(store.pump);
     edda_store_service_stop(store.service);

@@ -18,6 +18,8 @@ struct edda_store_service {
     int64_t good_ms; /* when a probe last succeeded; 0 never */
     bool was_good;
     bool probing;
+    int64_t emptied_ms; /* since when the database has no tables; 0: it has */
+    int error;
     size_t open; /* own operations in the backend */
     bool stopped;
     struct edda_timer probe;
@@ -220,6 +222,22 @@ static void again_in(edda_store_service_t *self, struct edda_timer *timer, int64
     }
 }
 
+static void look_at_tables(edda_store_service_t *self, bool gone) {
+    int64_t now_ms = edda_loop_now(self->loop);
+    if (!gone) {
+        self->emptied_ms = 0;
+    } else if (self->emptied_ms == 0) {
+        self->emptied_ms = now_ms;
+        edda_log(EDDA_LOG_ERROR, "database_emptied",
+                 "text=\"its tables are gone; those of a restore within %d s are used, else the "
+                 "store ends, and its next start makes new ones\"",
+                 EDDA_EMPTIED_MS / 1000);
+    } else if (now_ms - self->emptied_ms >= EDDA_EMPTIED_MS && !self->error) {
+        self->error = EDDA_E_UNAVAILABLE;
+        edda_loop_drain(self->loop, 0);
+    }
+}
+
 static void on_probed(void *context, const struct edda_backend_answer *answer) {
     edda_store_service_t *self = context;
     self->open--;
@@ -233,6 +251,7 @@ static void on_probed(void *context, const struct edda_backend_answer *answer) {
                  good ? "yes" : "no", edda_error_name(answer->error));
     }
     self->was_good = good;
+    look_at_tables(self, answer->error == EDDA_E_NOT_FOUND);
 }
 
 static void on_probe(void *context) {
@@ -300,6 +319,10 @@ edda_store_service_t *edda_store_service_new(edda_loop_t *loop, edda_backend_t *
     on_gauges(self);
     again_in(self, &self->sweep, EDDA_SWEEP_MS);
     return self;
+}
+
+int edda_store_service_error(const edda_store_service_t *self) {
+    return self->error;
 }
 
 void edda_store_service_stop(edda_store_service_t *self) {

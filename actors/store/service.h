@@ -11,6 +11,7 @@
 
 #define EDDA_PROBE_MS      700
 #define EDDA_PROBE_GOOD_MS 2000
+#define EDDA_EMPTIED_MS    5000 /* tables that are gone are waited for: a restore makes them again */
 #define EDDA_SWEEP_MS      60000
 #define EDDA_GAUGES_MS     5000
 
@@ -22,6 +23,10 @@ edda_store_service_t *edda_store_service_new(edda_loop_t *loop, edda_backend_t *
 /* No timer runs after this; then destroy the backend (which answers what is open), then free. */
 void edda_store_service_stop(edda_store_service_t *self);
 void edda_store_service_free(edda_store_service_t **self_p);
+
+/* Why it has ended the loop: EDDA_E_UNAVAILABLE, the database has lost its tables. A start makes
+ * new ones. 0: it has not. */
+int edda_store_service_error(const edda_store_service_t *self);
 
 /* For edda_actor_options: stage is the service. */
 const struct edda_operation *edda_store_service_operations(size_t *ret_count);

@@ -158,6 +158,17 @@ class Stores(unittest.TestCase):
         said += edda.communicate(timeout=WAIT)[1]
         self.assertEqual(edda.returncode, 0, said)
 
+    # Seen to fail for ever: every statement was refused until somebody restarted the store.
+    def test_a_store_whose_database_is_emptied_is_started_again_on_new_tables(self):
+        with Edda(OPTIONS.edda, environment={"EDDA_DATABASE_URL": self.database, "EDDA_PROCESSES": "1"}) as edda:
+            self.sql("SET client_min_messages = error; DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+            until = time.monotonic() + WAIT
+            while self.sql("SELECT to_regclass('memo') IS NOT NULL") != "t" or edda.request("GET", "/readyz")[0] != 200:
+                self.assertLess(time.monotonic(), until, edda.log())
+                time.sleep(0.2)
+            self.assertIn("database_emptied", edda.log())
+            self.assertRegex(edda.log(), "part_exited part=store pid=[0-9]+ status=75")
+
     @staticmethod
     def read_until(terminal, wanted):
         shown = ""

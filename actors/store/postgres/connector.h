@@ -13,9 +13,9 @@
  *
  * The URL is libpq's (postgres://user:password@host:port/database?sslmode=verify-full), with what
  * it does not say set to: UTF-8, application_name edda, target_session_attrs=read-write (a standby
- * is passed over), keepalives every 2 s after 4, tcp_user_timeout 10 s (a host that is gone, or a firewall
- * that forgot us, is noticed after 10 s, busy or idle), gssencmode=disable
- * (Kerberos would block), jit off, notices off.
+ * is passed over), keepalives every 2 s after 4, tcp_user_timeout 10 s (a host that is gone, or a
+ * firewall that forgot us, is noticed after 10 s, busy or idle), gssencmode=disable (Kerberos would
+ * block), jit off, notices off.
  *
  * Words about failures never hold the password: see edda_pg_words in url.h.
  * Threads: the loop's. Limits: EDDA_PG_ADDRESSES addresses in all. */

@@ -12,10 +12,12 @@
 
 static const struct edda_pg_statement own_statements[EDDA_PG_OWN_COUNT] = {
     /* What was accepted must be safe, whatever the server's or the role's setting is. */
-    [EDDA_PG_OWN_SETUP] =
-        {"EDDA_SETUP", "SELECT coalesce(to_regtype('halfvec')::oid, 0)::bigint, " EDDA_PG_LINEAGE
-                       ", CASE current_setting('synchronous_commit') WHEN 'off' THEN"
-                       " set_config('synchronous_commit', 'on', false) END"},
+    [EDDA_PG_OWN_SETUP] = {"EDDA_SETUP",
+                           "SELECT " EDDA_PG_HALFVEC ", " EDDA_PG_LINEAGE
+                           ", set_config('" EDDA_PG_SESSION_LINEAGE "', (" EDDA_PG_LINEAGE
+                           ")::text, false)"
+                           ", CASE current_setting('synchronous_commit') WHEN 'off' THEN"
+                           " set_config('synchronous_commit', 'on', false) END"},
     [EDDA_PG_OWN_BEGIN] = {"EDDA_BEGIN", "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"},
     [EDDA_PG_OWN_BEGIN_SNAPSHOT] = {"EDDA_BEGIN_SNAPSHOT",
                                     "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"},
@@ -308,15 +310,24 @@ unsigned edda_pg_connected(const edda_pg_t *self) {
     return edda_slots_standing(&self->slots);
 }
 
-void edda_pg_saw(edda_pg_t *self, int64_t lineage) {
+void edda_pg_saw(edda_pg_t *self, int64_t lineage, int64_t halfvec_type) {
     bool replaced = self->lineage_known && self->lineage != lineage;
     self->lineage_known = true;
     self->lineage = lineage;
+    self->halfvec_type = (uint32_t)halfvec_type;
     if (replaced) {
         edda_log(EDDA_LOG_INFO, "database_replaced", "lineage=%016llx",
                  (unsigned long long)lineage);
         if (self->options.on_replaced) {
             self->options.on_replaced(self->options.context);
+        }
+    }
+}
+
+void edda_pg_reconnect(edda_pg_t *self) {
+    for (unsigned i = 0; i < self->options.connections; i++) {
+        if (self->connections[i].handle) {
+            edda_pg_connection_break(&self->connections[i]);
         }
     }
 }

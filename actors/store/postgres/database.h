@@ -68,6 +68,11 @@
     " pg_database WHERE datname = current_database()) || ' ' || coalesce(to_regclass('project')"   \
     "::oid, 0), 0)"
 
+#define EDDA_PG_HALFVEC "coalesce(to_regtype('halfvec')::oid, 0)::bigint"
+
+/* Where a session keeps which one it was when it began: text. */
+#define EDDA_PG_SESSION_LINEAGE "edda.lineage"
+
 typedef struct edda_pg edda_pg_t;
 
 struct edda_pg_options {
@@ -177,11 +182,15 @@ size_t edda_pg_open(const edda_pg_t *self);
 /* Connections that stand. */
 unsigned edda_pg_connected(const edda_pg_t *self);
 
-/* The database says which one it is (EDDA_PG_LINEAGE), as every new connection hears: when that is
- * another than the last time, on_replaced is called. What was read before may never have been: a
- * standby that took over lacks the last commits, a restored dump all since it was made, and both
- * give their numbers again. */
-void edda_pg_saw(edda_pg_t *self, int64_t lineage);
+/* The database says which one it is (EDDA_PG_LINEAGE) and its type halfvec's number, as every new
+ * connection hears: when it is another than the last time, on_replaced is called. What was read
+ * before may never have been: a standby that took over lacks the last commits, a restored dump all
+ * since it was made, and both give their numbers again. */
+void edda_pg_saw(edda_pg_t *self, int64_t lineage, int64_t halfvec_type);
+
+/* Closes every connection and makes them anew. What a session has prepared is of the tables and
+ * types that there were when it began. Who runs on one is told that it was lost. */
+void edda_pg_reconnect(edda_pg_t *self);
 
 /* The number that type halfvec has in this database, for arrays of it; 0 until a connection stood,
  * and without pgvector. In on_begin it is known. */

@@ -3,8 +3,8 @@
  * Each missing step (schema/postgres/NNN.sql) is one transaction that first takes an advisory lock
  * of the database, for the transaction: of many processes that start at once one does a step and
  * the others find it done. Needs no session, so a pooler may stand between. Blocks its caller: for
- * before the loop runs. A step may take its time; a server that is gone is noticed by TCP within ten
- * seconds, and one of us that is silent in the middle gives its lock back after one. */
+ * before the loop runs. A step may take its time; a server that is gone is noticed by TCP within
+ * ten seconds, and one of us that is silent in the middle gives its lock back after one. */
 #ifndef EDDA_ACTORS_STORE_POSTGRES_MIGRATE_H
 #define EDDA_ACTORS_STORE_POSTGRES_MIGRATE_H
 

@@ -1,19 +1,33 @@
 /* actors/store/postgres/probe.c: whether the database reads and commits, and is still the same. */
 #include "actors/store/postgres/store.h"
 
+enum { LINEAGE, HALFVEC, ANOTHER, TABLES };
+
 /* A pooler keeps our connections to it while a standby takes over behind it; else each of ours says
- * it when it is new. */
-static int on_probed(struct edda_pg_call *call, edda_pg_result_t *result) {
+ * it when it is new, and only its tables can become others beneath it. */
+static int on_known(struct edda_pg_call *call, edda_pg_result_t *result) {
     struct edda_postgres *store = call->store;
     struct edda_pg_row row = edda_pg_row(result, 0);
-    int64_t lineage = edda_pg_bigint(&row, 0);
-    if (!row.error && !edda_pg_connector_prepares(store->connector)) {
-        edda_pg_saw(store->database, lineage);
+    bool prepares = edda_pg_connector_prepares(store->connector);
+    int64_t lineage = edda_pg_bigint(&row, LINEAGE);
+    int64_t halfvec = edda_pg_bigint(&row, HALFVEC);
+    bool another = prepares && edda_pg_boolean(&row, ANOTHER);
+    bool tables = edda_pg_boolean(&row, TABLES);
+    if (row.error) {
+        return row.error;
     }
-    return 0;
+    if (another || !prepares) {
+        edda_pg_saw(store->database, lineage, halfvec);
+    }
+    if (another) {
+        edda_pg_reconnect(store->database);
+    }
+    if (!tables) {
+        return edda_pg_call_fail(call, EDDA_E_NOT_FOUND, "the database has no tables of Edda's");
+    }
+    return edda_pg_call_run(call, EDDA_PGSQL_PROBE, NO_VALUES, NULL);
 }
 
-/* An UPDATE reads what it changes. */
 int edda_postgres_probe(struct edda_pg_call *call) {
-    return edda_pg_call_run(call, EDDA_PGSQL_PROBE, NO_VALUES, on_probed);
+    return edda_pg_call_run(call, EDDA_PGSQL_WHICH, NO_VALUES, on_known);
 }

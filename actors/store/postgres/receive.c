@@ -149,8 +149,7 @@ static void take_setup(struct edda_pg_connection *connection, PGresult *result) 
     int64_t type = edda_pg_bigint(&row, 0);
     int64_t lineage = edda_pg_bigint(&row, 1);
     if (!row.error) {
-        connection->database->halfvec_type = (uint32_t)type;
-        edda_pg_saw(connection->database, lineage);
+        edda_pg_saw(connection->database, lineage, type);
     } else {
         edda_pg_connection_break(connection);
     }

@@ -30,7 +30,7 @@ static const struct row rows[] = {
     {"28000", EDDA_E_UNAVAILABLE, LOST | REFUSED | SHOWN}, /* no entry in pg_hba.conf */
     {"3D000", EDDA_E_UNAVAILABLE, LOST | REFUSED | SHOWN}, /* no such database */
     {"26000", EDDA_E_IO, LOST | SHOWN},                    /* prepared statement is gone */
-    {"42P01", EDDA_E_INTERNAL, SHOWN},                     /* no such table */
+    {"42P01", EDDA_E_IO, SHOWN},                           /* no such table */
     {"42501", EDDA_E_IO, SHOWN},                           /* no privilege */
     {"23505", EDDA_E_CONFLICT, 0},                         /* not unique */
     {"22021", EDDA_E_INVALID, 0},                          /* NUL in a text */
