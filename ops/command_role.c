@@ -114,6 +114,7 @@ static int run_part(const struct edda_options *options, const struct edda_part_k
             status = EDDA_EXIT_OK;
         }
     }
+    status = edda_launch_status(launch, status);
     edda_launch_destroy(&launch);
     edda_context_destroy(&context);
     if (signal_fd >= 0)

@@ -82,7 +82,7 @@ static int serve(edda_launch_t *launch, void *context, const edda_config_t *conf
     if (!started && error != EDDA_E_CANCELLED)
         edda_reason_print(unstarted, reason, config);
     bool good = (error == 0 || error == EDDA_E_CANCELLED) && drained == 0;
-    return good ? EDDA_EXIT_OK : EDDA_EXIT_FAILED;
+    return edda_launch_status(launch, good ? EDDA_EXIT_OK : EDDA_EXIT_FAILED);
 }
 
 static int run_threads(const struct edda_options *options, const char *url) {

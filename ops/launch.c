@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
@@ -44,7 +45,7 @@ struct edda_launch {
     const edda_curve_t *curve;
     int signal_fd;
     int notify_fd;
-    bool signalled;
+    int cut_by; /* the signal that cut the drain; 0: none */
     struct part *parts[EDDA_PARTS_MOST];
     size_t count;
 };
@@ -62,16 +63,22 @@ int edda_signals_open(void) {
     return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
-bool edda_signals_take(int signal_fd) {
+int edda_signals_take(int signal_fd) {
     static int64_t last_ms; /* of the process: a signal is the process's */
     struct signalfd_siginfo info;
-    bool taken = false;
+    int taken = 0;
     while (signal_fd >= 0 && read(signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
         int64_t now_ms = edda_clock_ms();
-        taken = taken || last_ms == 0 || now_ms - last_ms >= EDDA_SIGNAL_REPEAT_MS;
-        last_ms = last_ms == 0 || taken ? now_ms : last_ms;
+        if (taken == 0 && (last_ms == 0 || now_ms - last_ms >= EDDA_SIGNAL_REPEAT_MS)) {
+            taken = (int)info.ssi_signo;
+            last_ms = now_ms;
+        }
     }
     return taken;
+}
+
+void edda_say_cut(void) {
+    fprintf(stderr, "edda: told a second time to end: what was under way is cut off\n");
 }
 
 void edda_process_tune(void) {
@@ -289,6 +296,14 @@ static void give_up_on(const struct part *part) {
     abort();
 }
 
+static void cut(edda_launch_t *self, int signal_number) {
+    self->cut_by = signal_number;
+    for (size_t i = 0; i < self->count; i++) {
+        if (self->parts[i]->asked && self->parts[i]->thread)
+            edda_thread_drain(self->parts[i]->thread, 0);
+    }
+}
+
 /* Waits for the threads of one phase. True when all of them ended without error. */
 static bool join_phase(edda_launch_t *self, unsigned phase, int64_t limit_ms) {
     bool good = true;
@@ -302,13 +317,10 @@ static bool join_phase(edda_launch_t *self, unsigned phase, int64_t limit_ms) {
             if (left_ms <= 0)
                 give_up_on(part);
             sleep_for_news(self, left_ms < 100 ? left_ms : 100);
-            if (edda_signals_take(self->signal_fd) && !self->signalled) {
-                self->signalled = true;
+            int signal_number = edda_signals_take(self->signal_fd);
+            if (signal_number && !self->cut_by) {
+                cut(self, signal_number);
                 give_up_ms = edda_clock_ms() + JOIN_EXTRA_MS;
-                for (size_t n = 0; n < self->count; n++) {
-                    if (self->parts[n]->asked && self->parts[n]->thread)
-                        edda_thread_drain(self->parts[n]->thread, 0);
-                }
             }
         }
         if (!part->thread)
@@ -324,7 +336,7 @@ static bool join_phase(edda_launch_t *self, unsigned phase, int64_t limit_ms) {
 int edda_launch_drain(edda_launch_t *self, int64_t limit_ms) {
     bool good = true;
     for (unsigned phase = 8; phase-- > 0;) {
-        if (self->signalled)
+        if (self->cut_by)
             limit_ms = 0;
         for (size_t i = 0; i < self->count; i++) {
             struct part *part = self->parts[i];
@@ -336,6 +348,13 @@ int edda_launch_drain(edda_launch_t *self, int64_t limit_ms) {
         good = join_phase(self, phase, limit_ms) && good;
     }
     return good ? 0 : EDDA_E_FAILED;
+}
+
+int edda_launch_status(const edda_launch_t *self, int status) {
+    if (!self->cut_by)
+        return status;
+    edda_say_cut();
+    return 128 + self->cut_by;
 }
 
 const char *edda_launch_detail(edda_launch_t *self, const char *name) {

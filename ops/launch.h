@@ -18,9 +18,9 @@ typedef struct edda_launch edda_launch_t;
  * thread. */
 int edda_signals_open(void);
 
-/* Whether a signal that ends the process came; takes it. One that comes too soon after the last
- * that was taken is taken for the same. The launcher's thread only. */
-bool edda_signals_take(int signal_fd);
+/* The number of the signal that came to end the process, which is taken; 0: none. One that comes
+ * too soon after the last that was taken is taken for the same. The launcher's thread only. */
+int edda_signals_take(int signal_fd);
 
 /* Raises the limit of open files to what the system allows, schedules the process by SCHED_BATCH
  * (sched(7)) where it has no policy of its own, and makes the allocator and the threads' stacks fit
@@ -59,6 +59,11 @@ int edda_launch_wait(edda_launch_t *self, const char **ret_name) EDDA_MUST_CHECK
 /* Ends all parts, the highest phase first, each phase within limit_ms. EDDA_E_FAILED: some part's
  * main returned an error or was cut short. Aborts when a part does not end at all. */
 int edda_launch_drain(edda_launch_t *self, int64_t limit_ms) EDDA_MUST_CHECK;
+
+/* The exit status of a process whose parts were drained: status, or 128 and the number of the signal
+ * that cut the drain off, as a shell has it of a process that a signal ended; says so, too. */
+int edda_launch_status(const edda_launch_t *self, int status);
+void edda_say_cut(void);
 
 /* What a part said of itself when it became ready ("http://127.0.0.1:7700"); "" before. */
 const char *edda_launch_detail(edda_launch_t *self, const char *name);

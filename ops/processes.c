@@ -38,6 +38,7 @@ struct processes {
     int signal_fd;
     pid_t key_pid;
     int64_t signalled_ms; /* 0: not yet */
+    int cut_by;           /* the second signal */
     struct edda_supervisor supervisor;
     struct process items[EDDA_PARTS_MOST];
     char http[256]; /* where the gateway listened first: a restarted one takes the same port */
@@ -312,6 +313,7 @@ static void take_signals(struct processes *self) {
             take_exits(self);
         } else if (self->signalled_ms == 0 ||
                    now_ms - self->signalled_ms >= EDDA_SIGNAL_REPEAT_MS) {
+            self->cut_by = self->signalled_ms ? (int)info.ssi_signo : 0;
             self->signalled_ms = now_ms;
             report_event(self, (struct edda_supervise_event){EDDA_SUPERVISE_STOP, 0, false, 0});
         }
@@ -385,7 +387,9 @@ int edda_processes_run(const struct edda_options *options, const char *url) {
         report_event(self, (struct edda_supervise_event){EDDA_SUPERVISE_TICK, 0, false, 0});
         while (!self->finished)
             run_turn(self);
-        status = self->supervisor.result;
+        status = self->cut_by ? 128 + self->cut_by : self->supervisor.result;
+        if (self->cut_by)
+            edda_say_cut();
     }
     if (self->signal_fd >= 0)
         close(self->signal_fd);

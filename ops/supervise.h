@@ -65,7 +65,7 @@ enum edda_supervise_event_kind {
     EDDA_SUPERVISE_TICK,
     EDDA_SUPERVISE_READY,  /* child */
     EDDA_SUPERVISE_EXITED, /* child, by_signal, status */
-    EDDA_SUPERVISE_STOP,   /* drain everything; a second one kills */
+    EDDA_SUPERVISE_STOP,   /* drain everything; when it ends already: kill */
 };
 
 struct edda_supervise_event {

@@ -257,6 +257,33 @@ class Starting(Directory):
         self.assertEqual(process.wait(60), 0)
         return rest
 
+    # Seen to end with 0 and without a word, as one that had finished all.
+    def test_a_drain_that_a_second_signal_cuts_off_says_so_by_its_status(self):
+        slow = {"EDDA_GRACE_MS": "30000", "EDDA_DRAIN_MS": "60000"}
+        with Edda(OPTIONS.edda) as edda:
+            part = subprocess.Popen([OPTIONS.edda, "gateway", "--data", edda.data, "--http", "127.0.0.1:0"],
+                                    stderr=subprocess.PIPE, text=True, env={**os.environ, **slow})
+            self.addCleanup(part.stderr.close)
+            self.cut_off(part, part.stderr, "session_live", signal.SIGTERM)
+        for flags, number in (((), signal.SIGINT), (("--processes",), signal.SIGTERM)):
+            self.data = os.path.join(self.directory, "cut" + "".join(flags))
+            both = self.start(*flags, environment=slow, log=subprocess.STDOUT)
+            self.cut_off(both, both.stdout, "serves on", number)
+
+    def cut_off(self, process, output, ready, number):
+        for line in output:
+            if ready in line:
+                break
+        process.send_signal(number)
+        for line in output:
+            if "draining loop=gateway" in line:
+                break
+        time.sleep(1)  # what comes at once is the same signal
+        process.send_signal(number)
+        said = output.read()
+        self.assertEqual(process.wait(10), 128 + number, said)
+        self.assertIn("told a second time to end", said)
+
     def test_a_first_start_shows_a_key_once(self):
         for flags in ((), ("--processes",)):
             self.data = os.path.join(self.directory, "data" + "".join(flags))
