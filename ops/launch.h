@@ -60,8 +60,9 @@ int edda_launch_wait(edda_launch_t *self, const char **ret_name) EDDA_MUST_CHECK
  * main returned an error or was cut short. Aborts when a part does not end at all. */
 int edda_launch_drain(edda_launch_t *self, int64_t limit_ms) EDDA_MUST_CHECK;
 
-/* The exit status of a process whose parts were drained: status, or 128 and the number of the signal
- * that cut the drain off, as a shell has it of a process that a signal ended; says so, too. */
+/* The exit status of a process whose parts were drained: status, or 128 and the number of the
+ * signal that cut the drain off, as a shell has it of a process that a signal ended; says so, too.
+ */
 int edda_launch_status(const edda_launch_t *self, int status);
 void edda_say_cut(void);
 
