@@ -130,7 +130,6 @@ static void send_welcome(struct edda_core *core, struct edda_peer *peer) {
     action->record.welcome = (struct edda_welcome){
         .session = peer->session,
         .broker = core->epoch,
-        .protocol_minor = EDDA_PROTOCOL_MINOR,
         .ping_ms = core->ping_ms,
         .liveness = core->liveness,
     };
@@ -280,15 +279,6 @@ static void raise_grant(struct edda_core *core, struct edda_peer *peer, uint64_t
     }
 }
 
-static uint32_t longest_wait_ms(const struct edda_core *core) {
-    uint32_t longest_ms = 0;
-    for (uint32_t i = 0; i < core->service_count; i++) {
-        uint32_t wait_ms = edda_service_wait_ms(&core->services[i]);
-        longest_ms = wait_ms > longest_ms ? wait_ms : longest_ms;
-    }
-    return longest_ms;
-}
-
 /* Repairs credit of a client that was lost, once an interval whoever pings. */
 static void repeat_credit(struct edda_core *core, struct edda_peer *peer) {
     if (peer->side == EDDA_SIDE_FRONT && core->now_ms - peer->repeated_ms >= core->ping_ms) {
@@ -315,8 +305,6 @@ void edda_peers_ping(struct edda_core *core, struct edda_peer *peer,
         repeat_credit(core, peer);
         struct edda_action *action = edda_emit_record(core, peer, EDDA_PONG, EDDA_BODY_PING);
         action->record.ping.stamp = ping.stamp;
-        action->record.ping.running = core->running;
-        action->record.ping.wait_ms = longest_wait_ms(core);
     }
 }
 
@@ -326,8 +314,6 @@ static void ping_peer(struct edda_core *core, struct edda_peer *peer) {
         .stamp = (uint64_t)core->now_ms,
         .messages = peer->credit.granted_messages,
         .bytes = peer->credit.granted_bytes,
-        .running = core->running,
-        .wait_ms = longest_wait_ms(core),
     };
     repeat_credit(core, peer);
 }

@@ -131,17 +131,13 @@ static uint32_t between_busy(uint64_t wait_ms) {
                                          : (uint32_t)wait_ms;
 }
 
-static uint8_t band_of(const struct edda_envelope *envelope) {
-    bool shed = (envelope->flags & EDDA_FLAG_SHED) != 0;
-    return shed ? EDDA_BAND_BULK : edda_band_of(envelope->priority);
-}
-
 static int check_room(const struct edda_core *core, const struct edda_envelope *envelope,
                       struct plan *plan) {
     bool full = core->queued + core->running >= EDDA_MAX_PENDING ||
                 core->pending_bytes + plan->bytes > EDDA_MAX_PENDING_BYTES;
     if (plan->first &&
-        (full || !edda_queue_has_room(&plan->first->queue, band_of(envelope), plan->bytes))) {
+        (full || !edda_queue_has_room(&plan->first->queue, edda_band_of(envelope->priority),
+                                      plan->bytes))) {
         plan->retry_after_ms = between_busy(edda_service_wait_ms(plan->first));
         return EDDA_E_BUSY;
     }
@@ -155,7 +151,7 @@ static int check_time(const struct edda_envelope *envelope, struct plan *plan) {
     for (uint8_t i = 0; i < envelope->route_count; i++) {
         const struct edda_service *service = plan->ops[i]->service;
         if (service && envelope->route[i].on_error != EDDA_ON_ERROR_SKIP) {
-            wait_ms += edda_service_wait_of(service, band_of(envelope));
+            wait_ms += edda_service_wait_of(service, edda_band_of(envelope->priority));
         }
     }
     if (wait_ms < envelope->ttl_ms) {

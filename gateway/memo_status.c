@@ -15,17 +15,21 @@ static void take_status(struct edda_visit *visit, const struct edda_reply *reply
     EDDA_WRITE(out, "{\"memo_uuid\":");
     edda_write_uuid(out, &status.uuid);
     EDDA_WRITE(out, ",\"status\":");
-    edda_write_text(out, status.status.data ? status.status : EDDA_TEXT("processing"));
+    struct edda_text word = status.status.data ? status.status : EDDA_TEXT("processing");
+    edda_write_text(out, word);
     EDDA_WRITE(out, ",\"processing_started_at\":");
     edda_write_date(out, status.started_wall_ms);
     EDDA_WRITE(out, ",\"processing_completed_at\":");
     edda_write_date(out, status.completed_wall_ms);
-    bool failed = edda_text_is(status.status, "error");
+    bool failed = edda_text_is(word, "error");
     EDDA_WRITE(out, ",\"error_reason\":");
     edda_write_text(out, failed ? status.error : (struct edda_text){0});
     if (!failed && status.error.size > 0) {
         EDDA_WRITE(out, ",\"waiting_reason\":");
         edda_write_text(out, status.error);
+    }
+    if (edda_text_is(word, "processing")) {
+        (void)edda_buffer_printf(out, ",\"parts_left\":%u", status.open_jobs);
     }
     EDDA_WRITE(out, "}");
     struct edda_http_response response = {.status = 200, .cache_control = "no-cache", .tag = true};

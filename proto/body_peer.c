@@ -1,4 +1,5 @@
-/* proto/body_peer.c: the fields of the session's bodies. */
+/* proto/body_peer.c: the fields of the session's bodies. A key that is missing had a meaning and
+ * gets no other. */
 #include "proto/body_peer.h"
 
 #include "proto/schema.h"
@@ -25,7 +26,6 @@ static const struct edda_field edda_hello_fields[] = {
     FIELD_UP_TO(2, edda_hello, incarnation, EDDA_ANY_NUMBER),
     FIELD_REQUIRED(3, edda_hello, role, EDDA_MAX_NAME),
     FIELD_UP_TO(4, edda_hello, name, MAX_PEER_NAME),
-    FIELD_UP_TO(5, edda_hello, protocol_minor, EDDA_ANY_NUMBER),
     FIELD_LIST(6, edda_hello, services, edda_hello_service, EDDA_MAX_SERVICES),
     FIELD_UP_TO(7, edda_hello, window, EDDA_MAX_WORKER_WINDOW),
 };
@@ -34,7 +34,6 @@ BODY_SCHEMA(edda_hello, HELLO);
 static const struct edda_field edda_welcome_fields[] = {
     FIELD_UP_TO(1, edda_welcome, session, EDDA_ANY_NUMBER),
     FIELD(2, edda_welcome, broker),
-    FIELD_UP_TO(3, edda_welcome, protocol_minor, EDDA_ANY_NUMBER),
     FIELD_UP_TO(4, edda_welcome, ping_ms, EDDA_ANY_NUMBER),
     FIELD_UP_TO(5, edda_welcome, liveness, EDDA_ANY_NUMBER),
 };
@@ -51,8 +50,6 @@ static const struct edda_field edda_ping_fields[] = {
     FIELD_UP_TO(1, edda_ping, stamp, EDDA_ANY_NUMBER),
     FIELD_UP_TO(2, edda_ping, messages, EDDA_ANY_NUMBER),
     FIELD_UP_TO(3, edda_ping, bytes, EDDA_ANY_NUMBER),
-    FIELD_UP_TO(4, edda_ping, running, EDDA_ANY_NUMBER),
-    FIELD_UP_TO(5, edda_ping, wait_ms, EDDA_ANY_NUMBER),
 };
 BODY_SCHEMA(edda_ping, PING);
 

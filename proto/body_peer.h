@@ -26,7 +26,6 @@ struct edda_hello {
     uint64_t incarnation;  /* wall ms when the node's actor began; a newer one evicts the older */
     struct edda_text role; /* "gateway", "pump", "cli" (clients) or "worker" */
     struct edda_text name; /* for people: "embedder@host:pid" */
-    uint32_t protocol_minor;
     struct edda_hello_services services; /* workers: what they offer */
     uint32_t window;                     /* workers: how many steps they want at once, 1..64 */
 };
@@ -34,7 +33,6 @@ struct edda_hello {
 struct edda_welcome {
     uint64_t session;
     struct edda_uuid broker; /* its epoch: changes when the broker restarts */
-    uint32_t protocol_minor;
     uint32_t ping_ms;
     uint32_t liveness;
 };
@@ -53,8 +51,6 @@ struct edda_ping {
     uint64_t stamp;    /* opaque to the receiver */
     uint64_t messages; /* worker: its cumulative grant */
     uint64_t bytes;
-    uint32_t running;
-    uint32_t wait_ms; /* broker: estimated wait of its longest queue */
 };
 
 struct edda_reset {

@@ -139,7 +139,7 @@ struct edda_store_status {
     int64_t completed_wall_ms;
     struct edda_text error; /* why it failed; while it is processed: why a try of it did */
     uint64_t version;
-    uint32_t open_jobs;
+    uint32_t open_jobs; /* of its parts that are not processed */
 };
 
 struct edda_store_page {

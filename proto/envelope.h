@@ -13,7 +13,6 @@
 
 #define EDDA_FLAG_STREAMING 1u  /* the requester takes PARTs */
 #define EDDA_FLAG_SOLO      2u  /* run on a worker with nothing else in flight */
-#define EDDA_FLAG_SHED      4u  /* may be refused first under load */
 #define EDDA_FLAG_ELSEWHERE 16u /* another broker can be asked: not to wait for a worker here */
 
 enum edda_blame {

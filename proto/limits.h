@@ -3,7 +3,6 @@
 #define EDDA_PROTO_LIMITS_H
 
 #define EDDA_PROTOCOL_MAJOR 1
-#define EDDA_PROTOCOL_MINOR 0
 
 /* Messages. */
 #define EDDA_MAX_FRAMES           10 /* F0 + envelope + 8 bodies */
@@ -69,11 +68,9 @@
 #define EDDA_MAX_DIMENSION        4096
 
 /* Chats. */
-#define EDDA_MAX_ANSWER_BYTES                                                                      \
-    (256u * 1024u)                           /* text of one answer; the rest is cut, and said so   \
-                                              */
-#define EDDA_MAX_PROMPT_BYTES  (32u * 1024u) /* a client's system_prompt */
-#define EDDA_MAX_HISTORY       200           /* messages of a chat given to a model */
+#define EDDA_MAX_ANSWER_BYTES  (256u * 1024u) /* text of one answer; the rest is cut, said so */
+#define EDDA_MAX_PROMPT_BYTES  (32u * 1024u)  /* a client's system_prompt */
+#define EDDA_MAX_HISTORY       200            /* messages of a chat given to a model */
 #define EDDA_MAX_HISTORY_BYTES (64u * 1024u)
 
 #endif

@@ -232,7 +232,6 @@ static void fill_ping(void *owner, struct edda_link *base, struct edda_ping *ret
     (void)base;
     ret_ping->messages = link->granted;
     ret_ping->bytes = link->granted_bytes;
-    ret_ping->running = (uint32_t)link->actor->running;
 }
 
 static const struct edda_link_handler link_handler = {
@@ -364,7 +363,6 @@ edda_actor_t *edda_actor_new(const struct edda_actor_options *options) {
         .incarnation = (uint64_t)edda_clock_wall_ms(),
         .role = EDDA_TEXT("worker"),
         .name = copy_text(self->name, options->name),
-        .protocol_minor = EDDA_PROTOCOL_MINOR,
         .services = {&self->offered, 1},
         .window = options->window,
     };

@@ -94,7 +94,6 @@ edda_client_t *edda_client_new(const struct edda_client_options *options) {
         .incarnation = (uint64_t)edda_clock_wall_ms(),
         .role = edda_text_of(self->role),
         .name = edda_text_of(self->name),
-        .protocol_minor = EDDA_PROTOCOL_MINOR,
     };
     self->resent_cell = edda_metric_cell(EDDA_METRIC_CALLS_RESENT, NULL);
     self->broker_count = options->broker_count;

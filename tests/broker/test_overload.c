@@ -27,9 +27,8 @@ static uint32_t slow_service(struct rig *rig, uint32_t step_ms, uint32_t count, 
 }
 
 static int ask(struct rig *rig, uint32_t client, const char *route, uint32_t ttl_ms,
-               uint8_t priority, uint16_t flags) {
-    const struct rig_request request = {
-        .route = route, .ttl_ms = ttl_ms, .priority = priority, .flags = flags};
+               uint8_t priority) {
+    const struct rig_request request = {.route = route, .ttl_ms = ttl_ms, .priority = priority};
     struct edda_uuid id = rig_req_with(rig, client, &request);
     return rig_fail_code(rig, client, &id);
 }
@@ -40,10 +39,10 @@ static void a_request_that_would_expire_in_the_queue_is_refused_at_once(void **s
     struct rig *rig = rig_new();
     /* 20 of 1,000 ms, two at a time: ten seconds. */
     uint32_t client = slow_service(rig, 1000, 20, 0);
-    assert_int_equal(ask(rig, client, "embed", 10000, 0, 0), EDDA_E_BUSY);
+    assert_int_equal(ask(rig, client, "embed", 10000, 0), EDDA_E_BUSY);
     assert_int_equal(rig_sent(rig, client, EDDA_FAIL)->message.envelope.error.retry_after_ms,
                      10000);
-    assert_int_equal(ask(rig, client, "embed", 10001, 0, 0), 0);
+    assert_int_equal(ask(rig, client, "embed", 10001, 0), 0);
     rig_free(&rig);
 }
 
@@ -52,9 +51,9 @@ static void the_waits_of_all_steps_count_together(void **state) {
     struct rig *rig = rig_new();
     uint32_t client = slow_service(rig, 1000, 20, 0);
     (void)rig_worker(rig, "store", 4);
-    assert_int_equal(ask(rig, client, "store.search -> embed", 9000, 0, 0), EDDA_E_TYPE);
-    assert_int_equal(ask(rig, client, "embed -> store.search", 9000, 0, 0), EDDA_E_BUSY);
-    assert_int_equal(ask(rig, client, "embed -> store.search", 11000, 0, 0), 0);
+    assert_int_equal(ask(rig, client, "store.search -> embed", 9000, 0), EDDA_E_TYPE);
+    assert_int_equal(ask(rig, client, "embed -> store.search", 9000, 0), EDDA_E_BUSY);
+    assert_int_equal(ask(rig, client, "embed -> store.search", 11000, 0), 0);
     rig_free(&rig);
 }
 
@@ -62,7 +61,7 @@ static void a_service_that_was_slow_and_is_idle_is_asked(void **state) {
     (void)state;
     struct rig *rig = rig_new();
     uint32_t client = slow_service(rig, 60000, 0, 0);
-    assert_int_equal(ask(rig, client, "embed", 100, 0, 0), 0);
+    assert_int_equal(ask(rig, client, "embed", 100, 0), 0);
     rig_free(&rig);
 }
 
@@ -71,9 +70,8 @@ static void bulk_is_refused_before_interactive(void **state) {
     struct rig *rig = rig_new();
     uint32_t client = slow_service(rig, 1000, 20, 9);
     /* Bulk has the line before it; a search goes past it. */
-    assert_int_equal(ask(rig, client, "embed", 5000, 9, 0), EDDA_E_BUSY);
-    assert_int_equal(ask(rig, client, "embed", 5000, 0, EDDA_FLAG_SHED), EDDA_E_BUSY);
-    assert_int_equal(ask(rig, client, "embed", 5000, 0, 0), 0);
+    assert_int_equal(ask(rig, client, "embed", 5000, 9), EDDA_E_BUSY);
+    assert_int_equal(ask(rig, client, "embed", 5000, 0), 0);
     rig_free(&rig);
 }
 
@@ -203,8 +201,8 @@ static void names_of_ops_are_bounded(void **state) {
         rig_done(rig, worker, &id, 0, 1, EDDA_BODY_EMPTY);
         rig_credit(rig, worker, NULL, (uint64_t)i + 5, LARGE);
     }
-    assert_int_equal(ask(rig, client, "nobodys.op", 5000, 0, 0), EDDA_E_NO_SERVICE);
-    assert_int_equal(ask(rig, client, "made-up.0", 5000, 0, 0), 0);
+    assert_int_equal(ask(rig, client, "nobodys.op", 5000, 0), EDDA_E_NO_SERVICE);
+    assert_int_equal(ask(rig, client, "made-up.0", 5000, 0), 0);
     rig_free(&rig);
 }
 

@@ -226,6 +226,21 @@ static void a_deletion_has_no_body(void **state) {
     (void)close(fd);
 }
 
+static void a_memo_that_is_processed_says_how_many_parts_are_left(void **state) {
+    struct live_gateway *live = *state;
+    struct edda_store_select select;
+    struct edda_store_status status = {
+        .uuid = uuid_of(MEMO), .open_jobs = 12, .error = EDDA_TEXT("the provider is away")};
+    int fd = send_get(live, "/api/v1/memo/" MEMO "/status");
+    struct edda_uuid id = expect_call(live, "store.status", EDDA_BODY_STORE_SELECT, &select);
+    answer_call(live, &id, EDDA_BODY_STORE_STATUS, &status);
+    expect_http_json(live, fd, 200,
+                     "{\"memo_uuid\":\"" MEMO "\",\"status\":\"processing\","
+                     "\"processing_started_at\":null,\"processing_completed_at\":null,"
+                     "\"error_reason\":null,\"waiting_reason\":\"the provider is away\","
+                     "\"parts_left\":12}");
+}
+
 static void a_known_etag_is_answered_with_304(void **state) {
     struct live_gateway *live = *state;
     struct edda_store_select select;
@@ -286,6 +301,7 @@ int main(void) {
         cmocka_unit_test(an_unknown_memo_is_not_found),
         cmocka_unit_test(a_list_names_its_neighbours),
         cmocka_unit_test(a_deletion_has_no_body),
+        cmocka_unit_test(a_memo_that_is_processed_says_how_many_parts_are_left),
         cmocka_unit_test(a_known_etag_is_answered_with_304),
         cmocka_unit_test(pipelined_requests_are_answered_in_order),
     };

@@ -117,16 +117,3 @@ void edda_pg_rollback(struct edda_pg_conversation *conversation, int error, cons
         fail(conversation, error, text);
     }
 }
-
-void edda_pg_conversation_cancel(struct edda_pg_conversation *conversation) {
-    struct edda_pg_unit *unit = &conversation->unit;
-    if (!unit->database) {
-        return;
-    }
-    if (unit->connection) {
-        leave(conversation);
-    } else if (unit->list == &unit->database->lines[EDDA_SLOTS_CONVERSATION]) {
-        edda_slots_left(&unit->database->slots, EDDA_SLOTS_CONVERSATION);
-    }
-    edda_pg_unit_forget(unit);
-}

@@ -171,10 +171,8 @@ void edda_pg_commit(struct edda_pg_conversation *conversation);
 void edda_pg_rollback(struct edda_pg_conversation *conversation, int error, const char *text);
 
 /* No callback any more; the struct is the caller's again, and all that its values point to. A
- * conversation is rolled back, unless its COMMIT is on its way; a statement that was sent runs to
- * its end at the server. Does nothing when it is not open. */
+ * statement that was sent runs to its end at the server. Does nothing when it is not open. */
 void edda_pg_query_cancel(struct edda_pg_query *query);
-void edda_pg_conversation_cancel(struct edda_pg_conversation *conversation);
 
 /* Units that wait or run. */
 size_t edda_pg_open(const edda_pg_t *self);
