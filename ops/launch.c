@@ -137,7 +137,7 @@ static int run_part(edda_loop_t *loop, const struct edda_role *role) {
     struct part *part = role->context;
     int notify_fd = part->notify_fd;
     int result = part->kind->main(loop, role);
-    if (result != 0)
+    if (result != 0 && result != EDDA_E_CANCELLED)
         edda_log(EDDA_LOG_ERROR, "part_ended", "part=%s error=%s", role->name,
                  edda_error_name(result));
     part->result = result;
@@ -328,7 +328,7 @@ static bool join_phase(edda_launch_t *self, unsigned phase, int64_t limit_ms) {
         int result = 0;
         if (edda_thread_join(&part->thread, JOIN_EXTRA_MS, &result) != 0)
             give_up_on(part);
-        good = good && (result == 0 || result == EDDA_E_TIMEOUT);
+        good = good && (result == 0 || result == EDDA_E_TIMEOUT || result == EDDA_E_CANCELLED);
     }
     return good;
 }

@@ -8,6 +8,8 @@
 
 #include "actors/runtime/client.h"
 #include "actors/runtime/clock.h"
+#include "actors/store/postgres/migrate.h"
+#include "actors/store/sqlite/sqlite.h"
 #include "ops/endpoint.h"
 #include "ops/identity.h"
 #include "ops/launch.h"
@@ -98,11 +100,32 @@ static bool has_store(const char *data) {
     return size > 0 && (size_t)size < sizeof path && access(path, F_OK) == 0;
 }
 
+/* A store that starts brings its tables to this program's version: not what somebody means who
+ * looks at jobs or makes a key. */
+static int check_tables(const edda_config_t *config, enum edda_session_without without,
+                        char *message) {
+    const char *data = edda_config_text(config, EDDA_CONFIG_DATA);
+    edda_pg_url_t *url = NULL;
+    if (!is_in_database(config))
+        return has_store(data) ? edda_sqlite_check_tables(data, message, EDDA_SESSION_MESSAGE) : 0;
+    int error = edda_pg_url_parse(edda_config_text(config, EDDA_CONFIG_DATABASE), message,
+                                  EDDA_SESSION_MESSAGE, &url);
+    if (error == 0)
+        error = edda_pg_check_tables(url, &edda_store_schema_postgres,
+                                     edda_config_number(config, EDDA_CONFIG_DATABASE_CONNECT_MS),
+                                     without == EDDA_SESSION_MAKES, message, EDDA_SESSION_MESSAGE);
+    edda_pg_url_free(&url);
+    return error;
+}
+
 /* Broker and store as threads, for this session alone. */
-static int start_own(edda_session_t *self, const edda_config_t *config, char *message) {
+static int start_own(edda_session_t *self, const edda_config_t *config,
+                     enum edda_session_without without, char *message) {
     const char *data = edda_config_text(config, EDDA_CONFIG_DATA);
     bool in_database = is_in_database(config);
-    int error = in_database ? 0 : edda_data_prepare(data, message, EDDA_SESSION_MESSAGE);
+    int error = check_tables(config, without, message);
+    if (error == 0 && !in_database)
+        error = edda_data_prepare(data, message, EDDA_SESSION_MESSAGE);
     if (error != 0)
         return error;
     if (in_database)
@@ -180,7 +203,7 @@ static int open_connection(edda_session_t *self, const edda_config_t *config,
         return EDDA_E_NOT_FOUND;
     }
     pointer = OWN_URL;
-    error = start_own(self, config, message);
+    error = start_own(self, config, without, message);
     return error != 0 ? error : connect_client(self, self->own_context, &pointer, 1);
 }
 

@@ -20,11 +20,12 @@ typedef struct edda_session edda_session_t;
 /* What a command may do where no service runs. */
 enum edda_session_without {
     EDDA_SESSION_FAILS, /* nothing */
-    EDDA_SESSION_OPENS, /* start broker and store on a store that is there; a database is */
-    EDDA_SESSION_MAKES, /* the same, and make the store in the data directory */
+    EDDA_SESSION_OPENS, /* start broker and store on a store that is there */
+    EDDA_SESSION_MAKES, /* the same, and make the store: in the data directory, or its tables */
 };
 
-/* EDDA_E_NOT_FOUND: there is no store to open. EDDA_E_UNAVAILABLE, EDDA_E_INVALID, EDDA_E_IO,
+/* EDDA_E_NOT_FOUND: there is no store to open. EDDA_E_VERSION: its tables are another version's,
+ * and are left as they are. EDDA_E_UNAVAILABLE, EDDA_E_INVALID, EDDA_E_IO,
  * EDDA_E_FAILED. message says what to do. */
 int edda_session_open(const edda_config_t *config, enum edda_session_without without,
                       edda_session_t **ret_session,

@@ -280,6 +280,10 @@ bool edda_loop_draining(const edda_loop_t *self) {
     return self->draining;
 }
 
+bool edda_loop_is_to_drain(const edda_loop_t *self) {
+    return atomic_load(&self->drain_calls) > 0;
+}
+
 int64_t edda_loop_drain_deadline(const edda_loop_t *self) {
     return self->draining ? self->drain_deadline_ms : INT64_MAX;
 }

@@ -6,8 +6,8 @@
  * callback that takes over 20 ms is counted by name (edda_loop_slow_total) and logged once a
  * minute.
  *
- * Threads: everything belongs to the loop's own thread, except edda_loop_drain and
- * edda_loop_stop, which any thread may call while the loop exists.
+ * Threads: everything belongs to the loop's own thread, except edda_loop_drain, edda_loop_stop and
+ * edda_loop_is_to_drain, which any thread may call while the loop exists.
  *
  * Drain: edda_loop_drain runs the drain callbacks once; the loop then ends when no holds are left
  * or at the drain deadline. A second edda_loop_drain ends it at once. */
@@ -82,6 +82,9 @@ void edda_loop_hold(edda_loop_t *self);
 void edda_loop_release(edda_loop_t *self);
 void edda_loop_drain(edda_loop_t *self, int64_t limit_ms);
 bool edda_loop_draining(const edda_loop_t *self);
+
+/* Whether a drain was asked for, for those that block before the loop runs. Any thread. */
+bool edda_loop_is_to_drain(const edda_loop_t *self);
 
 /* When a drain is cut; INT64_MAX while not draining. */
 int64_t edda_loop_drain_deadline(const edda_loop_t *self);

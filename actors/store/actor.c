@@ -82,8 +82,8 @@ static int open_backend(struct store *store) {
     int error = url[0] ? open_postgres(store, url, message, sizeof message)
                        : open_sqlite(store, message, sizeof message);
     if (error) {
-        edda_log(EDDA_LOG_ERROR, "store_not_opened", "error=%s reason=\"%s\"",
-                 edda_error_name(error), message);
+        edda_log(error == EDDA_E_CANCELLED ? EDDA_LOG_INFO : EDDA_LOG_ERROR, "store_not_opened",
+                 "error=%s reason=\"%s\"", edda_error_name(error), message);
     }
     return error;
 }

@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -228,6 +229,21 @@ class Offline(Directory):
                                  f"127.0.0.1:{taken.getsockname()[1]}")
         self.assertEqual(status, 1, out)
         self.assertIn("BAD", out)
+
+
+    # Seen to be brought to this version by whoever looked. On PostgreSQL: stores_test.py.
+    def test_who_looks_into_a_directory_of_an_older_version_leaves_it(self):
+        self.assertEqual(run("migrate", "--data", self.data)[0], 0)
+        database = sqlite3.connect(os.path.join(self.data, "edda.db"), isolation_level=None)
+        self.addCleanup(database.close)
+        newest = database.execute("SELECT max(version) FROM schema_version").fetchone()[0]
+        database.execute("DELETE FROM schema_version WHERE version = ?", (newest,))
+        for words in (["jobs"], ["key", "list"], ["key", "create"], ["doctor", "--http", f"127.0.0.1:{free_port()}"]):
+            status, out, error = run(*words, "--data", self.data)
+            self.assertEqual(status, 1, words)
+            self.assertIn(f"the tables are of schema version {newest - 1}, this program's of {newest}; `edda migrate`",
+                          out + error)
+        self.assertEqual(database.execute("SELECT max(version) FROM schema_version").fetchone()[0], newest - 1)
 
 
 class Starting(Directory):

@@ -146,6 +146,10 @@ static int open_parts(struct edda_postgres *self, const struct edda_postgres_opt
                               options->prepare, self->life, &options->events);
 }
 
+static bool is_to_end(void *context) {
+    return edda_loop_is_to_drain(context);
+}
+
 int edda_postgres_open(const struct edda_postgres_options *options, char *message,
                        size_t message_size, edda_backend_t **ret_backend) {
     struct edda_postgres *self = calloc(1, sizeof *self);
@@ -165,8 +169,9 @@ int edda_postgres_open(const struct edda_postgres_options *options, char *messag
     self->life = ((uint64_t)edda_random32() << 30 ^ edda_random32()) | 1;
     int error = edda_pg_url_parse(options->url, message, message_size, &self->url);
     if (!error) {
-        error = edda_pg_migrate_to_serve(self->url, &edda_store_schema_postgres,
-                                         options->connect_ms, message, message_size);
+        error =
+            edda_pg_migrate_to_serve(self->url, &edda_store_schema_postgres, options->connect_ms,
+                                     message, message_size, is_to_end, options->loop);
     }
     if (!error) {
         error = open_parts(self, options);

@@ -28,7 +28,8 @@ struct edda_postgres_options {
 };
 
 /* Brings the schema up to date, which blocks, then returns: connections are made as the loop runs.
- * Errors are those of edda_pg_url_parse and edda_pg_migrate. message gets words for people, without
+ * Errors are those of edda_pg_url_parse and edda_pg_migrate;
+ * EDDA_E_CANCELLED: the loop was asked to drain meanwhile. message gets words for people, without
  * the password. */
 int edda_postgres_open(const struct edda_postgres_options *options, char *message,
                        size_t message_size, edda_backend_t **ret_backend) EDDA_MUST_CHECK;

@@ -9,9 +9,6 @@
 #include "actors/runtime/log.h"
 #include "actors/store/postgres/plain.h"
 
-#define NEWER                                                                                      \
-    "the database has schema version %lld, this program knows up to %zu: use the newer program"
-
 /* Until the transaction's end. A step may wait for locks and take as long as it takes; who is
  * silent between two statements is gone, or stopped, and keeps all stores from starting. */
 static const char begin[] = "BEGIN; SET LOCAL client_min_messages = error;"
@@ -84,10 +81,14 @@ static int check_server(struct edda_pg_plain *self) {
     return error;
 }
 
-static int read_version(struct edda_pg_plain *self, int64_t *ret_version) {
+static int read_version(struct edda_pg_plain *self, bool make, int64_t *ret_version) {
     int64_t there = 0;
     int error = edda_pg_plain_number(
         self, "SELECT (to_regclass('schema_version') IS NOT NULL)::int", &there);
+    if (!error && !there && !make) {
+        *ret_version = 0;
+        return 0;
+    }
     if (!error && !there) {
         error = edda_pg_plain_run(self, make_table, "cannot make a table", NULL, 0);
     }
@@ -117,14 +118,13 @@ static int take_step(struct edda_pg_plain *self, const struct edda_store_schema 
     char record[160];
     int error = begin_step(self);
     if (!error) {
-        error = read_version(self, &version);
+        error = read_version(self, true, &version);
+    }
+    if (!error) {
+        error = edda_store_schema_admit(schema, version, self->message, self->message_size);
     }
     if (error) {
         return error;
-    }
-    if (version < 0 || (uint64_t)version > schema->count) {
-        snprintf(self->message, self->message_size, NEWER, (long long)version, schema->count);
-        return EDDA_E_VERSION;
     }
     *ret_over = (size_t)version == schema->count;
     if (!*ret_over) {
@@ -156,31 +156,52 @@ static int check_whole(struct edda_pg_plain *self) {
 }
 
 /* Unfinished transactions go with the connection. */
-static int migrate(const edda_pg_url_t *url, const struct edda_store_schema *schema,
-                   int64_t connect_ms, bool serving, char *message, size_t message_size) {
-    struct edda_pg_plain self = {.url = url, .message = message, .message_size = message_size};
+static int migrate(struct edda_pg_plain *self, const struct edda_store_schema *schema,
+                   int64_t connect_ms, bool serving) {
     bool over = false;
-    snprintf(message, message_size, "out of memory");
-    int error = edda_pg_plain_open(&self, connect_ms);
+    snprintf(self->message, self->message_size, "out of memory");
+    int error = edda_pg_plain_open(self, connect_ms);
     if (!error) {
-        error = check_server(&self);
+        error = check_server(self);
     }
     while (!error && !over) {
-        error = take_step(&self, schema, &over);
+        error = take_step(self, schema, &over);
     }
     if (!error && serving) {
-        error = check_whole(&self);
+        error = check_whole(self);
     }
-    edda_pg_plain_close(&self);
+    edda_pg_plain_close(self);
     return error;
 }
 
 int edda_pg_migrate(const edda_pg_url_t *url, const struct edda_store_schema *schema,
                     int64_t connect_ms, char *message, size_t message_size) {
-    return migrate(url, schema, connect_ms, false, message, message_size);
+    struct edda_pg_plain self = {.url = url, .message = message, .message_size = message_size};
+    return migrate(&self, schema, connect_ms, false);
 }
 
 int edda_pg_migrate_to_serve(const edda_pg_url_t *url, const struct edda_store_schema *schema,
-                             int64_t connect_ms, char *message, size_t message_size) {
-    return migrate(url, schema, connect_ms, true, message, message_size);
+                             int64_t connect_ms, char *message, size_t message_size,
+                             bool (*stopped)(void *context), void *context) {
+    struct edda_pg_plain self = {.url = url,
+                                 .message = message,
+                                 .message_size = message_size,
+                                 .stopped = stopped,
+                                 .context = context};
+    return migrate(&self, schema, connect_ms, true);
+}
+
+int edda_pg_check_tables(const edda_pg_url_t *url, const struct edda_store_schema *schema,
+                         int64_t connect_ms, bool may_be_empty, char *message,
+                         size_t message_size) {
+    struct edda_pg_plain self = {.url = url, .message = message, .message_size = message_size};
+    int64_t version = 0;
+    snprintf(message, message_size, "out of memory");
+    int error = edda_pg_plain_open(&self, connect_ms);
+    error = error ? error : read_version(&self, false, &version);
+    edda_pg_plain_close(&self);
+    if (!error && (version > 0 || !may_be_empty)) {
+        error = edda_store_schema_compare(schema, version, message, message_size);
+    }
+    return error;
 }

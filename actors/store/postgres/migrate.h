@@ -25,9 +25,17 @@ bool edda_pg_is_older(const char *version, const char *least);
 int edda_pg_migrate(const edda_pg_url_t *url, const struct edda_store_schema *schema,
                     int64_t connect_ms, char *message, size_t message_size) EDDA_MUST_CHECK;
 
-/* The same for a store that is to serve. EDDA_E_INVALID: an unfinished copy is in it, too. */
+/* The same for a store that is to serve. EDDA_E_INVALID: an unfinished copy is in it, too.
+ * EDDA_E_CANCELLED: stopped (may be NULL) said so, which is asked every EDDA_PG_PLAIN_LOOK_MS. */
 int edda_pg_migrate_to_serve(const edda_pg_url_t *url, const struct edda_store_schema *schema,
-                             int64_t connect_ms, char *message,
-                             size_t message_size) EDDA_MUST_CHECK;
+                             int64_t connect_ms, char *message, size_t message_size,
+                             bool (*stopped)(void *context), void *context) EDDA_MUST_CHECK;
+
+/* Changes nothing. EDDA_E_VERSION: the tables are newer or older than this program's.
+ * EDDA_E_NOT_FOUND: there are none, unless they may_be_empty. EDDA_E_UNAVAILABLE, EDDA_E_TIMEOUT,
+ * EDDA_E_IO. message says what to do. */
+int edda_pg_check_tables(const edda_pg_url_t *url, const struct edda_store_schema *schema,
+                         int64_t connect_ms, bool may_be_empty, char *message,
+                         size_t message_size) EDDA_MUST_CHECK;
 
 #endif

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "actors/runtime/clock.h"
+#include "actors/store/postgres/cancel.h"
 #include "actors/store/postgres/sqlstate.h"
 
 void edda_pg_plain_say(struct edda_pg_plain *self, const char *doing, const char *why) {
@@ -44,11 +45,15 @@ static int wait_for_socket(struct edda_pg_plain *self, short events, int64_t unt
     struct pollfd look = {.fd = PQsocket(self->handle), .events = events};
     for (;;) {
         int64_t left_ms = until_ms - edda_clock_ms();
-        int ready = poll(&look, 1, left_ms > 0 ? (int)left_ms : 0);
+        int64_t wait_ms = left_ms < EDDA_PG_PLAIN_LOOK_MS ? left_ms : EDDA_PG_PLAIN_LOOK_MS;
+        int ready = poll(&look, 1, wait_ms > 0 ? (int)wait_ms : 0);
         if (ready > 0) {
             return 0;
         }
-        if (ready == 0 || errno != EINTR) {
+        if (self->stopped && self->stopped(self->context)) {
+            return EDDA_E_CANCELLED;
+        }
+        if (left_ms <= 0 || (ready < 0 && errno != EINTR)) {
             return EDDA_E_TIMEOUT;
         }
     }
@@ -68,7 +73,9 @@ static int open_from(struct edda_pg_plain *self, size_t first, int64_t connect_m
         error =
             wait_for_socket(self, polling == PGRES_POLLING_READING ? POLLIN : POLLOUT, until_ms);
         if (error) {
-            edda_pg_plain_say(self, "the database", "no connection in time");
+            edda_pg_plain_say(self, "the database",
+                              error == EDDA_E_TIMEOUT ? "no connection in time"
+                                                      : edda_error_text(error));
         } else {
             polling = PQconnectPoll(self->handle);
         }
@@ -100,12 +107,42 @@ void edda_pg_plain_close(struct edda_pg_plain *self) {
 
 /* ---- statements ---- */
 
+/* As PQexec: the last result of all that sql says, or the error that kept the rest from being run.
+ * But it can be stopped. */
+static int execute(struct edda_pg_plain *self, const char *sql, PGresult **ret_result) {
+    PGresult *next = NULL;
+    int error = 0;
+    *ret_result = NULL;
+    if (PQsendQuery(self->handle, sql) != 1) {
+        return 0; /* the connection's words say why */
+    }
+    do {
+        while (!error && PQisBusy(self->handle)) {
+            error = wait_for_socket(self, POLLIN, INT64_MAX);
+            if (!error && PQconsumeInput(self->handle) != 1) {
+                break; /* the next result says that it was lost */
+            }
+        }
+        next = error ? NULL : PQgetResult(self->handle);
+        if (next) {
+            PQclear(*ret_result);
+            *ret_result = next;
+        }
+    } while (next);
+    if (error) {
+        (void)edda_pg_cancel_send(self->handle);
+    }
+    return error;
+}
+
 int edda_pg_plain_run(struct edda_pg_plain *self, const char *sql, const char *doing,
                       char *ret_value, size_t value_size) {
-    PGresult *result = PQexec(self->handle, sql);
+    PGresult *result = NULL;
+    int error = execute(self, sql, &result);
     ExecStatusType status = PQresultStatus(result);
-    int error = 0;
-    if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
+    if (error) {
+        edda_pg_plain_say(self, doing, edda_error_text(error));
+    } else if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
         const struct edda_sqlstate *state =
             edda_sqlstate_find(PQresultErrorField(result, PG_DIAG_SQLSTATE));
         edda_pg_plain_say(self, doing, PQerrorMessage(self->handle));

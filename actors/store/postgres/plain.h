@@ -9,6 +9,8 @@
 #include "actors/store/postgres/url.h"
 #include "proto/error.h"
 
+#define EDDA_PG_PLAIN_LOOK_MS 100
+
 typedef struct pg_conn edda_pg_handle_t; /* libpq's own */
 
 struct edda_pg_plain {
@@ -16,10 +18,13 @@ struct edda_pg_plain {
     edda_pg_handle_t *handle;
     char *message;
     size_t message_size;
+    bool (*stopped)(void *context); /* asked while something is waited for; NULL: nobody stops it */
+    void *context;                  /* its */
 };
 
 /* url, message and message_size are set. EDDA_E_UNAVAILABLE, EDDA_E_TIMEOUT: it does not answer, or
- * refuses us. EDDA_E_MEMORY. To be closed in any case. */
+ * refuses us. EDDA_E_MEMORY. EDDA_E_CANCELLED, here and below: it was stopped, within
+ * EDDA_PG_PLAIN_LOOK_MS, and a statement is cancelled. To be closed in any case. */
 int edda_pg_plain_open(struct edda_pg_plain *self, int64_t connect_ms) EDDA_MUST_CHECK;
 void edda_pg_plain_close(struct edda_pg_plain *self);
 

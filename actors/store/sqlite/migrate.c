@@ -1,9 +1,12 @@
 /* actors/store/sqlite/migrate.c: the version table, and steps that are not yet in it. */
 #include "actors/store/sqlite/migrate.h"
 
+#include <limits.h>
 #include <stdio.h>
 
 #include "actors/store/schema/schema.h"
+#include "actors/store/sqlite/database.h"
+#include "actors/store/sqlite/sqlite.h"
 
 static int fail(sqlite3 *handle, const char *doing, char *message, size_t size) {
     snprintf(message, size, "%s: %s", doing, sqlite3_errmsg(handle));
@@ -48,13 +51,10 @@ int edda_migrate(sqlite3 *handle, int64_t wall_ms, char *message, size_t message
         read_version(handle, &version) != 0) {
         return fail(handle, "cannot read the database", message, message_size);
     }
-    if (version < 0 || (uint64_t)version > edda_store_schema_sqlite.count) {
-        snprintf(
-            message, message_size,
-            "the database has schema version %lld, this program knows up to %zu: use the newer "
-            "program",
-            (long long)version, edda_store_schema_sqlite.count);
-        return EDDA_E_VERSION;
+    int refused =
+        edda_store_schema_admit(&edda_store_schema_sqlite, version, message, message_size);
+    if (refused) {
+        return refused;
     }
     for (size_t step = (size_t)version; step < edda_store_schema_sqlite.count; step++) {
         int error = apply(handle, step, wall_ms, message, message_size);
@@ -63,4 +63,24 @@ int edda_migrate(sqlite3 *handle, int64_t wall_ms, char *message, size_t message
         }
     }
     return 0;
+}
+
+int edda_sqlite_check_tables(const char *directory, char *message, size_t message_size) {
+    char path[PATH_MAX];
+    edda_database_t *database = NULL;
+    int64_t version = 0;
+    int size = snprintf(path, sizeof path, "%s/edda.db", directory);
+    if (size < 0 || (size_t)size >= sizeof path) {
+        return EDDA_E_LIMIT;
+    }
+    int error = edda_database_open(path, EDDA_DATABASE_READ, message, message_size, &database);
+    if (!error && read_version(edda_database_handle(database), &version) != 0) {
+        version = 0; /* the table of versions is a start's, too */
+    }
+    if (!error) {
+        error =
+            edda_store_schema_compare(&edda_store_schema_sqlite, version, message, message_size);
+    }
+    edda_database_close(&database);
+    return error;
 }

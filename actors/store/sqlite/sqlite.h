@@ -26,4 +26,9 @@ struct edda_sqlite_options {
 int edda_sqlite_open(const struct edda_sqlite_options *options, char *message, size_t message_size,
                      edda_backend_t **ret_backend) EDDA_MUST_CHECK;
 
+/* Changes no table. EDDA_E_VERSION: those of the store that is there are newer or older than this
+ * program's. EDDA_E_NOT_FOUND: there are none. EDDA_E_IO. message says what to do. */
+int edda_sqlite_check_tables(const char *directory, char *message,
+                             size_t message_size) EDDA_MUST_CHECK;
+
 #endif

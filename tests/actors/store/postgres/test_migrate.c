@@ -206,11 +206,13 @@ static void a_store_does_not_serve_half_a_copy(void **state) {
     char message[EDDA_PG_WORDS];
     edda_pg_url_t *url = NULL;
     assert_int_equal(edda_pg_url_parse(*state, message, sizeof message, &url), 0);
-    assert_int_equal(edda_pg_migrate_to_serve(url, &begun, 5000, message, sizeof message),
-                     EDDA_E_INVALID);
+    assert_int_equal(
+        edda_pg_migrate_to_serve(url, &begun, 5000, message, sizeof message, NULL, NULL),
+        EDDA_E_INVALID);
     assert_non_null(strstr(message, "unfinished copy"));
     assert_int_equal(edda_pg_migrate(url, &begun, 5000, message, sizeof message), 0);
-    assert_int_equal(edda_pg_migrate_to_serve(url, &finished, 5000, message, sizeof message), 0);
+    assert_int_equal(
+        edda_pg_migrate_to_serve(url, &finished, 5000, message, sizeof message, NULL, NULL), 0);
     edda_pg_url_free(&url);
 }
 
