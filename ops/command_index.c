@@ -118,9 +118,11 @@ static int change(struct indexing *self, const char *verb, const char *model) {
 
 static int connect_both(struct indexing *self, const edda_config_t *config) {
     int64_t connect_ms = edda_config_number(config, EDDA_CONFIG_DATABASE_CONNECT_MS);
-    self->database = (struct edda_pg_plain){.url = self->url, .message = self->message, .message_size = sizeof self->message};
-    self->watch =
-        (struct edda_pg_plain){.url = self->url, .message = self->watch_message, .message_size = sizeof self->watch_message};
+    self->database = (struct edda_pg_plain){
+        .url = self->url, .message = self->message, .message_size = sizeof self->message};
+    self->watch = (struct edda_pg_plain){.url = self->url,
+                                         .message = self->watch_message,
+                                         .message_size = sizeof self->watch_message};
     int error = edda_pg_check_tables(self->url, &edda_store_schema_postgres, connect_ms, false,
                                      self->message, sizeof self->message);
     if (error == 0)

@@ -222,7 +222,8 @@ static void build_index(void) {
     struct edda_pg_vector_index index;
     size_t count = 0;
     assert_int_equal(edda_pg_url_parse(fixture_postgres_url(), message, sizeof message, &url), 0);
-    struct edda_pg_plain database = {.url = url, .message = message, .message_size = sizeof message};
+    struct edda_pg_plain database = {
+        .url = url, .message = message, .message_size = sizeof message};
     struct edda_pg_plain watch = {.url = url, .message = message, .message_size = sizeof message};
     assert_int_equal(edda_pg_plain_open(&database, 10000), 0);
     assert_int_equal(edda_pg_plain_open(&watch, 10000), 0);

@@ -323,7 +323,8 @@ static void a_host_that_hangs_is_passed_over(void **state) {
     ask(d, &asked, SQL_ADD, VALUES(BIGINT(1), BIGINT(2)));
     expect(d, &asked, 0);
     char message[EDDA_PG_WORDS] = "";
-    struct edda_pg_plain plain = {.url = d->url, .message = message, .message_size = sizeof message};
+    struct edda_pg_plain plain = {
+        .url = d->url, .message = message, .message_size = sizeof message};
     assert_int_equal(edda_pg_plain_open(&plain, 2000), 0);
     edda_pg_plain_close(&plain);
     database_close(&d);
