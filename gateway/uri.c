@@ -30,19 +30,6 @@ void edda_uri_split(struct edda_text target, struct edda_text *ret_path,
     }
 }
 
-static int hex_value(char digit) {
-    if (digit >= '0' && digit <= '9') {
-        return digit - '0';
-    }
-    if (digit >= 'a' && digit <= 'f') {
-        return digit - 'a' + 10;
-    }
-    if (digit >= 'A' && digit <= 'F') {
-        return digit - 'A' + 10;
-    }
-    return -1;
-}
-
 int edda_uri_decode(struct edda_text raw, bool plus, struct edda_arena *arena,
                     struct edda_text *ret_text) {
     char *out = edda_arena_take(arena, raw.size + 1);
@@ -53,8 +40,8 @@ int edda_uri_decode(struct edda_text raw, bool plus, struct edda_arena *arena,
     for (size_t i = 0; i < raw.size; i++) {
         char byte = raw.data[i];
         if (byte == '%') {
-            int high = raw.size - i > 2 ? hex_value(raw.data[i + 1]) : -1;
-            int low = high >= 0 ? hex_value(raw.data[i + 2]) : -1;
+            int high = raw.size - i > 2 ? edda_hex_digit(raw.data[i + 1]) : -1;
+            int low = high >= 0 ? edda_hex_digit(raw.data[i + 2]) : -1;
             if (low < 0) {
                 return EDDA_E_INVALID;
             }

@@ -1,4 +1,4 @@
-/* proto/types.h: the borrowed views and the assertion that every other header uses.
+/* proto/types.h: the borrowed views, what is asked of them, and the assertion that all use.
  *
  * A view never owns its bytes; the header of the function that fills it says until when they live.
  */
@@ -50,6 +50,14 @@ static inline bool edda_text_equal(struct edda_text a, struct edda_text b) {
 
 static inline bool edda_text_is(struct edda_text a, const char *string) {
     return edda_text_equal(a, edda_text_of(string));
+}
+
+/* 0..15, or -1 for what is no hexadecimal digit. */
+static inline int edda_hex_digit(char digit) {
+    return digit >= '0' && digit <= '9'   ? digit - '0'
+           : digit >= 'a' && digit <= 'f' ? digit - 'a' + 10
+           : digit >= 'A' && digit <= 'F' ? digit - 'A' + 10
+                                          : -1;
 }
 
 static inline bool edda_uuid_equal(const struct edda_uuid *a, const struct edda_uuid *b) {

@@ -51,19 +51,6 @@ void edda_uuid_format(const struct edda_uuid *uuid, char ret_text[EDDA_UUID_TEXT
     *at = '\0';
 }
 
-static int digit_value(char digit) {
-    if (digit >= '0' && digit <= '9') {
-        return digit - '0';
-    }
-    if (digit >= 'a' && digit <= 'f') {
-        return digit - 'a' + 10;
-    }
-    if (digit >= 'A' && digit <= 'F') {
-        return digit - 'A' + 10;
-    }
-    return -1;
-}
-
 int edda_uuid_parse(struct edda_text text, struct edda_uuid *ret_uuid) {
     struct edda_uuid uuid;
     if (text.size != EDDA_UUID_TEXT - 1) {
@@ -76,8 +63,8 @@ int edda_uuid_parse(struct edda_text text, struct edda_uuid *ret_uuid) {
                 return EDDA_E_INVALID;
             }
         }
-        int high = digit_value(text.data[at]);
-        int low = digit_value(text.data[at + 1]);
+        int high = edda_hex_digit(text.data[at]);
+        int low = edda_hex_digit(text.data[at + 1]);
         if (high < 0 || low < 0) {
             return EDDA_E_INVALID;
         }

@@ -72,14 +72,10 @@ static uint32_t read_number(const char *at, size_t size) {
     if (i == size)
         return 0;
     for (; i < size && point <= 0x10FFFF; i++) {
-        char byte = at[i];
-        uint32_t digit = byte >= '0' && byte <= '9'   ? (uint32_t)(byte - '0')
-                         : byte >= 'a' && byte <= 'f' ? (uint32_t)(byte - 'a' + 10)
-                         : byte >= 'A' && byte <= 'F' ? (uint32_t)(byte - 'A' + 10)
-                                                      : 16;
-        if (digit >= base)
+        int digit = edda_hex_digit(at[i]);
+        if (digit < 0 || (uint32_t)digit >= base)
             return 0;
-        point = point * base + digit;
+        point = point * base + (uint32_t)digit;
     }
     bool invalid = point > 0x10FFFF || (point >= 0xD800 && point <= 0xDFFF) || point < 0x20;
     return invalid ? 0 : point;

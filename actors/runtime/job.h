@@ -38,7 +38,8 @@ void edda_job_on_cancel(edda_job_t *job, edda_task_fn cancel, void *context);
 /* "Alive": renews the broker's step timer and the requester's lease. */
 void edda_job_progress(edda_job_t *job);
 
-/* A streamed piece. EDDA_E_AGAIN: no stream credit; on_credit (if set) is called when there is. */
+/* A streamed piece. EDDA_E_AGAIN: no stream credit; on_credit (if set) is called when there is.
+ * EDDA_E_CANCELLED: nobody waits for it any more. */
 int edda_job_part(edda_job_t *job, uint16_t type, const void *record) EDDA_MUST_CHECK;
 void edda_job_on_credit(edda_job_t *job, edda_task_fn credit, void *context);
 

@@ -13,7 +13,8 @@
 json_t *edda_json_from_body(uint16_t type, const void *record);
 
 /* Fills *ret_record; views and lists live in the arena. EDDA_E_INVALID: *ret_message (in the arena)
- * names the field and what is wrong: an unknown name, a wrong type, over the maximum. */
+ * names the field and what is wrong: an unknown name, a wrong type, over the maximum. EDDA_E_TYPE:
+ * there is no such body. EDDA_E_MEMORY. */
 int edda_json_to_body(uint16_t type, const json_t *json, struct edda_arena *arena, void *ret_record,
                       const char **ret_message) EDDA_MUST_CHECK;
 

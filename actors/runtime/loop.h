@@ -62,7 +62,7 @@ edda_watch_t *edda_loop_socket(edda_loop_t *self, void *zmq_socket, edda_task_fn
                                void *context, const char *name);
 
 /* Called at the end of every turn, before sleeping; returns the longest sleep it can bear in ms
- * (-1: any). For libraries with their own timeouts. At most 8. */
+ * (-1: any). For libraries with their own timeouts. EDDA_E_LIMIT: there are 8. */
 typedef int64_t (*edda_prepare_fn)(void *context);
 int edda_loop_prepare(edda_loop_t *self, edda_prepare_fn prepare, void *context) EDDA_MUST_CHECK;
 
@@ -76,7 +76,8 @@ void edda_loop_defer(edda_loop_t *self, struct edda_deferred *deferred);
  * does not run. */
 int64_t edda_loop_stamp_us(const edda_loop_t *self);
 
-/* Drain: callbacks run in the order they were added; holds keep the loop alive. */
+/* Drain: callbacks run in the order they were added; holds keep the loop alive. EDDA_E_LIMIT: there
+ * are 32 callbacks. */
 int edda_loop_on_drain(edda_loop_t *self, edda_task_fn begin, void *context) EDDA_MUST_CHECK;
 void edda_loop_hold(edda_loop_t *self);
 void edda_loop_release(edda_loop_t *self);

@@ -27,8 +27,8 @@ int edda_endpoint_back(const char *url, char ret_url[EDDA_MAX_URL]) EDDA_MUST_CH
 /* A ROUTER bound to every URL. An ipc path is guarded by a lock file beside it, since a second bind
  * would silently steal it: EDDA_E_CONFLICT when another process holds it. Plain tcp beyond loopback
  * is refused with EDDA_E_DENIED unless allow_plain_tcp. A host's name is bound at every address
- * that it has on this machine: localhost at 127.0.0.1 and [::1]; EDDA_E_INVALID: at none. The
- * caller closes with edda_socket_close. */
+ * that it has on this machine: localhost at 127.0.0.1 and [::1]; EDDA_E_INVALID: at none.
+ * EDDA_E_LIMIT: no more sockets. The caller closes with edda_socket_close. */
 int edda_socket_router(void *zmq_context, const char *const *urls, size_t count,
                        bool allow_plain_tcp, void **ret_socket) EDDA_MUST_CHECK;
 
@@ -42,7 +42,8 @@ int edda_socket_guarded(void *zmq_context, const char *const *urls, size_t count
                         void **ret_socket) EDDA_MUST_CHECK;
 
 /* A DEALER connecting to one URL. Over tcp it is encrypted, to the curve's broker of this index,
- * unless curve is NULL. EDDA_E_INVALID: no URL, or no key of that broker. */
+ * unless curve is NULL. EDDA_E_INVALID: no URL, or no key of that broker. EDDA_E_LIMIT: no more
+ * sockets. EDDA_E_UNAVAILABLE: libzmq refuses. */
 int edda_socket_dealer(void *zmq_context, const char *url, const edda_curve_t *curve, size_t broker,
                        void **ret_socket) EDDA_MUST_CHECK;
 

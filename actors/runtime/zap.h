@@ -23,7 +23,8 @@ struct edda_zap_request {
     char key[EDDA_CURVE_KEY_TEXT]; /* the peer's public key */
 };
 
-/* EDDA_E_CONFLICT: the context has a handler. EDDA_E_LIMIT: no more sockets. */
+/* EDDA_E_CONFLICT: the context has a handler. EDDA_E_LIMIT: no more sockets. EDDA_E_UNAVAILABLE:
+ * libzmq refuses. */
 int edda_zap_open(void *zmq_context, void **ret_socket) EDDA_MUST_CHECK;
 
 /* Closes and nulls. */

@@ -2,12 +2,14 @@
 #include "actors/store/part_vectors.h"
 
 #include <math.h>
+#include <stdio.h>
 
 #include "proto/half.h"
 #include "proto/limits.h"
 
 /* An exponent of all ones: infinite or not a number. */
 #define HALF_EXPONENT 0x7c00
+#define WORDS         256
 
 /* Absent when all values are zero. EDDA_E_INVALID: one is not a number. */
 static int look_at_floats(const uint8_t *data, size_t size, struct edda_bytes *ret_vector) {
@@ -78,4 +80,17 @@ int edda_part_vectors_look(struct edda_arena *arena, const struct edda_chunks *c
         *ret_text = "a vector holds a value that is no number";
     }
     return error;
+}
+
+const char *edda_part_vectors_refuse(struct edda_arena *arena, const struct edda_chunks *chunks,
+                                     struct edda_text wanted, uint32_t dimension) {
+    char *words = edda_arena_take(arena, WORDS);
+    if (!words) {
+        return "the embedder gave vectors of another model than wanted";
+    }
+    (void)snprintf(words, WORDS,
+                   "the embedder gave vectors of %.*s (%u floats), wanted are %.*s (%u)",
+                   (int)chunks->model.size, chunks->model.data ? chunks->model.data : "",
+                   chunks->dimension, (int)wanted.size, wanted.data ? wanted.data : "", dimension);
+    return words;
 }

@@ -11,4 +11,9 @@
 int edda_part_vectors_look(struct edda_arena *arena, const struct edda_chunks *chunks,
                            struct edda_bytes **ret_vectors, const char **ret_text) EDDA_MUST_CHECK;
 
+/* What is said, in the arena or static, of chunks whose vectors are of another model than wanted.
+ */
+const char *edda_part_vectors_refuse(struct edda_arena *arena, const struct edda_chunks *chunks,
+                                     struct edda_text wanted, uint32_t dimension);
+
 #endif

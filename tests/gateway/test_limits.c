@@ -1,7 +1,11 @@
-/* tests/gateway/test_limits.c: what one key may ask, over HTTP: 429, Retry-After and the headers of
- * draft-ietf-httpapi-ratelimit-headers-09. */
+/* tests/gateway/test_limits.c: what one request may be, and what one key may ask: 429, Retry-After
+ * and the headers of draft-ietf-httpapi-ratelimit-headers-09. */
+#include <stdio.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include "gateway/uri.h"
+#include "gateway/visit.h"
 #include "tests/gateway/live_gateway.h"
 #include "tests/proto/cmocka.h"
 
@@ -128,6 +132,78 @@ static void a_large_body_over_the_rate_is_refused_before_it_comes(void **state) 
     live_gateway_stop(&live);
 }
 
+/* GET /livez with a query of that many bytes of arguments, the target's whole size. */
+static void ask_for_target(struct live_gateway *live, size_t size, size_t arguments, int status) {
+    char request[9000];
+    int at = snprintf(request, sizeof request, "GET ");
+    memset(request + at, 'a', size);
+    memcpy(request + at, "/livez?", 7);
+    for (size_t i = 1; i < arguments; i++) {
+        request[(size_t)at + 7 + 2 * i] = '&';
+    }
+    snprintf(request + at + size, sizeof request - (size_t)at - size,
+             " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    int fd = send_http(live, request);
+    struct http_answer *answer = expect_http(live, fd, status);
+    free_answer(&answer);
+    (void)close(fd);
+}
+
+static void a_target_may_have_8192_bytes_and_64_arguments(void **state) {
+    struct live_gateway *live = live_gateway_start(NULL);
+    (void)state;
+    ask_for_target(live, EDDA_MAX_TARGET, 1, 200);
+    ask_for_target(live, EDDA_MAX_TARGET + 1, 1, 400);
+    ask_for_target(live, 500, 64, 200);
+    ask_for_target(live, 500, 65, 400);
+    live_gateway_stop(&live);
+}
+
+static void a_clients_own_id_is_kept_up_to_64_bytes(void **state) {
+    struct live_gateway *live = live_gateway_start(NULL);
+    char id[66] = "";
+    char request[256];
+    (void)state;
+    for (size_t size = 64; size <= 65; size++) {
+        memset(id, 'r', size);
+        snprintf(request, sizeof request,
+                 "GET /livez HTTP/1.1\r\nHost: x\r\nX-Request-Id: %s\r\n\r\n", id);
+        int fd = send_http(live, request);
+        struct http_answer *answer = expect_http(live, fd, 200);
+        assert_true((strstr(answer->head, id) != NULL) == (size == 64));
+        free_answer(&answer);
+        (void)close(fd);
+    }
+    live_gateway_stop(&live);
+}
+
+/* A larger one is refused by its head alone. */
+static void a_body_up_to_100_kib_is_taken_before_its_key_is_looked_at(void **state) {
+    struct live_gateway *live = live_gateway_start(NULL);
+    static char body[EDDA_UNKEYED_BODY_BYTES];
+    char head[256];
+    char byte;
+    (void)state;
+    memset(body, ' ', sizeof body);
+    memcpy(body, "{}", 2);
+    for (int64_t size = EDDA_UNKEYED_BODY_BYTES + 1; size >= EDDA_UNKEYED_BODY_BYTES; size--) {
+        snprintf(head, sizeof head,
+                 "POST /api/v1/memo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                 "Content-Length: %lld\r\n\r\n",
+                 (long long)size);
+        int fd = send_http(live, head);
+        if (size == EDDA_UNKEYED_BODY_BYTES) {
+            fake_loop_for(live_gateway_loop(live), 100);
+            assert_true(recv(fd, &byte, 1, MSG_DONTWAIT) < 0);
+            send_more(fd, body, sizeof body);
+        }
+        struct http_answer *answer = expect_http(live, fd, 401);
+        free_answer(&answer);
+        (void)close(fd);
+    }
+    live_gateway_stop(&live);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(over_its_rate_a_key_is_told_when_to_come_again),
@@ -135,6 +211,9 @@ int main(void) {
         cmocka_unit_test(a_request_without_a_good_key_is_not_counted),
         cmocka_unit_test(requests_open_at_once_are_limited),
         cmocka_unit_test(a_large_body_over_the_rate_is_refused_before_it_comes),
+        cmocka_unit_test(a_target_may_have_8192_bytes_and_64_arguments),
+        cmocka_unit_test(a_clients_own_id_is_kept_up_to_64_bytes),
+        cmocka_unit_test(a_body_up_to_100_kib_is_taken_before_its_key_is_looked_at),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

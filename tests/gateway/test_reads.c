@@ -206,6 +206,13 @@ static void a_list_names_its_neighbours(void **state) {
                      "\"count\":5,\"page\":2,\"page_size\":2,\"total_pages\":3,"
                      "\"next\":\"http://x/api/v1/memo?page=3&page_size=2\","
                      "\"previous\":\"http://x/api/v1/memo?page=1&page_size=2\"}");
+    fd = send_get(live, "/api/v1/memo?page_size=100");
+    id = expect_call(live, "store.list", EDDA_BODY_STORE_PAGE, &page);
+    assert_int_equal(page.page_size, 100);
+    fail_call(live, &id, EDDA_E_UNAVAILABLE);
+    struct http_answer *answer = expect_http(live, fd, 503);
+    free_answer(&answer);
+    (void)close(fd);
     expect_http_json(live, send_get(live, "/api/v1/memo?page_size=101"), 400,
                      "{\"error\":\"page_size must be less than or equal to 100\"}");
     expect_http_json(live, send_get(live, "/api/v1/memo?page=-1"), 400,

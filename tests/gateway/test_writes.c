@@ -78,6 +78,29 @@ static void a_memo_of_half_a_megabyte_travels_in_parts(void **state) {
     free(body);
 }
 
+static void one_byte_more_than_half_a_megabyte_is_staged(void **state) {
+    struct live_gateway *live = *state;
+    const struct edda_empty empty = {0};
+    struct edda_store_put_part put;
+    struct edda_store_accept accept;
+    char *body = make_body(EDDA_INLINE_CONTENT_BYTES + 1);
+    int fd = send_json(live, "POST", PATH, body);
+    size_t staged = 0;
+    while (staged <= EDDA_INLINE_CONTENT_BYTES) {
+        struct edda_uuid id = expect_call(live, "store.put_part", EDDA_BODY_STORE_PUT_PART, &put);
+        for (size_t i = 0; i < put.parts.count; i++) {
+            staged += put.parts.items[i].size;
+        }
+        answer_call(live, &id, EDDA_BODY_EMPTY, &empty);
+    }
+    struct edda_uuid id = expect_call(live, "store.accept", EDDA_BODY_STORE_ACCEPT, &accept);
+    assert_int_equal(accept.parts.count, 0);
+    assert_int_equal(accept.content_bytes, EDDA_INLINE_CONTENT_BYTES + 1);
+    answer_accept(live, &id, &accept.memo);
+    expect_created(live, fd, &accept.memo);
+    free(body);
+}
+
 /* Takes all put_part messages, answering each when `window` of them are open. */
 static void a_large_memo_is_staged_in_bounded_messages(void **state) {
     struct live_gateway *live = *state;
@@ -266,6 +289,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_small_memo_is_one_message),
         cmocka_unit_test(a_memo_of_half_a_megabyte_travels_in_parts),
+        cmocka_unit_test(one_byte_more_than_half_a_megabyte_is_staged),
         cmocka_unit_test(a_large_memo_is_staged_in_bounded_messages),
         cmocka_unit_test(a_failed_staging_fails_the_request),
         cmocka_unit_test(a_patch_names_what_changes),

@@ -183,6 +183,24 @@ static void unknown_keys_are_ignored(void **state) {
     edda_arena_done(&arena);
 }
 
+static void a_body_of_131072_objects_is_read_and_of_one_more_is_not(void **state) {
+    (void)state;
+    static uint8_t bytes[6 + EDDA_MAX_BODY_OBJECTS + 1] = {0x81, 0x63, 0xdd}; /* key 99: an array */
+    uint32_t zeros = EDDA_MAX_BODY_OBJECTS - 3; /* beside the map, the key and the array */
+    struct edda_ping ping;
+    struct edda_arena arena;
+    edda_arena_init(&arena, 1024);
+    for (uint32_t more = 0; more < 2; more++) {
+        for (int i = 0; i < 4; i++) {
+            bytes[3 + i] = (uint8_t)((zeros + more) >> (24 - 8 * i));
+        }
+        struct edda_bytes body = {bytes, 7 + zeros + more};
+        assert_int_equal(edda_body_decode(EDDA_BODY_PING, body, &arena, &ping),
+                         more ? EDDA_E_MALFORMED : 0);
+    }
+    edda_arena_done(&arena);
+}
+
 static void an_empty_text_is_not_an_absent_one(void **state) {
     (void)state;
     struct edda_store_patch patch = {.id = EDDA_TEXT("x"), .title = EDDA_TEXT("")};
@@ -365,6 +383,7 @@ int main(void) {
         cmocka_unit_test(empty_bytes_are_the_zero_record_unless_a_field_is_required),
         cmocka_unit_test(an_absent_required_field_is_refused_on_both_sides),
         cmocka_unit_test(unknown_keys_are_ignored),
+        cmocka_unit_test(a_body_of_131072_objects_is_read_and_of_one_more_is_not),
         cmocka_unit_test(an_empty_text_is_not_an_absent_one),
         cmocka_unit_test(floats_that_are_not_whole_are_malformed),
         cmocka_unit_test(every_field_takes_its_maximum_and_not_one_more),

@@ -285,6 +285,17 @@ static void an_envelope_of_4096_bytes_is_read_and_one_more_is_not(void **state) 
     assert_int_equal(decode((struct edda_bytes){bytes, EDDA_MAX_ENVELOPE_BYTES + 1}), EDDA_E_LIMIT);
 }
 
+static void an_envelope_of_512_objects_is_read_and_of_one_more_is_not(void **state) {
+    (void)state;
+    static uint8_t bytes[EDDA_MAX_ENVELOPE_BYTES] = {0x81, 0x63, 0xdc}; /* key 99: an array */
+    size_t zeros = EDDA_MAX_ENVELOPE_OBJECTS - 3; /* beside the map, the key and the array */
+    bytes[3] = (uint8_t)(zeros >> 8);
+    bytes[4] = (uint8_t)zeros;
+    assert_int_equal(decode((struct edda_bytes){bytes, 5 + zeros}), 0);
+    bytes[4]++;
+    assert_int_equal(decode((struct edda_bytes){bytes, 6 + zeros}), EDDA_E_MALFORMED);
+}
+
 static void views_point_into_the_decoded_bytes(void **state) {
     (void)state;
     static const uint8_t data[] = {0x81, 0x04, 0xa5, 'e', 'm', 'b', 'e', 'd'};
@@ -306,6 +317,7 @@ int main(void) {
         cmocka_unit_test(a_value_over_its_maximum_is_a_limit_error),
         cmocka_unit_test(an_error_number_of_tomorrow_reads_as_internal),
         cmocka_unit_test(an_envelope_of_4096_bytes_is_read_and_one_more_is_not),
+        cmocka_unit_test(an_envelope_of_512_objects_is_read_and_of_one_more_is_not),
         cmocka_unit_test(views_point_into_the_decoded_bytes),
     };
     return cmocka_run_group_tests(tests, setup, NULL);

@@ -1,7 +1,6 @@
 /* actors/store/postgres/vectors.c: a part's chunks as they are stored, and the fenced commit of
  * their vectors of another model. */
-#include <stdio.h>
-
+#include "actors/store/part_vectors.h"
 #include "actors/store/postgres/store.h"
 #include "actors/store/postgres/versions.h"
 #include "actors/store/postgres/words.h"
@@ -61,20 +60,6 @@ int edda_postgres_part_chunks(struct edda_pg_call *call) {
 
 enum { HELD, FITS, RIGHT_MODEL, WHOLE, WANTED, WANTED_DIMENSION, PASSED };
 
-static int refuse_model(struct edda_pg_call *call, struct edda_text wanted, int64_t dimension) {
-    enum { WORDS = 256 };
-    const struct edda_chunks *chunks = call->request.input;
-    char *words = edda_arena_take(&call->arena, WORDS);
-    if (!words) {
-        return EDDA_E_MEMORY;
-    }
-    snprintf(words, WORDS, "the embedder gave vectors of %.*s (%u floats), wanted are %.*s (%u)",
-             (int)chunks->model.size, chunks->model.data ? chunks->model.data : "",
-             chunks->dimension, (int)wanted.size, wanted.data ? wanted.data : "",
-             (unsigned)dimension);
-    return edda_pg_call_fail(call, EDDA_E_INVALID, words);
-}
-
 static int on_put(struct edda_pg_call *call, edda_pg_result_t *result) {
     struct edda_store_stored *stored = call->record;
     struct edda_pg_row row = edda_pg_row(result, 0);
@@ -93,7 +78,9 @@ static int on_put(struct edda_pg_call *call, edda_pg_result_t *result) {
         return row.error;
     }
     return !fits    ? edda_pg_call_fail(call, EDDA_E_INVALID, "the job is another part's")
-           : !right ? refuse_model(call, wanted, dimension)
+           : !right ? edda_pg_call_fail(call, EDDA_E_INVALID,
+                                        edda_part_vectors_refuse(&call->arena, call->request.input,
+                                                                 wanted, (uint32_t)dimension))
            : !whole ? edda_pg_call_fail(call, EDDA_E_INVALID, "these are not the part's chunks")
                     : 0;
 }

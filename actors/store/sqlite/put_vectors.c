@@ -1,7 +1,5 @@
 /* actors/store/sqlite/put_vectors.c: a part's chunks as they are stored, and the fenced commit of
  * their vectors of another model. */
-#include <stdio.h>
-
 #include "actors/store/rows.h"
 #include "actors/store/sqlite/fence.h"
 #include "actors/store/sqlite/part_vectors.h"
@@ -72,20 +70,6 @@ int edda_put_vectors_prepare(struct edda_reader *reader, struct edda_sqlite_call
     return error;
 }
 
-static int refuse_model(struct edda_sqlite_call *call, struct edda_text wanted,
-                        uint32_t dimension) {
-    enum { WORDS = 256 };
-    const struct edda_chunks *chunks = call->request.input;
-    char *words = edda_arena_take(&call->arena, WORDS);
-    if (!words) {
-        return EDDA_E_MEMORY;
-    }
-    snprintf(words, WORDS, "the embedder gave vectors of %.*s (%u floats), wanted are %.*s (%u)",
-             (int)chunks->model.size, chunks->model.data ? chunks->model.data : "",
-             chunks->dimension, (int)wanted.size, wanted.data, dimension);
-    return edda_sqlite_call_fail(call, EDDA_E_INVALID, words);
-}
-
 /* The model that the job is for, if that is what has come. */
 static int find_wanted(struct edda_turn *turn, struct edda_sqlite_call *call, int64_t *ret_model) {
     const struct edda_store_put_chunks *arguments = call->request.arguments;
@@ -101,7 +85,9 @@ static int find_wanted(struct edda_turn *turn, struct edda_sqlite_call *call, in
     *ret_model = sqlite3_column_int64(row, 0);
     int error = edda_text_equal(name, chunks->model) && dimension == chunks->dimension
                     ? 0
-                    : refuse_model(call, name, dimension);
+                    : edda_sqlite_call_fail(
+                          call, EDDA_E_INVALID,
+                          edda_part_vectors_refuse(&call->arena, chunks, name, dimension));
     edda_query_end(row);
     return error;
 }

@@ -13,6 +13,7 @@
 
 #define PING_MS 60000
 #define WAIT_MS 10000
+#define BATCHES 4
 
 static void *context;
 static edda_loop_t *loop;
@@ -27,6 +28,8 @@ static size_t ready;
 static size_t lost;
 static size_t messages;
 static size_t messages_when_lost;
+static size_t batches[BATCHES]; /* messages, after each that had one */
+static size_t batch_count;
 
 static const struct edda_hello hello = {
     .node = {{1}},
@@ -58,6 +61,9 @@ static void on_lost(void *owner, struct edda_link *link) {
 static void on_ended(void *owner, struct edda_link *link) {
     (void)owner;
     (void)link;
+    if (batch_count < BATCHES && messages > 0) {
+        batches[batch_count++] = messages;
+    }
 }
 
 static const struct edda_link_handler handler = {
@@ -71,7 +77,7 @@ static void tick(void *unused) {
 
 static int set_up(void **state) {
     (void)state;
-    ready = lost = messages = 0;
+    ready = lost = messages = batch_count = 0;
     context = zmq_ctx_new();
     loop = edda_loop_new("test");
     snprintf(folder, sizeof folder, "/tmp/edda-link-XXXXXX");
@@ -189,6 +195,26 @@ static void what_came_before_the_end_is_heard_first(void **state) {
     assert_int_equal(messages_when_lost, 1);
 }
 
+static bool is_batch_count(void *wanted) {
+    return batch_count == *(size_t *)wanted;
+}
+
+/* Seen to fail when all that waits is read: other sockets and timers would starve. */
+static void a_turn_reads_as_many_messages_as_it_may_and_the_next_the_rest(void **state) {
+    (void)state;
+    join("inproc");
+    edda_loop_timer_cancel(loop, &timer);
+    for (size_t batch = 1; batch <= 2; batch++) {
+        messages = batch_count = 0;
+        for (size_t i = 0; i < EDDA_SOCKET_BUDGET + batch - 1; i++) {
+            fake_broker_grant(fake, "embed", i, i);
+        }
+        assert_true(fake_loop_until(loop, is_batch_count, &batch, WAIT_MS));
+        assert_int_equal(batches[0], EDDA_SOCKET_BUDGET);
+        assert_int_equal(messages, EDDA_SOCKET_BUDGET + batch - 1);
+    }
+}
+
 /* The tick comes before the socket is looked at, as after a sleep of the whole process. */
 static void signs_of_life_that_wait_unread_are_no_silence(void **state) {
     (void)state;
@@ -269,6 +295,7 @@ int main(void) {
         TEST(a_session_over_tcp_ends_with_its_connection),
         TEST(a_session_over_inproc_has_no_monitor),
         TEST(what_came_before_the_end_is_heard_first),
+        TEST(a_turn_reads_as_many_messages_as_it_may_and_the_next_the_rest),
         TEST(signs_of_life_that_wait_unread_are_no_silence),
         TEST(a_broker_that_breaks_each_connection_is_a_failure_each_time),
         TEST(connections_that_break_before_hello_are_the_transports_own),

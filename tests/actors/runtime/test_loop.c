@@ -324,6 +324,10 @@ struct draining {
     int begun;
 };
 
+static void count_fire(void *context) {
+    ++*(int *)context;
+}
+
 static void release_hold(void *context) {
     struct draining *draining = context;
     edda_loop_release(draining->loop);
@@ -358,6 +362,20 @@ static void a_drain_waits_for_its_holds(void **state) {
     assert_int_equal(draining.begun, 1);
     assert_true(edda_clock_ms() - begin_ms >= 20);
     edda_loop_destroy(&draining.loop);
+}
+
+static void there_is_room_for_32_callbacks_of_a_drain(void **state) {
+    (void)state;
+    edda_loop_t *loop = edda_loop_new("test");
+    int fired = 0;
+    for (int i = 0; i < 32; i++) {
+        assert_int_equal(edda_loop_on_drain(loop, count_fire, &fired), 0);
+    }
+    assert_int_equal(edda_loop_on_drain(loop, count_fire, &fired), EDDA_E_LIMIT);
+    edda_loop_drain(loop, 1000);
+    assert_int_equal(edda_loop_run(loop), 0);
+    assert_int_equal(fired, 32);
+    edda_loop_destroy(&loop);
 }
 
 static void stop_late(void *context) {
@@ -421,6 +439,7 @@ int main(void) {
         cmocka_unit_test(a_watch_can_change_what_it_waits_for),
         cmocka_unit_test(a_prepare_callback_bounds_the_sleep),
         cmocka_unit_test(a_drain_waits_for_its_holds),
+        cmocka_unit_test(there_is_room_for_32_callbacks_of_a_drain),
         cmocka_unit_test(a_drain_is_cut_at_its_deadline),
         cmocka_unit_test(a_second_drain_ends_the_loop_at_once),
         cmocka_unit_test(a_slow_callback_is_counted_by_its_name),
