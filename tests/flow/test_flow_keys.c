@@ -13,6 +13,7 @@
 #include "actors/runtime/clock.h"
 #include "actors/runtime/metric.h"
 #include "broker/broker.h"
+#include "tests/harness/port.h"
 #include "tests/harness/state.h"
 #include "tests/proto/cmocka.h"
 
@@ -276,7 +277,9 @@ static void each_broker_is_known_by_the_key_at_its_place(void **state) {
 
 static edda_broker_t *broker_at(edda_loop_t *loop, void *context, const edda_curve_t *curve,
                                 const char *authorized, int wanted) {
-    const char *urls[] = {"inproc://local", "tcp://127.0.0.1:38411"};
+    char url[EDDA_MAX_URL];
+    (void)free_tcp_url(url);
+    const char *urls[] = {"inproc://local", url};
     const struct edda_broker_options options = {
         .loop = loop,
         .zmq_context = context,

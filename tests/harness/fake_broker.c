@@ -1,10 +1,8 @@
 /* tests/harness/fake_broker.c: two ROUTERs on the test's loop and a queue of what came. */
 #include "tests/harness/fake_broker.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "actors/runtime/clock.h"
 #include "actors/runtime/socket.h"
@@ -179,28 +177,6 @@ static void close_port(struct fake_port *port) {
         free_message(message);
     }
     port->end = &port->first;
-}
-
-static bool is_free(uint16_t port) {
-    int one = 1;
-    struct sockaddr_in address = {
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_true(probe >= 0);
-    assert_int_equal(setsockopt(probe, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one), 0);
-    bool free = bind(probe, (struct sockaddr *)&address, sizeof address) == 0;
-    close(probe);
-    return free;
-}
-
-/* Below the ports that connections are given. */
-uint16_t fake_tcp_url(char *ret_url) {
-    uint16_t port;
-    do {
-        port = (uint16_t)(20000 + edda_random32() % 6000 * 2);
-    } while (!is_free(port) || !is_free((uint16_t)(port + 1)));
-    snprintf(ret_url, EDDA_MAX_URL, "tcp://127.0.0.1:%u", port);
-    return port;
 }
 
 struct fake_broker *fake_broker_new(edda_loop_t *loop, void *zmq_context, const char *url) {

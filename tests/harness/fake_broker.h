@@ -38,10 +38,6 @@ bool fake_loop_until(edda_loop_t *loop, fake_condition_fn condition, void *conte
 /* Runs the loop for this long. */
 void fake_loop_for(edda_loop_t *loop, int64_t ms);
 
-/* tcp://127.0.0.1:port, where that port and the next, the back's, are free and nobody's by chance.
- * Into EDDA_MAX_URL bytes; returns the port. */
-uint16_t fake_tcp_url(char *ret_url);
-
 /* Binds the front at url and the back at its back endpoint. */
 struct fake_broker *fake_broker_new(edda_loop_t *loop, void *zmq_context, const char *url);
 void fake_broker_destroy(struct fake_broker **fake_p);

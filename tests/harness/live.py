@@ -15,27 +15,39 @@ import time
 KEY = "sk_proj_" + "a" * 40
 
 
-def free_port():
-    """Below the ports that connections are given: who connects while nobody listens could take it, being its own peer."""
-    while True:
+PORTS = range(10000, 20000)  # below those of ops/postgres, and of connections: who knocks could get such a one himself
+
+
+def reserve(port):
+    """Whether it is free, and nobody else who asks here has it; it is this process's until that ends, also while
+    nobody listens there."""
+    name = socket.socket(socket.AF_UNIX)
+    try:
+        name.bind(f"\0edda-test-port-{port}")
         with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", random.randrange(10000, 32700)))
-                return probe.getsockname()[1]
-            except OSError:
-                continue
+            probe.bind(("127.0.0.1", port))
+    except OSError:
+        name.close()
+        return False
+    name.detach()
+    return True
+
+
+def free_ports(count):
+    """So many in a row; the first."""
+    while True:
+        first = random.choice(PORTS[:-count])
+        if all(reserve(port) for port in range(first, first + count)):
+            return first
+
+
+def free_port():
+    return free_ports(1)
 
 
 def free_pair():
     """A port that is free together with the next one."""
-    while True:
-        port = free_port()
-        try:
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", port + 1))
-            return port
-        except (OSError, OverflowError):
-            continue
+    return free_ports(2)
 
 
 def children(pid):

@@ -8,6 +8,7 @@
 #include "broker/broker.h"
 #include "proto/body.h"
 #include "proto/uuid.h"
+#include "tests/harness/port.h"
 #include "tests/harness/state.h"
 #include "tests/proto/cmocka.h"
 
@@ -111,10 +112,7 @@ static void choose_url(edda_scenario_t *self, const char *transport) {
         snprintf(self->url, sizeof(self->url), "ipc://%s/broker", self->folder);
     } else {
         assert_true(strcmp(transport, "tcp") == 0 || strcmp(transport, "curve") == 0);
-        /* Below the ports that connections are given: a peer that looks for a broker that is being
-         * started again could take its place, connected to itself. */
-        unsigned port = 20000 + edda_random32() % 6000 * 2;
-        snprintf(self->url, sizeof(self->url), "tcp://127.0.0.1:%u", port);
+        (void)free_tcp_url(self->url);
     }
     assert_int_equal(edda_endpoint_back(self->url, self->back_url), 0);
 }

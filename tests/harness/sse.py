@@ -16,11 +16,19 @@ class Stream:
         self.seen = []
 
     def events(self):
+        if self.status != 200:
+            raise AssertionError(f"no stream but {self.status} {self.response.read().decode(errors='replace')}")
         for line in iter(self.response.readline, b""):
             if line.startswith(b"data: "):
                 self.seen.append(json.loads(line[len(b"data: "):]))
                 yield self.seen[-1]
         self.connection.close()
+
+    def wait_tokens(self, events, count=1):
+        """Until so many more have come."""
+        for _ in range(count):
+            if not any(event["type"] == "token" for event in events):
+                raise AssertionError(f"it ended before a token that was to come: {self.seen}")
 
     def text(self):
         return "".join(event["content"] for event in self.seen if event["type"] == "token")

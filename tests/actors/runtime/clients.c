@@ -84,7 +84,7 @@ static bool is_live_count(void *wanted) {
 }
 
 void expect_live(size_t brokers) {
-    assert_true(fake_loop_until(loop, is_live_count, &brokers, 2000));
+    assert_true(fake_loop_until(loop, is_live_count, &brokers, FAKE_WAIT_MS));
 }
 
 static bool has_credit(void *service) {
@@ -93,7 +93,7 @@ static bool has_credit(void *service) {
 
 void grant_bytes(struct fake_broker *fake, const char *service, uint64_t messages, uint64_t bytes) {
     fake_broker_grant(fake, service, messages, bytes);
-    assert_true(fake_loop_until(loop, has_credit, (void *)(uintptr_t)service, 2000));
+    assert_true(fake_loop_until(loop, has_credit, (void *)(uintptr_t)service, FAKE_WAIT_MS));
 }
 
 void grant(struct fake_broker *fake, const char *service, uint64_t messages) {

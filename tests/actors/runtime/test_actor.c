@@ -149,7 +149,7 @@ static void many_jobs_that_end_in_one_turn_are_granted_together(void **state) {
     for (int i = 0; i < 8; i++) {
         give(fakes[0], "test.keep");
     }
-    assert_true(fake_loop_until(loop, has_jobs, &wanted, 2000));
+    assert_true(fake_loop_until(loop, has_jobs, &wanted, FAKE_WAIT_MS));
     for (int i = 0; i < 8; i++) {
         edda_job_finish(&jobs[i], EDDA_BODY_EMPTY, &empty);
     }
@@ -168,7 +168,7 @@ static void a_wide_window_is_granted_in_pieces_and_the_rest_by_the_tick(void **s
     for (int i = 0; i < 5; i++) {
         give(fakes[0], "test.keep");
     }
-    assert_true(fake_loop_until(loop, has_jobs, &wanted, 2000));
+    assert_true(fake_loop_until(loop, has_jobs, &wanted, FAKE_WAIT_MS));
     for (int i = 0; i < 5; i++) {
         edda_job_finish(&jobs[i], EDDA_BODY_EMPTY, &empty);
     }
@@ -192,7 +192,7 @@ static void an_actor_with_a_window_of_zero_grants_nothing_until_it_has_one_again
     edda_actor_set_window(actor, 0);
     give(fakes[0], "test.keep");
     give(fakes[0], "test.keep");
-    assert_true(fake_loop_until(loop, has_jobs, &wanted, 2000));
+    assert_true(fake_loop_until(loop, has_jobs, &wanted, FAKE_WAIT_MS));
     edda_job_finish(&jobs[0], EDDA_BODY_EMPTY, &empty);
     edda_job_finish(&jobs[1], EDDA_BODY_EMPTY, &empty);
     fake_loop_for(loop, 120);
@@ -213,7 +213,7 @@ static void a_narrower_window_keeps_what_was_granted_and_grants_less(void **stat
     for (int i = 0; i < 3; i++) {
         give(fakes[0], "test.keep");
     }
-    assert_true(fake_loop_until(loop, has_jobs, &wanted, 2000));
+    assert_true(fake_loop_until(loop, has_jobs, &wanted, FAKE_WAIT_MS));
     for (int i = 0; i < 3; i++) {
         edda_job_finish(&jobs[i], EDDA_BODY_EMPTY, &empty);
     }
@@ -235,7 +235,7 @@ static void brokers_share_a_window_by_what_they_use(void **state) {
     }
     give(fakes[0], "test.keep");
     give(fakes[0], "test.keep");
-    assert_true(fake_loop_until(loop, has_jobs, &wanted, 2000));
+    assert_true(fake_loop_until(loop, has_jobs, &wanted, FAKE_WAIT_MS));
     fake_broker_expect_granted(fakes[0], 5); /* seven are out: the window, and a floor */
     for (int i = 0; i < 2; i++) {
         edda_job_finish(&jobs[i], EDDA_BODY_EMPTY, &empty);
@@ -251,7 +251,7 @@ static void jobs_of_a_lost_session_hold_their_slots_until_they_end(void **state)
     start_live(1, 3);
     give(fakes[0], "test.keep");
     give(fakes[0], "test.keep");
-    assert_true(fake_loop_until(loop, has_jobs, &wanted, 2000));
+    assert_true(fake_loop_until(loop, has_jobs, &wanted, FAKE_WAIT_MS));
     fake_broker_restart(fakes[0]);
     fake_broker_expect_nothing(fakes[0], FAKE_BACK, 10, true);
     (void)fake_broker_accept(fakes[0], FAKE_BACK);
@@ -301,7 +301,7 @@ static void command_of_a_client_is_dropped_by_a_worker(void **state) {
 static void give_one(void) {
     int wanted = job_count + 1;
     give(fakes[0], "test.keep");
-    assert_true(fake_loop_until(loop, has_jobs, &wanted, 2000));
+    assert_true(fake_loop_until(loop, has_jobs, &wanted, FAKE_WAIT_MS));
 }
 
 static void an_output_that_is_encoded_already_is_sent_as_it_is(void **state) {

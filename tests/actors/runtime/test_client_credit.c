@@ -112,7 +112,7 @@ static void credit_is_kept_for_as_many_services_as_the_table_has(void **state) {
     }
     assert_int_equal(dropped_credits(), before);
     fake_broker_grant(fakes[0], "over", 1, 1000);
-    assert_true(fake_loop_until(loop, was_dropped, &before, 2000));
+    assert_true(fake_loop_until(loop, was_dropped, &before, FAKE_WAIT_MS));
     assert_int_equal(edda_client_credit(client, "over"), 0);
     assert_int_equal(edda_client_credit(client, service), 1);
     struct edda_step last = {.op = service};

@@ -7,6 +7,7 @@
 #include "actors/runtime/socket.h"
 #include "proto/body.h"
 #include "tests/actors/runtime/clients.h"
+#include "tests/harness/port.h"
 #include "tests/proto/cmocka.h"
 
 static void call(struct answer *answer, int broker, uint32_t ttl_ms) {
@@ -248,7 +249,7 @@ static void a_call_whose_connection_broke_is_sent_again_at_once(void **state) {
     (void)state;
     static struct answer answer;
     char url[EDDA_MAX_URL];
-    (void)fake_tcp_url(url);
+    (void)free_tcp_url(url);
     urls[0] = url;
     start_with_ping(1, 60000);
     call(&answer, -1, 20000);

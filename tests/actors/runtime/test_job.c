@@ -108,7 +108,7 @@ static struct edda_uuid give_work(const char *op, uint32_t ttl_ms) {
     struct edda_uuid id = edda_uuid_new();
     int wanted = job_count + 1;
     fake_broker_work(fake, &id, op, ttl_ms, EDDA_BODY_NONE, nothing);
-    assert_true(fake_loop_until(loop, has_jobs, &wanted, 2000));
+    assert_true(fake_loop_until(loop, has_jobs, &wanted, FAKE_WAIT_MS));
     return id;
 }
 
@@ -152,7 +152,7 @@ static void work_begins_a_job(void **state) {
     work.envelope.bodies[0] =
         (struct edda_body_descriptor){.type = EDDA_BODY_CHUNK_ARGUMENTS, .version = 1, .bytes = 1};
     fake_broker_send(fake, FAKE_BACK, &work, bodies, 2);
-    assert_true(fake_loop_until(loop, has_jobs, &wanted, 2000));
+    assert_true(fake_loop_until(loop, has_jobs, &wanted, FAKE_WAIT_MS));
     const struct edda_envelope *envelope = edda_job_envelope(jobs[0]);
     struct edda_chunk_arguments arguments = {.target_tokens = 9};
     struct edda_chunks input = {.dimension = 9};
@@ -320,7 +320,7 @@ static void stream_credit_wakes_a_parked_job(void **state) {
     grant_stream(&id, 1); /* a repeated grant wakes nobody */
     assert_int_equal(credits, 0);
     grant_stream(&id, 2);
-    assert_true(fake_loop_until(loop, was_credited, NULL, 2000));
+    assert_true(fake_loop_until(loop, was_credited, NULL, FAKE_WAIT_MS));
     assert_int_equal(credits, 1);
     assert_int_equal(edda_job_part(jobs[0], EDDA_BODY_EMPTY, &empty), 0);
 }
@@ -334,7 +334,7 @@ static void a_cancelled_job_sends_nothing(void **state) {
     fake_broker_tell(fake, FAKE_BACK, EDDA_CANCEL, &other, 0, NULL);
     fake_broker_tell(fake, FAKE_BACK, EDDA_CANCEL, &id, 0, NULL);
     fake_broker_tell(fake, FAKE_BACK, EDDA_CANCEL, &id, 0, NULL);
-    assert_true(fake_loop_until(loop, was_cancelled, NULL, 2000));
+    assert_true(fake_loop_until(loop, was_cancelled, NULL, FAKE_WAIT_MS));
     fake_loop_for(loop, 10);
     assert_int_equal(cancels, 1);
     assert_true(edda_job_cancelled(jobs[0]));
@@ -349,7 +349,7 @@ static void a_cancelled_job_still_gives_its_slot_back(void **state) {
     struct edda_uuid id = give_work("test.keep", 5000);
     edda_job_on_cancel(jobs[0], note_cancel, NULL);
     fake_broker_tell(fake, FAKE_BACK, EDDA_CANCEL, &id, 0, NULL);
-    assert_true(fake_loop_until(loop, was_cancelled, NULL, 2000));
+    assert_true(fake_loop_until(loop, was_cancelled, NULL, FAKE_WAIT_MS));
     fake_loop_for(loop, 70);
     assert_int_equal(fake_broker_granted(fake), WINDOW); /* the handler still works on it */
     edda_job_fail(&jobs[0], EDDA_E_CANCELLED, EDDA_BLAME_JOB, 0, NULL);

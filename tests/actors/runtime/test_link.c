@@ -9,6 +9,7 @@
 
 #include "proto/body.h"
 #include "tests/harness/fake_broker.h"
+#include "tests/harness/port.h"
 #include "tests/proto/cmocka.h"
 
 #define PING_MS 60000
@@ -108,7 +109,7 @@ static void name_url(const char *transport) {
     if (strcmp(transport, "ipc") == 0) {
         snprintf(url, sizeof url, "ipc://%s/broker", folder);
     } else if (strcmp(transport, "tcp") == 0) {
-        port = fake_tcp_url(url);
+        port = free_tcp_url(url);
     } else {
         snprintf(url, sizeof url, "inproc://broker");
     }

@@ -9,6 +9,7 @@
 #include <zmq.h>
 
 #include "proto/limits.h"
+#include "tests/harness/port.h"
 #include "tests/proto/cmocka.h"
 
 static char folder[64];
@@ -89,6 +90,10 @@ static int bind_one(const char *url, bool allow_plain_tcp, void **ret_socket) {
     return edda_socket_router(context, &url, 1, allow_plain_tcp, ret_socket);
 }
 
+static void name_port(const char *host, uint16_t port, char *ret_name) {
+    (void)snprintf(ret_name, EDDA_MAX_URL, "%s:%u", host, port);
+}
+
 static void plain_tcp_beyond_loopback_is_refused(void **state) {
     (void)state;
     static const char *const refused[] = {
@@ -105,7 +110,9 @@ static void plain_tcp_beyond_loopback_is_refused(void **state) {
         assert_int_equal(bind_one(refused[i], false, &socket), EDDA_E_DENIED);
         assert_null(socket);
     }
-    assert_int_equal(bind_one("tcp://127.0.0.1:38711", false, &socket), 0);
+    char url[EDDA_MAX_URL];
+    (void)free_tcp_url(url);
+    assert_int_equal(bind_one(url, false, &socket), 0);
     edda_socket_close(&socket, 0);
     assert_null(socket);
 }
@@ -113,7 +120,9 @@ static void plain_tcp_beyond_loopback_is_refused(void **state) {
 static void plain_tcp_beyond_loopback_can_be_allowed(void **state) {
     (void)state;
     void *socket = NULL;
-    assert_int_equal(bind_one("tcp://0.0.0.0:38713", true, &socket), 0);
+    char url[EDDA_MAX_URL];
+    name_port("tcp://0.0.0.0", free_tcp_url(url), url);
+    assert_int_equal(bind_one(url, true, &socket), 0);
     edda_socket_close(&socket, 0);
 }
 
@@ -121,26 +130,32 @@ static void plain_tcp_beyond_loopback_can_be_allowed(void **state) {
  * one of another machine, is refused. */
 static void a_hosts_name_is_bound_at_its_addresses(void **state) {
     (void)state;
+    char url[EDDA_MAX_URL];
+    char name[EDDA_MAX_URL];
+    char end[EDDA_MAX_URL];
     char back[EDDA_MAX_URL];
     void *socket = NULL;
     void *other = NULL;
     void *dealer = NULL;
-    assert_int_equal(bind_one("tcp://localhost:38715", false, &socket), 0);
+    uint16_t port = free_tcp_url(url);
+    name_port("tcp://localhost", port, name);
+    assert_int_equal(bind_one(name, false, &socket), 0);
     const char *bound = edda_socket_bound(socket, 0);
-    assert_non_null(strstr(bound, "1]:38715")); /* [::1], or 127.0.0.1 as IPv6 has it */
+    name_port("1]", port, end);
+    assert_non_null(strstr(bound, end)); /* [::1], or 127.0.0.1 as IPv6 has it */
     assert_null(edda_socket_bound(socket, 1));
-    assert_int_equal(edda_endpoint_back("tcp://localhost:38715", back), 0);
-    assert_int_equal(edda_socket_dealer(context, "tcp://localhost:38715", NULL, 0, &dealer), 0);
+    assert_int_equal(edda_endpoint_back(name, back), 0);
+    assert_int_equal(edda_socket_dealer(context, name, NULL, 0, &dealer), 0);
     for (int i = 0; i < 10000 && !edda_socket_writable(dealer); i++) {
         usleep(1000);
     }
     assert_int_equal(zmq_send(dealer, "x", 1, ZMQ_DONTWAIT), 1);
     zmq_pollitem_t item = {.socket = socket, .events = ZMQ_POLLIN};
     assert_int_equal(zmq_poll(&item, 1, 10000), 1);
-    assert_int_equal(bind_one("tcp://127.0.0.1:38715", false, &other), EDDA_E_CONFLICT);
+    assert_int_equal(bind_one(url, false, &other), EDDA_E_CONFLICT);
     edda_socket_close(&dealer, 0);
     edda_socket_close(&socket, 0);
-    for (int i = 0; i < 10000 && bind_one("tcp://localhost:38715", false, &socket) != 0; i++) {
+    for (int i = 0; i < 10000 && bind_one(name, false, &socket) != 0; i++) {
         usleep(1000); /* until libzmq's thread has let go of it */
     }
     assert_non_null(socket);
@@ -295,7 +310,9 @@ static void options_are_those_of_the_design(void **state) {
 static void a_dealer_with_nobody_there_takes_nothing(void **state) {
     (void)state;
     void *dealer = NULL;
-    assert_int_equal(edda_socket_dealer(context, "tcp://127.0.0.1:38715", NULL, 0, &dealer), 0);
+    char url[EDDA_MAX_URL];
+    (void)free_tcp_url(url);
+    assert_int_equal(edda_socket_dealer(context, url, NULL, 0, &dealer), 0);
     usleep(20000);
     assert_false(edda_socket_writable(dealer));
     assert_int_equal(zmq_send(dealer, "x", 1, ZMQ_DONTWAIT), -1);
