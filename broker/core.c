@@ -21,7 +21,7 @@ edda_core_t *edda_core_new(const struct edda_core_options *options) {
     if (!core) {
         return NULL;
     }
-    core->now_ms = core->began_ms = options->now_ms;
+    core->now_ms = core->began_ms = core->ticked_ms = core->listens_ms = options->now_ms;
     core->epoch = options->epoch;
     core->ping_ms = options->ping_ms ? options->ping_ms : EDDA_PING_MS;
     core->liveness = options->liveness ? options->liveness : EDDA_LIVENESS;

@@ -332,11 +332,20 @@ static bool is_due(const struct edda_core *core, const struct edda_peer *peer) {
            (core->doubted && peer->side == EDDA_SIDE_BACK);
 }
 
+bool edda_peers_waited(const struct edda_core *core, int64_t since_ms) {
+    bool slept = core->now_ms - core->ticked_ms > core->ping_ms ||
+                 core->now_ms - core->listens_ms < core->ping_ms;
+    return !slept && core->now_ms - since_ms >= (int64_t)core->ping_ms * core->liveness;
+}
+
 void edda_peers_tick(struct edda_core *core, uint32_t *budget) {
-    int64_t patience_ms = (int64_t)core->ping_ms * core->liveness;
+    if (core->now_ms - core->ticked_ms > core->ping_ms) {
+        core->listens_ms = core->now_ms;
+    }
+    core->ticked_ms = core->now_ms;
     for (uint32_t i = 0; i < core->peer_high; i++) {
         struct edda_peer *peer = core->peers[i];
-        if (peer && core->now_ms - peer->heard_ms >= patience_ms) {
+        if (peer && edda_peers_waited(core, peer->heard_ms)) {
             edda_peers_gone(core, peer, EDDA_LOSS_DEATH, 0, EDDA_E_TIMEOUT);
         } else if (peer && is_due(core, peer)) {
             ping_peer(core, peer);
@@ -345,7 +354,7 @@ void edda_peers_tick(struct edda_core *core, uint32_t *budget) {
     core->doubted = false;
     for (uint32_t i = 0; i < core->client_high; i++) {
         struct edda_client *client = &core->clients[i];
-        if (client->used && !client->peer && core->now_ms - client->gone_ms >= patience_ms) {
+        if (client->used && !client->peer && edda_peers_waited(core, client->gone_ms)) {
             cancel_for(core, client, budget);
         }
     }

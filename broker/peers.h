@@ -33,6 +33,10 @@ void edda_peers_gone(struct edda_core *core, struct edda_peer *peer, enum edda_l
 void edda_peers_ping(struct edda_core *core, struct edda_peer *peer,
                      const struct edda_message *message);
 
+/* Whether there was time enough since then (liveness x ping) for a sign of life, and to read it:
+ * who slept has its news unread, and peers that slept with it on one machine have sent none. */
+bool edda_peers_waited(const struct edda_core *core, int64_t since_ms);
+
 /* Pings the quiet, gives up the silent, cancels for clients that stayed away. budget: requests that
  * may be ended. */
 void edda_peers_tick(struct edda_core *core, uint32_t *budget);

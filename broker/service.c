@@ -1,6 +1,7 @@
 /* broker/service.c: the tables of services and ops, and the status that is told of them. */
 #include "broker/service.h"
 
+#include "broker/peers.h"
 #include "broker/queue.h"
 
 #define SMOOTHING 0.125 /* of moving averages, as TCP's */
@@ -138,12 +139,8 @@ void edda_service_leave(struct edda_core *core, struct edda_peer *worker) {
     worker->service_count = 0;
 }
 
-static bool is_given_up(const struct edda_core *core, int64_t since_ms) {
-    return core->now_ms - since_ms >= (int64_t)core->ping_ms * core->liveness;
-}
-
 bool edda_service_is_gone(const struct edda_core *core, const struct edda_service *service) {
-    return service->ready_count == 0 && is_given_up(core, service->gone_ms);
+    return service->ready_count == 0 && edda_peers_waited(core, service->gone_ms);
 }
 
 struct edda_service *edda_service_of(struct edda_core *core, struct edda_text op) {
@@ -151,7 +148,7 @@ struct edda_service *edda_service_of(struct edda_core *core, struct edda_text op
     struct edda_text name = edda_op_service(op);
     struct edda_service *service =
         entry && entry->service ? entry->service : edda_service_find(core, name);
-    if (!service && edda_op_find(op) && !is_given_up(core, core->began_ms)) {
+    if (!service && edda_op_find(op) && !edda_peers_waited(core, core->began_ms)) {
         service = make_service(core, name);
     }
     return service;

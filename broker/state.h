@@ -224,6 +224,8 @@ struct edda_ended {
 struct edda_core {
     int64_t now_ms;
     int64_t began_ms;
+    int64_t ticked_ms;
+    int64_t listens_ms; /* since when it ticks without a gap of a ping interval */
     struct edda_uuid epoch;
     uint32_t ping_ms;
     uint32_t liveness;

@@ -59,6 +59,11 @@ static unsigned step_down(struct edda_session *session, enum edda_session_event 
     return EDDA_SESSION_OPEN;
 }
 
+/* Who slept has its news unread, and its transport may not have read it either. */
+static bool has_listened(const struct edda_session *session, int64_t now_ms) {
+    return now_ms - session->listens_ms >= session->ping_ms;
+}
+
 static unsigned step_connecting(struct edda_session *session, enum edda_session_event event,
                                 int64_t now_ms, uint32_t random) {
     switch (event) {
@@ -77,7 +82,7 @@ static unsigned step_connecting(struct edda_session *session, enum edda_session_
         enter_state(session, EDDA_SESSION_LIVE, now_ms);
         return EDDA_SESSION_READY;
     case EDDA_SESSION_TICK:
-        return now_ms - session->since_ms < EDDA_WELCOME_MS
+        return now_ms - session->since_ms < EDDA_WELCOME_MS || !has_listened(session, now_ms)
                    ? 0
                    : close_and_back_off(session, now_ms, random);
     case EDDA_SESSION_RESET_BY_BROKER:
@@ -92,11 +97,6 @@ static unsigned step_connecting(struct edda_session *session, enum edda_session_
         return 0;
     }
     return 0;
-}
-
-/* Who slept has its news unread, and its transport may not have read it either. */
-static bool has_listened(const struct edda_session *session, int64_t now_ms) {
-    return now_ms - session->listens_ms >= session->ping_ms;
 }
 
 static unsigned step_joined(struct edda_session *session, enum edda_session_event event,

@@ -22,7 +22,7 @@ struct rig *rig_start(void) {
 
 struct rig *rig_new(void) {
     struct rig *self = rig_start();
-    self->now_ms += (int64_t)EDDA_PING_MS * EDDA_LIVENESS;
+    rig_tick(self, (int64_t)EDDA_PING_MS * EDDA_LIVENESS);
     return self;
 }
 
@@ -82,6 +82,14 @@ void rig_free(struct rig **self_p) {
 }
 
 void rig_tick(struct rig *self, int64_t elapsed_ms) {
+    while (elapsed_ms > EDDA_PING_MS) {
+        elapsed_ms -= EDDA_PING_MS;
+        rig_sleep(self, EDDA_PING_MS);
+    }
+    rig_sleep(self, elapsed_ms);
+}
+
+void rig_sleep(struct rig *self, int64_t elapsed_ms) {
     const struct edda_event event = {.kind = EDDA_EVENT_TICK};
     self->now_ms += elapsed_ms;
     rig_step(self, &event);

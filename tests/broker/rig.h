@@ -33,8 +33,9 @@ struct rig *rig_new(void);
 struct rig *rig_start(void); /* a broker that has just started and waits for its workers */
 void rig_free(struct rig **self_p);
 
-/* Moves time on and ticks. */
+/* Moves time on and ticks: at least once a ping interval, or once behind all of it. */
 void rig_tick(struct rig *self, int64_t elapsed_ms);
+void rig_sleep(struct rig *self, int64_t elapsed_ms);
 void rig_drain(struct rig *self);
 void rig_step(struct rig *self, const struct edda_event *event);
 

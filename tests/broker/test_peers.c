@@ -340,6 +340,23 @@ static void a_silent_peer_is_gone(void **state) {
     rig_free(&rig);
 }
 
+/* Its own silence is nobody else's: what they sent meanwhile lies there unread. */
+static void a_broker_that_slept_listens_before_it_calls_a_peer_silent(void **state) {
+    (void)state;
+    struct rig *rig = rig_new();
+    uint32_t silent = rig_worker(rig, "embed", 1);
+    uint32_t alive = rig_client(rig, "gateway");
+    rig_sleep(rig, EDDA_PING_MS * EDDA_LIVENESS);
+    assert_int_equal(rig_status(rig).peers, 2);
+    rig_ping(rig, alive, EDDA_PING, 1, 0, 0);
+    rig_tick(rig, EDDA_PING_MS - 1);
+    assert_int_equal(rig_status(rig).peers, 2);
+    rig_tick(rig, 1);
+    assert_true(rig_forgot(rig, silent));
+    assert_int_equal(rig_status(rig).peers, 1);
+    rig_free(&rig);
+}
+
 static void an_unreachable_peer_is_gone(void **state) {
     (void)state;
     struct rig *rig = rig_new();
@@ -470,6 +487,7 @@ int main(void) {
         cmocka_unit_test(a_malformed_message_resets_its_peer),
         cmocka_unit_test(a_command_of_another_role_resets_its_peer),
         cmocka_unit_test(a_silent_peer_is_gone),
+        cmocka_unit_test(a_broker_that_slept_listens_before_it_calls_a_peer_silent),
         cmocka_unit_test(an_unreachable_peer_is_gone),
         cmocka_unit_test(a_peer_that_takes_no_more_is_gone),
         cmocka_unit_test(a_draining_worker_gets_no_new_work),

@@ -77,7 +77,7 @@ void world_step(struct world *self) {
         world_step_worker(self, choose(self, WORKERS));
     } else {
         size_t most_ms = choose(self, 20) ? 30 : 1200;
-        rig_tick(self->rig, (int64_t)choose(self, most_ms));
+        rig_sleep(self->rig, (int64_t)choose(self, most_ms));
         world_deliver(self);
     }
 }

@@ -108,8 +108,20 @@ static void a_session_without_welcome_is_closed_after_two_seconds(void **state) 
     struct edda_session session = connecting();
     step(&session, EDDA_SESSION_WRITABLE, 0);
     step(&session, EDDA_SESSION_HEARD, 1000);
+    assert_int_equal(step(&session, EDDA_SESSION_TICK, 1000), 0);
     assert_int_equal(step(&session, EDDA_SESSION_TICK, 1999), 0);
     assert_closes(session, EDDA_SESSION_TICK, 2000);
+}
+
+static void who_slept_listens_for_a_ping_interval_before_it_gives_up_a_welcome(void **state) {
+    (void)state;
+    struct edda_session session = connecting();
+    step(&session, EDDA_SESSION_WRITABLE, 0);
+    assert_int_equal(step(&session, EDDA_SESSION_TICK, 2000), 0);
+    assert_int_equal(step(&session, EDDA_SESSION_TICK, 2999), 0);
+    struct edda_session welcome = session;
+    assert_int_equal(step(&welcome, EDDA_SESSION_WELCOMED, 2999), EDDA_SESSION_READY);
+    assert_closes(session, EDDA_SESSION_TICK, 3000);
 }
 
 static void a_reset_while_connecting_closes_and_backs_off(void **state) {
@@ -389,6 +401,7 @@ int main(void) {
         cmocka_unit_test(a_welcome_makes_the_session_live),
         cmocka_unit_test(a_welcome_nobody_asked_for_is_ignored),
         cmocka_unit_test(a_session_without_welcome_is_closed_after_two_seconds),
+        cmocka_unit_test(who_slept_listens_for_a_ping_interval_before_it_gives_up_a_welcome),
         cmocka_unit_test(a_reset_while_connecting_closes_and_backs_off),
         cmocka_unit_test(a_draining_broker_is_not_joined),
         cmocka_unit_test(a_connection_lost_before_hello_is_left_to_the_transport),
