@@ -77,6 +77,15 @@ class Client:
     def get(self, path, **more):
         return self.call("GET", path, **more)
 
+    def get_when(self, path, holds, seconds=60, **more):
+        """The first answer that holds: what a service knows of its parts is a second old, and a part that did not
+        say within a second how it is counts as away."""
+        until = time.monotonic() + seconds
+        while not holds(answer := self.get(path, **more)):
+            assert time.monotonic() < until, f"{path} is {answer.status} {answer.body.decode(errors='replace')}"
+            time.sleep(0.1)
+        return answer
+
     def post(self, path, body=None, **more):
         return self.call("POST", path, body, **more)
 
@@ -88,7 +97,8 @@ def wait_processed(edda, uuid, seconds=60):
     """Until a memo of a live.Edda is processed; its status."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        status = edda.request("GET", f"/api/v1/memo/{uuid}/status")[2]
+        answer, _, status = edda.request("GET", f"/api/v1/memo/{uuid}/status")
+        assert answer == 200, (answer, status)
         if status["status"] != "processing":
             return status
         time.sleep(0.05)
@@ -127,7 +137,9 @@ class ServiceTest(unittest.TestCase):
     def wait_processed(self, uuid, seconds=60):
         until = time.monotonic() + seconds
         while time.monotonic() < until:
-            status = self.client.get(f"/api/v1/memo/{uuid}/status").json
+            answer = self.client.get(f"/api/v1/memo/{uuid}/status")
+            self.assertEqual(answer.status, 200, answer.body)
+            status = answer.json
             if status["status"] != "processing":
                 self.assertEqual(status["status"], "processed", status)
                 return status

@@ -210,9 +210,8 @@ class Number(unittest.TestCase):
             self.assertIn(b'{"error":', received)
             for connection in held:
                 connection.close()
-            time.sleep(0.3)
             client = Client(service.port)
-            self.assertEqual(client.get("/livez").status, 200)
+            client.get_when("/livez", lambda answer: answer.status == 200)  # until those are counted out
             client.close()
 
     def test_10000_idle_connections(self):
@@ -232,7 +231,7 @@ class Number(unittest.TestCase):
                     source_address=(f"127.0.0.{2 + number // 5000}", 0)))
             for connection in held:
                 connection.setblocking(False)
-            until = time.monotonic() + 20
+            until = time.monotonic() + 60
             open_ones = held
             while time.monotonic() < until and refused < 9000:
                 left = []

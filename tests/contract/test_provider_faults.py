@@ -14,9 +14,9 @@ import unittest
 import live
 import service
 
-SEARCH_S, CHAT_S = 2.0, 4.0
-LATE_S = 2.0  # beyond a deadline, on a busy machine
-HEALED_S = 45.0
+SEARCH_S, CHAT_S = 4.0, 6.0  # of which a busy machine may lose two
+LATE_S = 3.0  # beyond a deadline, on a busy machine
+HEALED_S = 60.0
 
 # Of an answer in one piece: embeddings and scores.
 REFUSED = {"status": 429, "retry_after": "1"}
@@ -166,8 +166,8 @@ class Scores(FaultTest):
 
     def test_searches_are_in_fused_order(self):
         for name, fault in SCORES.items():
+            self.expect_healed(lambda: "degraded" not in self.search()[2])
             well = self.search()[2]
-            self.assertNotIn("degraded", well)
             with self.fault(name, rerank=fault):
                 status, _, answer = self.search()
                 self.assertEqual(status, 200, answer)

@@ -201,7 +201,7 @@ class More(ServiceTest):
             self.assertEqual(len(found), limit)
 
     def test_expired_memos_are_not_found(self):
-        soon = int((time.time() + 1.5) * 1000)
+        soon = int((time.time() + 4) * 1000)
         uuid = self.create("Expiring", "The lantern of the ephemeral mayfly.",
                            expiration_date=soon)
         self.wait_processed(uuid)
@@ -209,11 +209,11 @@ class More(ServiceTest):
         def found():
             return self.search("mayfly", filters=[condition("title", "eq", "Expiring")])
 
-        until = time.monotonic() + 10
-        while time.monotonic() < until and found():
+        until = time.monotonic() + 60
+        while found():
+            self.assertLess(time.monotonic(), until)
             time.sleep(0.1)
         self.assertGreater(time.time() * 1000, soon)
-        self.assertEqual(found(), [])
 
 
 if __name__ == "__main__":

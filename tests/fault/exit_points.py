@@ -64,26 +64,26 @@ class ExitPoints(unittest.TestCase):
                 status, _, answer = self.edda.request(
                     "POST", "/api/v1/memo", {"title": title, "content": content},
                     {"Idempotency-Key": f'"{number}"'}, timeout=PATIENCE_S)
-            except OSError:
-                status = 0
+            except OSError as error:
+                status, answer = 0, error
             if status == 201:
                 return answer["memo_uuid"]
-            self.assertIn(status, (0, 409, 502, 503, 504))
+            self.assertIn(status, (0, 409, 502, 503, 504), answer)
             time.sleep(0.05)
-        raise AssertionError("no 201 came")
+        raise AssertionError(f"no 201 came: {status} {answer}")
 
     def get(self, path):
         until = time.monotonic() + PATIENCE_S
         while time.monotonic() < until:
             try:
                 status, _, answer = self.edda.request("GET", path)
-            except OSError:
-                status = 0
+            except OSError as error:
+                status, answer = 0, error
             if status == 200:
                 return answer
-            self.assertIn(status, (0, 502, 503, 504))
+            self.assertIn(status, (0, 502, 503, 504), answer)
             time.sleep(0.05)
-        raise AssertionError(f"{path} was not served again")
+        raise AssertionError(f"{path} was not served again: {status} {answer}")
 
     def wait_processed(self, memo):
         until = time.monotonic() + PATIENCE_S
@@ -130,12 +130,12 @@ class ExitPoints(unittest.TestCase):
         self.fake.set(chat={"tokens": 200, "token_ms": 50})
         stream = Stream(self.edda, "how hot?")
         events = stream.events()
-        self.assertTrue(any(event["type"] == "token" for event in events), stream.seen)
+        stream.wait_tokens(events)
         self.points.arm("broker.sent.PART")
         for _ in events:
             pass
         self.points.wait_passed("broker.sent.PART")
-        self.assertEqual(stream.kinds()[-2:], ["error", "done"])
+        self.assertEqual(stream.kinds()[-2:], ["error", "done"], stream.seen)
         self.assertEqual(self.fake.counters()["chat"]["requests"], 1, "nobody asked again behind the client's back")
         self.fake.wait(lambda counters: counters["chat"]["open"] == 0)
 

@@ -38,13 +38,17 @@ class FullDisk(unittest.TestCase):
 
     def wait_processed(self, memo):
         until = time.monotonic() + 60
-        while (status := self.edda.request("GET", f"/api/v1/memo/{memo}/status")[2]["status"]) == "processing":
+        while (answer := self.edda.request("GET", f"/api/v1/memo/{memo}/status"))[2].get("status") == "processing":
             self.assertLess(time.monotonic(), until)
             time.sleep(0.05)
-        self.assertEqual(status, "processed")
+        self.assertEqual(answer[2].get("status"), "processed", answer)
 
     def search(self, number):
-        return self.edda.request("POST", "/api/v1/search", {"query": corpus.unique_word(number), "limit": 1}, timeout=60)
+        """The one memo that it finds."""
+        status, _, answer = self.edda.request("POST", "/api/v1/search", {"query": corpus.unique_word(number), "limit": 1},
+                                              timeout=60)
+        self.assertEqual((status, len(answer.get("results", ()))), (200, 1), answer)
+        return answer["results"][0]["memo_uuid"]
 
     def test_without_room_nothing_is_promised_and_all_goes_on_by_itself_when_there_is(self):
         self.edda = Edda(OPTIONS.faults, environment={"EDDA_LOG_LEVEL": "warning"})
@@ -60,8 +64,7 @@ class FullDisk(unittest.TestCase):
                         status, headers, answer = self.post(number)
                         self.assertEqual(status, 503, answer)
                         self.assertTrue(headers["Retry-After"])
-                        status, _, answer = self.search(0)
-                        self.assertEqual((status, answer["results"][0]["memo_uuid"]), (200, memos[0]))
+                        self.assertEqual(self.search(0), memos[0])
                     self.assertEqual(self.edda.request("GET", "/api/v1/memo?page_size=1")[2]["count"], first)
                     disk.disarm(state)
                     memos += [self.post_until_accepted(number) for number in range(first, first + 5)]
@@ -75,7 +78,7 @@ class FullDisk(unittest.TestCase):
             database.close()
             self.edda.start()
             for number, memo in enumerate(memos):
-                self.assertEqual(self.search(number)[2]["results"][0]["memo_uuid"], memo)
+                self.assertEqual(self.search(number), memo)
 
 
 if __name__ == "__main__":

@@ -61,8 +61,8 @@ class Outage(unittest.TestCase):
                 status, _, answer = edda.request(
                     "POST", "/api/v1/search", {"query": corpus.unique_word(0), "limit": 5})
                 self.assertEqual(status, 200, answer)
-                self.assertEqual(answer["results"][0]["memo_uuid"], first)
-                self.assertIn("vector", answer["degraded"])
+                self.assertEqual([hit["memo_uuid"] for hit in answer["results"][:1]], [first])
+                self.assertIn("vector", answer.get("degraded", ()), answer)
                 time.sleep(0.5)
             asked = fake.counters()["embed"]["requests"]
             self.assertLess(asked, 25, "a provider that is away is left alone")

@@ -158,10 +158,10 @@ class Signals(LedgerChecks):
 
     def sleep_and_be_told(self, role, seconds):
         count, mark = len(self.edda.role(role)), len(self.edda.log())
+        gone = f'worker_gone name="{role}" .*reason=timeout'
         with self.stopped(role):
             time.sleep(seconds)
-            gone = self.said(mark, f'worker_gone name="{role}" .*reason=timeout')
-            self.assertEqual(gone, count, "who sleeps is given up meanwhile")
+            self.wait_until("who sleeps is not given up", lambda: self.said(mark, gone) >= count)
             mark = len(self.edda.log())
         told = "session_reset role=worker .*code=unknown_session"
         self.wait_until(f"no {role} was told that it is gone", lambda: self.said(mark, told) >= count)

@@ -60,9 +60,8 @@ class Copy(unittest.TestCase):
                                                "tags": ["copied", f"tag-{number % 3}"],
                                                "metadata": {"number": number}})
             cls.seventh = uuid if number == 7 else cls.seventh
-        until = time.monotonic() + 120
-        while cls.edda.request("GET", "/api/v1/pipeline")[2]["store"]["jobs"]["ready"] and time.monotonic() < until:
-            time.sleep(0.2)
+        for number in range(MEMOS):
+            cls.wait_status(cls.edda, f"memo-{number}", "processed", 120)
         # One more, whose job still waits when the service ends.
         cls.late = cls.post(cls.edda, MEMOS, {"title": "Late", "content": corpus.memo(MEMOS, SIZE)[1]})
 
@@ -238,10 +237,11 @@ class Copy(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         return done.stdout
 
-    def wait_status(self, edda, number, wanted):
-        until = time.monotonic() + 60
-        while edda.request("GET", f"/api/v1/memo/light-{number}/status?id_type=reference_id")[2]["status"] != wanted:
-            self.assertLess(time.monotonic(), until, f"memo {number} was to be {wanted}")
+    @staticmethod
+    def wait_status(edda, reference, wanted, seconds=60):
+        until = time.monotonic() + seconds
+        while (answer := edda.request("GET", f"/api/v1/memo/{reference}/status?id_type=reference_id"))[2].get("status") != wanted:
+            assert time.monotonic() < until, f"{reference} was to be {wanted}: {answer}"
             time.sleep(0.05)
 
     def post_light(self, edda, number):
@@ -253,7 +253,7 @@ class Copy(unittest.TestCase):
         for number in range(4):
             self.post_light(edda, number)
         for number in range(4):
-            self.wait_status(edda, number, "processed")
+            self.wait_status(edda, f"light-{number}", "processed")
         status, _, answer = edda.request("POST", "/api/v1/chat", {"query": "Which lamp turns?", "stream": False})
         self.assertEqual(status, 200, answer)
         book = self.run_edda(edda, "key", "create", "--project", "books").strip()
@@ -300,9 +300,9 @@ class Copy(unittest.TestCase):
         first = edda.request("GET", "/api/v1/memo/light-0?id_type=reference_id")[2]
         self.assertEqual(first["title"], "Light house")
         self.assertTrue(first["chunks"][0]["chunk_content"].startswith("The lamp of tower 0"))
-        self.wait_status(edda, 4, "error")
+        self.wait_status(edda, "light-4", "error")
         self.run_edda(edda, "jobs", "redrive", "--all")
-        self.wait_status(edda, 4, "processed")
+        self.wait_status(edda, "light-4", "processed")
         self.run_edda(edda, "reembed")
         self.assertIn("0 of ", self.run_edda(edda, "reembed", "--look"))
         found = edda.request("POST", "/api/v1/search", {"query": "The lamp of tower 4"})[2]
