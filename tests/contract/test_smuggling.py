@@ -107,6 +107,9 @@ TAKEN = {
     "empty lines before it": b"\r\n\r\n" + post(LENGTH, BODY),
 }
 
+# libmicrohttpd before 1.0 takes these, 1.0 refuses them: neither misreads one.
+LEFT_TO_THE_LIBRARY = ("a chunk's extension", "empty lines before it")
+
 
 def statuses(received):
     return [int(status) for status in re.findall(rb"(?:^|\}|>|\n)HTTP/1\.1 (\d\d\d) ", received)]
@@ -142,6 +145,8 @@ class Smuggling(ServiceTest):
             for pieces in (False, True):
                 received = self.send(request + NEXT, pieces)
                 with self.subTest(name, pieces=pieces):
+                    if name in LEFT_TO_THE_LIBRARY and statuses(received) in ([400], []):
+                        continue
                     self.assertEqual(statuses(received), [200, 200], received)
                     self.assertIn(b'{"results":[]}', received)
                     self.assertTrue(received.endswith(b'{"status":"ok"}'), received)

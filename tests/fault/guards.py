@@ -30,7 +30,7 @@ NO_PATCH = "no patch:"  # in the guard's cell of a row, before the reason
 HEADERS = {"Row", "Guard", "Test", "Run", "Build", "Fails"}
 PYTHON_TARGETS = ["edda", "edda-faults", "fake_provider", "check_log"]
 SANITIZERS = {
-    "ASAN_OPTIONS": "abort_on_error=1:detect_leaks=1:strict_string_checks=1",
+    "ASAN_OPTIONS": "abort_on_error=1:detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
 }
 

@@ -36,7 +36,7 @@ class Partition(unittest.TestCase):
         self.addCleanup(lambda: self.cluster.__exit__(None, None, None))
         self.posted = []
         for part in FAR:
-            self.wait_for("broker-0", f'worker_joined name="{part}"', 2)
+            self.wait_for(part, f"session_live role=worker broker={self.relay.workers_url}")
 
     def count(self, name, words):
         return self.cluster.read_log(name).count(words)

@@ -149,8 +149,8 @@ static void on_sweep(void *context) {
 static void give(struct edda_pg *database, enum edda_slots_kind kind,
                  struct edda_pg_connection *connection) {
     struct edda_pg_unit *unit = database->lines[kind].first;
-    int64_t waited_ms = edda_loop_now(database->options.loop) - unit->since_ms;
     EDDA_ASSERT(unit);
+    int64_t waited_ms = edda_loop_now(database->options.loop) - unit->since_ms;
     edda_cell_observe(database->cells.wait, (double)waited_ms / 1000);
     unit->connection = connection;
     database->running++;

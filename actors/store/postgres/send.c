@@ -58,7 +58,7 @@ void edda_pg_connection_send(struct edda_pg_connection *connection, unsigned num
     int sizes[EDDA_PG_VALUES];
     for (size_t i = 0; i < count; i++) {
         const struct edda_pg_value *value = &values[i];
-        data[i] = value->absent ? NULL : value->data ? value->data : (const char *)&value->number;
+        data[i] = value->absent ? NULL : value->data ? value->data : (const char *)value->inside;
         sizes[i] = (int)value->size;
     }
     int sent;

@@ -2,7 +2,7 @@
  *
  *   edda_pg_call_say(call, EDDA_PGSQL_STAGING_NEED, VALUES(TEXT(project), UUID(&memo)), NULL);
  *
- * A value borrows what it points to; numbers are inside it. An absent text or bytes is NULL. Many
+ * A value borrows what it points to; numbers and uuids are inside it. An absent text or bytes is NULL. Many
  * rows go as arrays, one a column, which the SQL unfolds: unnest($1::bigint[], $2::text[]). That is
  * how bulk is written: it stays in the pipeline and beside the fence in one statement, which COPY
  * cannot. Pure. */
@@ -23,8 +23,11 @@ struct edda_pg_value {
     uint32_t type; /* enum edda_pg_type; the same for the same $n of a statement, always */
     bool absent;   /* NULL */
     size_t size;
-    const void *data; /* borrowed; NULL: in number */
-    uint64_t number;  /* big-endian, its first size bytes */
+    const void *data; /* borrowed; NULL: inside */
+    union {
+        uint64_t number; /* big-endian */
+        uint8_t inside[16];
+    };
 };
 
 /* ---- one value ---- */
@@ -56,13 +59,19 @@ static inline struct edda_pg_value edda_pg_double_value(double value) {
     return (struct edda_pg_value){.type = EDDA_PG_DOUBLE, .size = 8, .number = htobe64(bits)};
 }
 
+static inline struct edda_pg_value edda_pg_uuid_value(const struct edda_uuid *uuid) {
+    struct edda_pg_value value = {.type = EDDA_PG_UUID, .size = sizeof uuid->bytes};
+    memcpy(value.inside, uuid->bytes, sizeof uuid->bytes);
+    return value;
+}
+
 #define BIGINT(value)  edda_pg_bigint_value((int64_t)(value))
 #define INTEGER(value) edda_pg_integer_value((int32_t)(value))
 #define BOOLEAN(value) edda_pg_boolean_value(value)
 #define DOUBLE(value)  edda_pg_double_value(value)
 #define TEXT(text)     edda_pg_bytes_value(EDDA_PG_TEXT, (text).data, (text).size)
 #define BYTEA(bytes)   edda_pg_bytes_value(EDDA_PG_BYTEA, (bytes).data, (bytes).size)
-#define UUID(uuid)     edda_pg_bytes_value(EDDA_PG_UUID, (uuid)->bytes, 16)
+#define UUID(uuid)     edda_pg_uuid_value(uuid)
 #define NOTHING(type)  edda_pg_bytes_value((type), NULL, 0)
 
 /* Values in the order of the statement's numbers, and how many. */

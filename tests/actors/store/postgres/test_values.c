@@ -107,6 +107,21 @@ static void texts_bytes_and_uuids_keep_every_byte(void **state) {
     assert_non_null(edda_pg_bytea(&row, 1).data);
 }
 
+/* A statement that waits for a connection is sent when who said it has long returned. Seen to fail
+ * when a value borrows its uuid. */
+static void a_uuid_is_the_values_own(void **state) {
+    (void)state;
+    struct edda_uuid uuid = {{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}};
+    const struct edda_uuid kept = uuid;
+    const struct edda_pg_value values[] = {NOTHING(EDDA_PG_TEXT), NOTHING(EDDA_PG_BYTEA),
+                                           UUID(&uuid)};
+    memset(&uuid, 0, sizeof uuid);
+    get(OF_BYTES, values, 3);
+    struct edda_pg_row row = edda_pg_row(result, 0);
+    struct edda_uuid back = edda_pg_uuid(&row, 2);
+    assert_true(edda_uuid_equal(&back, &kept));
+}
+
 static void what_is_absent_is_null(void **state) {
     (void)state;
     get(OF_NOTHING, VALUES(TEXT(((struct edda_text){NULL, 0})), NOTHING(EDDA_PG_BYTEA),
@@ -302,11 +317,17 @@ static void what_is_no_vector_is_not_built(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(numbers_keep_their_value),       TEST(texts_bytes_and_uuids_keep_every_byte),
-        TEST(what_is_absent_is_null),         TEST(a_nul_in_a_text_is_the_requests_fault),
-        TEST(arrays_unfold_into_rows),        TEST(elements_may_be_absent_and_arrays_empty),
-        TEST(vectors_come_back_as_halves),    TEST(many_vectors_go_as_one_array),
-        TEST(what_is_no_vector_is_not_built), TEST(a_vector_that_is_copied_gets_length_one),
+        TEST(numbers_keep_their_value),
+        TEST(texts_bytes_and_uuids_keep_every_byte),
+        TEST(a_uuid_is_the_values_own),
+        TEST(what_is_absent_is_null),
+        TEST(a_nul_in_a_text_is_the_requests_fault),
+        TEST(arrays_unfold_into_rows),
+        TEST(elements_may_be_absent_and_arrays_empty),
+        TEST(vectors_come_back_as_halves),
+        TEST(many_vectors_go_as_one_array),
+        TEST(what_is_no_vector_is_not_built),
+        TEST(a_vector_that_is_copied_gets_length_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
