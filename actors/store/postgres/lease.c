@@ -188,6 +188,11 @@ static int on_failing(struct edda_pg_call *call, edda_pg_result_t *result) {
         edda_pg_call_say(
             call, EDDA_PGSQL_VERSION_DIE,
             VALUES(BIGINT(edda_row_version_of((int64_t)failure->lease.job)), TEXT(reason)), NULL);
+    } else if (failed->dead) {
+        int64_t version =
+            edda_row_version_of(edda_row_part_row_of_job((int64_t)failure->lease.job));
+        edda_pg_call_say(call, EDDA_PGSQL_VERSION_LOCK_PROJECT, VALUES(BIGINT(version)), NULL);
+        edda_pg_call_say(call, EDDA_PGSQL_EMBED_SHOW, VALUES(BIGINT(version)), NULL);
     }
     edda_pg_call_commit(call);
     return 0;

@@ -111,6 +111,7 @@ static int on_begin(struct edda_pg_call *call, edda_pg_result_t *none) {
                      on_put);
     edda_pg_call_say(call, EDDA_PGSQL_VERSION_LOCK_PROJECT, VALUES(BIGINT(version)), NULL);
     edda_pg_call_say(call, EDDA_PGSQL_VERSION_LOOK, VALUES(BIGINT(version)), on_looked);
+    edda_pg_call_say(call, EDDA_PGSQL_EMBED_SHOW, VALUES(BIGINT(version)), NULL);
     edda_pg_call_commit(call);
     return 0;
 }

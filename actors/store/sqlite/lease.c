@@ -2,6 +2,7 @@
 #include "actors/runtime/clock.h"
 #include "actors/runtime/metric.h"
 #include "actors/store/rows.h"
+#include "actors/store/sqlite/reembed.h"
 #include "actors/store/sqlite/store.h"
 #include "actors/store/sqlite/versions.h"
 
@@ -291,6 +292,8 @@ int edda_fail_write(struct edda_turn *turn, struct edda_sqlite_call *call) {
     failed->dead = after.state == EDDA_JOB_DEAD;
     if (!error && failed->dead && edda_row_kind_of((int64_t)failure->lease.job) == EDDA_JOB_CHUNK) {
         error = mark_version(turn, failure->lease.job, reason);
+    } else if (!error && failed->dead) {
+        error = edda_reembed_show(turn, call, (int64_t)failure->lease.job);
     }
     return error;
 }

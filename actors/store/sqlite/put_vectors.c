@@ -145,5 +145,9 @@ int edda_put_vectors_write(struct edda_turn *turn, struct edda_sqlite_call *call
     if (!error) {
         error = put_rows(turn, call, target.part, model);
     }
-    return error ? error : edda_reembed_look(turn, call, target.project, &stored->complete);
+    if (!error) {
+        error = edda_reembed_look(turn, call, target.project, &stored->complete);
+    }
+    const struct edda_store_put_chunks *arguments = call->request.arguments;
+    return error ? error : edda_reembed_show(turn, call, (int64_t)arguments->job);
 }

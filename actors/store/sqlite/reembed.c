@@ -59,6 +59,13 @@ int edda_reembed_look(struct edda_turn *turn, struct edda_sqlite_call *call, int
     return error;
 }
 
+int edda_reembed_show(struct edda_turn *turn, struct edda_sqlite_call *call, int64_t job) {
+    int64_t project = 0;
+    int error =
+        edda_query_integer(turn->database, EDDA_SQL_EMBED_SHOWN, VALUES(INTEGER(job)), 0, &project);
+    return error || !project ? error : edda_call_reload(call, (uint64_t)project);
+}
+
 /* ---- a version became current ---- */
 
 static int serve_first(struct edda_turn *turn, struct edda_sqlite_call *call, int64_t project,

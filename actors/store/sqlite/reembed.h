@@ -21,6 +21,11 @@
 int edda_reembed_look(struct edda_turn *turn, struct edda_sqlite_call *call, int64_t project,
                       bool *ret_changed) EDDA_MUST_CHECK;
 
+/* An embedding job has ended or died. When it was for the model that serves its project, and no job
+ * is left but dead ones, which may be left for good, the vectors that came are in searches. */
+int edda_reembed_show(struct edda_turn *turn, struct edda_sqlite_call *call,
+                      int64_t job) EDDA_MUST_CHECK;
+
 /* A version became current in the place of `old` (0: none): the first vectors of a project decide
  * which model serves it; parts that lack the next one are queued. */
 int edda_reembed_version(struct edda_turn *turn, struct edda_sqlite_call *call, int64_t project,

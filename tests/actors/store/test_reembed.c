@@ -334,6 +334,59 @@ static void the_last_part_changes_the_project_over_at_once(void **state) {
     assert_counts(reembed(f, NEW), 6, 0, 0, 0, 0);
 }
 
+static size_t count_near(struct fixture *f) {
+    struct edda_hits hits = search_by(f, "hash-4", "alpha");
+    size_t near = 0;
+    for (size_t i = 0; i < hits.hits.count; i++) {
+        near += hits.hits.items[i].vector_score > 0;
+    }
+    return near;
+}
+
+/* Memos that came while another model was wanted get vectors of the one that serves, when that is
+ * wanted again; the job of one of them dies. The built-in model: PostgreSQL's stores have its
+ * vectors in memory, as SQLite's have all. */
+static void die_among_others(struct fixture *f, bool at_last) {
+    f->model = "hash-4";
+    accept_text(f, "Letters", "alpha one");
+    process_all(f);
+    f->model = NEW;
+    accept_text(f, "Letters", "alpha two");
+    accept_text(f, "Letters", "alpha three");
+    process_all(f);
+    assert_int_equal(reembed(f, NEW).queued, 1);
+    assert_int_equal(count_near(f), 1);
+    f->model = "hash-4";
+    assert_int_equal(reembed(f, "hash-4").queued, 2);
+    sql_run(f, "UPDATE job SET attempts = 100 WHERE kind = 1 AND state = 0");
+    struct edda_claims jobs = claim_jobs(f, 2);
+    assert_int_equal(jobs.count, 2);
+    for (size_t i = 0; i < 2; i++) {
+        const struct edda_claimed *job = &jobs.items[i];
+        if (at_last == (i == 1)) {
+            assert_int_equal(fail_job(f, job, job->token, EDDA_JOB_FAILED), 2);
+        } else {
+            assert_false(commit_job(f, job, job->token).complete);
+        }
+    }
+    assert_int_equal(count_near(f), 2);
+    struct edda_store_redrive redrive = {.all = true};
+    struct edda_store_count count;
+    assert_int_equal(ask(f, EDDA_BACKEND_REDRIVE, 0, &redrive, NULL, EDDA_BODY_STORE_COUNT, &count),
+                     0);
+    assert_int_equal(count.count, 1);
+    assert_int_equal(process_all(f), 1);
+    assert_int_equal(count_near(f), 3);
+}
+
+static void a_dead_job_keeps_no_vectors_of_others_from_being_found(void **state) {
+    die_among_others(*state, false);
+}
+
+static void nor_does_one_that_dies_at_last(void **state) {
+    die_among_others(*state, true);
+}
+
 static void vectors_of_two_bytes_change_over_too(void **state) {
     struct fixture *f = *state;
     struct edda_chunks chunks;
@@ -395,6 +448,8 @@ int main(void) {
         TEST(a_commit_for_a_job_of_the_other_kind_is_refused),
         TEST(a_text_without_a_vector_is_embedded_once),
         TEST(the_last_part_changes_the_project_over_at_once),
+        TEST(a_dead_job_keeps_no_vectors_of_others_from_being_found),
+        TEST(nor_does_one_that_dies_at_last),
         TEST(vectors_of_two_bytes_change_over_too),
         TEST(a_model_of_another_dimension_is_another_model),
     };
