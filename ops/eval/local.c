@@ -1,5 +1,5 @@
-/* ops/eval/local.c: see local.h. */
-#include "ops/eval/local.h"
+/* ops/eval/local.c: the parts up and down, one exchange of messages, a search. */
+#include "ops/eval/local_state.h"
 
 #include <ftw.h>
 #include <stdio.h>
@@ -8,70 +8,27 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "actors/runtime/client.h"
 #include "actors/runtime/clock.h"
-#include "actors/text/parts.h"
-#include "actors/text/text.h"
 #include "ops/endpoint.h"
-#include "ops/launch.h"
-#include "ops/progress.h"
 #include "proto/body_store.h"
 #include "proto/op.h"
-#include "proto/uuid.h"
 
-#define OWN_URL      "inproc://edda-eval"
-#define PROJECT      "eval"
-#define WINDOW       64 /* memos on their way at once */
-#define CALL_MS      60000
-#define DRAIN_MS     10000
-#define RETRY_MS     5
-#define LOOK_MS      50
-#define REPLY_BYTES  ((size_t)16 << 20)
-#define MAX_PARTS    (2 * (EDDA_INLINE_CONTENT_BYTES / EDDA_PART_BYTES) + 2)
-#define TITLE_POINTS EDDA_MAX_TITLE
-
-struct edda_local {
-    char directory[256];
-    bool made; /* the directory */
-    int signal_fd;
-    void *zmq_context;
-    edda_launch_t *launch;
-    edda_loop_t *loop;
-    edda_client_t *client;
-    struct edda_uuid *memos; /* by document: made here, ascending */
-    size_t memo_count;
-    char model[EDDA_MAX_NAME + 1];
-    struct edda_buffer buffer; /* arguments on their way out */
-    struct edda_timer timer;
-    char *message; /* of the call under way */
-
-    /* The exchange under way. */
-    bool replied;
-    int error;
-    uint16_t type;
-    struct edda_arena *arena;
-    struct edda_bytes body; /* in arena */
-    char degraded[64];
-
-    /* The ingest under way. */
-    const struct edda_collection *collection;
-    struct edda_progress progress;
-    size_t next;
-    size_t open;
-};
+#define OWN_URL  "inproc://edda-eval"
+#define DRAIN_MS 10000
+#define RETRY_MS 5
 
 static void stop_loop(void *context) {
     edda_local_t *self = context;
     edda_loop_stop(self->loop);
 }
 
-static void pause_for(edda_local_t *self, int64_t wait_ms) {
+void edda_local_pause(edda_local_t *self, int64_t wait_ms) {
     edda_loop_timer_set(self->loop, &self->timer, edda_clock_ms() + wait_ms);
     (void)edda_loop_run(self->loop);
     edda_loop_timer_cancel(self->loop, &self->timer);
 }
 
-static int say(edda_local_t *self, int error, const char *first, const char *second) {
+int edda_local_say(edda_local_t *self, int error, const char *first, const char *second) {
     snprintf(self->message, EDDA_LOCAL_MESSAGE, "%s%s", first, second);
     return error;
 }
@@ -84,11 +41,11 @@ static int make_directory(edda_local_t *self, edda_config_t *config) {
     snprintf(self->directory, sizeof self->directory, "%s/edda-eval-XXXXXX",
              root && root[0] ? root : "/tmp");
     if (!mkdtemp(self->directory))
-        return say(self, EDDA_E_IO, "cannot make a directory like ", self->directory);
+        return edda_local_say(self, EDDA_E_IO, "cannot make a directory like ", self->directory);
     self->made = true;
     int error = edda_data_prepare(self->directory, self->message, EDDA_LOCAL_MESSAGE);
     if (!error && edda_config_flag(config, "--data", self->directory, &why) != 0)
-        error = say(self, EDDA_E_INVALID, why ? why : "", "");
+        error = edda_local_say(self, EDDA_E_INVALID, why ? why : "", "");
     return error;
 }
 
@@ -104,9 +61,9 @@ static int start_parts(edda_local_t *self) {
         if (!error)
             error = edda_launch_wait_ready(self->launch, &ended);
         if (error == EDDA_E_CANCELLED)
-            say(self, error, "interrupted", "");
+            edda_local_say(self, error, "interrupted", "");
         else if (error)
-            say(self, error, "the part that did not start: ", ended ? ended : names[i]);
+            edda_local_say(self, error, "the part that did not start: ", ended ? ended : names[i]);
     }
     return error;
 }
@@ -123,7 +80,7 @@ static int connect_client(edda_local_t *self) {
         .name = "eval",
     };
     self->client = self->loop ? edda_client_new(&options) : NULL;
-    return self->client ? 0 : say(self, EDDA_E_MEMORY, "out of memory", "");
+    return self->client ? 0 : edda_local_say(self, EDDA_E_MEMORY, "out of memory", "");
 }
 
 int edda_local_open(edda_config_t *config, edda_local_t **ret_local,
@@ -166,7 +123,7 @@ void edda_local_close(edda_local_t **self_p, bool keep) {
         return;
     if (self->client) {
         edda_client_leave(self->client);
-        pause_for(self, 10); /* or the broker takes us for lost and warns */
+        edda_local_pause(self, 10); /* or the broker takes us for lost and warns */
         edda_client_destroy(&self->client);
     }
     if (self->loop)
@@ -180,7 +137,8 @@ void edda_local_close(edda_local_t **self_p, bool keep) {
     if (self->signal_fd >= 0)
         close(self->signal_fd);
     if (self->made && keep)
-        fprintf(stderr, "edda eval: the data directory is kept in %s (project " PROJECT ")\n",
+        fprintf(stderr,
+                "edda eval: the data directory is kept in %s (project " EDDA_LOCAL_PROJECT ")\n",
                 self->directory);
     else if (self->made && nftw(self->directory, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0)
         fprintf(stderr, "edda eval: could not remove all of %s\n", self->directory);
@@ -205,14 +163,14 @@ static void take_reply(void *context, const struct edda_reply *reply) {
     if (reply->error && text.size > 0)
         snprintf(self->message, EDDA_LOCAL_MESSAGE, "%.*s", (int)text.size, text.data);
     else if (reply->error)
-        say(self, 0, edda_error_text(reply->error), "");
+        edda_local_say(self, 0, edda_error_text(reply->error), "");
     else if (reply->body.size > 0) {
         uint8_t *copy = edda_arena_take(self->arena, reply->body.size);
         self->body = (struct edda_bytes){copy, copy ? reply->body.size : 0};
         if (copy)
             memcpy(copy, reply->body.data, reply->body.size);
         else
-            self->error = say(self, EDDA_E_MEMORY, "the answer is too large", "");
+            self->error = edda_local_say(self, EDDA_E_MEMORY, "the answer is too large", "");
     }
     edda_loop_stop(self->loop);
 }
@@ -224,8 +182,8 @@ static int exchange(edda_local_t *self, const struct edda_step *steps, size_t co
     struct edda_request request = {
         .steps = steps,
         .step_count = count,
-        .project = EDDA_TEXT(PROJECT),
-        .ttl_ms = CALL_MS,
+        .project = EDDA_TEXT(EDDA_LOCAL_PROJECT),
+        .ttl_ms = EDDA_LOCAL_CALL_MS,
         .broker = -1,
         .on_reply = take_reply,
         .context = self,
@@ -235,29 +193,28 @@ static int exchange(edda_local_t *self, const struct edda_step *steps, size_t co
     self->body = (struct edda_bytes){NULL, 0};
     int error;
     while ((error = edda_client_call(self->client, &request, NULL)) == EDDA_E_BUSY)
-        pause_for(self, RETRY_MS);
+        edda_local_pause(self, RETRY_MS);
     if (error)
-        return say(self, error, edda_error_text(error), "");
+        return edda_local_say(self, error, edda_error_text(error), "");
     int ran = 0;
     while (!self->replied && ran == 0)
         ran = edda_loop_run(self->loop);
     if (edda_signals_take(self->signal_fd))
-        return say(self, EDDA_E_CANCELLED, "interrupted", "");
+        return edda_local_say(self, EDDA_E_CANCELLED, "interrupted", "");
     if (!self->replied)
-        return say(self, EDDA_E_INTERNAL, "no reply came", "");
+        return edda_local_say(self, EDDA_E_INTERNAL, "no reply came", "");
     if (self->error)
         return self->error;
     if (self->degraded[0])
-        return say(self, EDDA_E_FAILED, "a search went on without ", self->degraded);
+        return edda_local_say(self, EDDA_E_FAILED, "a search went on without ", self->degraded);
     error = self->type == last->output
                 ? edda_body_decode(last->output, self->body, arena, ret_record)
                 : EDDA_E_TYPE;
-    return error ? say(self, error, edda_error_text(error), "") : 0;
+    return error ? edda_local_say(self, error, edda_error_text(error), "") : 0;
 }
 
-/* Encodes arguments behind those before; the views are made at the end, by place_steps. */
-static int add_step(edda_local_t *self, struct edda_step *step, const char *op, uint16_t type,
-                    const void *record) {
+int edda_local_add(edda_local_t *self, struct edda_step *step, const char *op, uint16_t type,
+                   const void *record) {
     size_t from = self->buffer.size;
     int error = edda_body_encode(type, record, &self->buffer);
     *step = (struct edda_step){.op = op, .type = type};
@@ -265,7 +222,7 @@ static int add_step(edda_local_t *self, struct edda_step *step, const char *op, 
     return error;
 }
 
-static void place_steps(edda_local_t *self, struct edda_step *steps, size_t count) {
+void edda_local_place(edda_local_t *self, struct edda_step *steps, size_t count) {
     size_t from = 0;
     for (size_t i = 0; i < count; i++) {
         steps[i].arguments.data = self->buffer.data + from;
@@ -273,168 +230,16 @@ static void place_steps(edda_local_t *self, struct edda_step *steps, size_t coun
     }
 }
 
-static int call(edda_local_t *self, const char *op, const void *arguments, struct edda_arena *arena,
-                void *ret_record) {
+int edda_local_call(edda_local_t *self, const char *op, const void *arguments,
+                    struct edda_arena *arena, void *ret_record) {
     struct edda_step step;
     edda_buffer_reset(&self->buffer);
-    int error = add_step(self, &step, op, edda_op_find(edda_text_of(op))->arguments, arguments);
+    int error =
+        edda_local_add(self, &step, op, edda_op_find(edda_text_of(op))->arguments, arguments);
     if (error)
-        return say(self, error, edda_error_text(error), "");
-    place_steps(self, &step, 1);
+        return edda_local_say(self, error, edda_error_text(error), "");
+    edda_local_place(self, &step, 1);
     return exchange(self, &step, 1, arena, ret_record);
-}
-
-/* ---- ingest ---- */
-
-/* What the HTTP API asks for: a title, and a text. */
-static struct edda_text title_of(const struct edda_judged_document *document) {
-    const char *title = document->title[0] ? document->title : document->id;
-    return edda_text_prefix(edda_text_of(title), TITLE_POINTS);
-}
-
-static struct edda_text text_of(const struct edda_judged_document *document) {
-    return edda_text_of(document->text[0] ? document->text : document->title);
-}
-
-static void send_more(edda_local_t *self);
-
-static void take_accepted(void *context, const struct edda_reply *reply) {
-    edda_local_t *self = context;
-    self->open--;
-    if (reply->error && !self->error) {
-        self->error = reply->error;
-        snprintf(self->message, EDDA_LOCAL_MESSAGE, "a document was refused: %.*s",
-                 (int)reply->detail.text.size,
-                 reply->detail.text.size ? reply->detail.text.data : "");
-    }
-    if (!self->error && edda_signals_take(self->signal_fd))
-        self->error = say(self, EDDA_E_CANCELLED, "interrupted", "");
-    edda_progress_show(&self->progress, "accepting", self->next - self->open, 0);
-    send_more(self);
-    if (self->open == 0)
-        edda_loop_stop(self->loop);
-}
-
-static int send_document(edda_local_t *self, size_t number) {
-    const struct edda_judged_document *document = &self->collection->documents[number];
-    struct edda_text rest = text_of(document);
-    struct edda_text parts[MAX_PARTS];
-    struct edda_store_accept accept = {
-        .memo = self->memos[number],
-        .title = title_of(document),
-        .content_bytes = rest.size,
-        .reference_id = edda_text_of(document->id),
-        .type = EDDA_TEXT("plaintext"),
-        .format = EDDA_TEXT("markdown"),
-    };
-    if (rest.size > EDDA_INLINE_CONTENT_BYTES)
-        return say(self, EDDA_E_LIMIT, "longer than 512 KiB, which is too long here: document ",
-                   document->id);
-    while (rest.size > 0) {
-        size_t size = edda_parts_cut(rest);
-        EDDA_ASSERT(accept.parts.count < MAX_PARTS && size > 0);
-        parts[accept.parts.count++] = (struct edda_text){rest.data, size};
-        rest = (struct edda_text){rest.data + size, rest.size - size};
-    }
-    accept.parts.items = parts;
-    struct edda_step step;
-    edda_buffer_reset(&self->buffer);
-    int error = add_step(self, &step, "store.accept", EDDA_BODY_STORE_ACCEPT, &accept);
-    if (error)
-        return say(self, error, edda_error_text(error), "");
-    place_steps(self, &step, 1);
-    struct edda_request request = {
-        .steps = &step,
-        .step_count = 1,
-        .project = EDDA_TEXT(PROJECT),
-        .ttl_ms = CALL_MS,
-        .broker = -1,
-        .on_reply = take_accepted,
-        .context = self,
-    };
-    error = edda_client_call(self->client, &request, NULL);
-    return !error || error == EDDA_E_BUSY ? error : say(self, error, edda_error_text(error), "");
-}
-
-static void send_more(edda_local_t *self) {
-    while (!self->error && self->open < WINDOW && self->next < self->collection->document_count) {
-        int error = send_document(self, self->next);
-        if (error == EDDA_E_BUSY)
-            return; /* a reply, or the timer, tries again */
-        if (error) {
-            self->error = error;
-            return;
-        }
-        self->next++;
-        self->open++;
-    }
-}
-
-static int accept_all(edda_local_t *self) {
-    self->next = 0;
-    self->open = 0;
-    self->error = 0;
-    send_more(self);
-    while (self->open > 0 || (!self->error && self->next < self->collection->document_count)) {
-        pause_for(self, LOOK_MS);
-        send_more(self);
-    }
-    return self->error;
-}
-
-static int wait_until_processed(edda_local_t *self) {
-    struct edda_store_statistics statistics;
-    struct edda_arena arena;
-    const uint8_t nothing = 0;
-    for (;;) {
-        edda_arena_init(&arena, REPLY_BYTES);
-        int error = call(self, "store.statistics", &nothing, &arena, &statistics);
-        edda_arena_done(&arena);
-        if (error)
-            return error;
-        if (statistics.jobs_dead > 0 || statistics.memos_error > 0)
-            return say(self, EDDA_E_FAILED, "a document could not be processed", "");
-        uint64_t left = statistics.memos_processing;
-        if (left == 0 && statistics.jobs_ready + statistics.jobs_leased == 0)
-            return 0;
-        edda_progress_show(&self->progress, "processing", self->memo_count - (size_t)left, 0);
-        pause_for(self, LOOK_MS);
-    }
-}
-
-/* The embedder says what model it has by embedding a word. */
-static int learn_model(edda_local_t *self) {
-    struct edda_text word = EDDA_TEXT("edda");
-    struct edda_embed_arguments arguments = {.input_type = EDDA_TEXT("query"), .texts = {&word, 1}};
-    struct edda_embeddings embeddings;
-    struct edda_arena arena;
-    edda_arena_init(&arena, REPLY_BYTES);
-    int error = call(self, "embed", &arguments, &arena, &embeddings);
-    if (!error)
-        snprintf(self->model, sizeof self->model, "%.*s", (int)embeddings.model.size,
-                 embeddings.model.size ? embeddings.model.data : "");
-    edda_arena_done(&arena);
-    return error;
-}
-
-int edda_local_ingest(edda_local_t *self, const struct edda_collection *collection,
-                      char message[EDDA_LOCAL_MESSAGE]) {
-    int64_t start_ms = edda_clock_wall_ms();
-    self->message = message;
-    self->collection = collection;
-    self->memo_count = collection->document_count;
-    self->memos = malloc((self->memo_count + 1) * sizeof *self->memos);
-    if (!self->memos)
-        return say(self, EDDA_E_MEMORY, "out of memory", "");
-    /* One millisecond each, so that they ascend and a document is found by bisection. */
-    for (size_t i = 0; i < self->memo_count; i++)
-        self->memos[i] = edda_uuid_v7(start_ms + (int64_t)i, (const uint8_t[10]){0});
-    edda_progress_init(&self->progress, self->memo_count);
-    int error = accept_all(self);
-    if (!error)
-        error = wait_until_processed(self);
-    edda_progress_clear(&self->progress);
-    return error ? error : learn_model(self);
 }
 
 /* ---- searching ---- */
@@ -478,21 +283,22 @@ int edda_local_find(edda_local_t *self, const struct edda_local_search *search,
     size_t count = search->first_stage || search->vector_alone ? 2 : 3;
     self->message = message;
     edda_buffer_reset(&self->buffer);
-    int error = add_step(self, &steps[0], "embed", EDDA_BODY_EMBED_ARGUMENTS, &embed);
+    int error = edda_local_add(self, &steps[0], "embed", EDDA_BODY_EMBED_ARGUMENTS, &embed);
     if (!error)
-        error = add_step(self, &steps[1], "store.search", EDDA_BODY_STORE_SEARCH, &find);
+        error = edda_local_add(self, &steps[1], "store.search", EDDA_BODY_STORE_SEARCH, &find);
     if (!error)
-        error = add_step(self, &steps[2], "rerank", EDDA_BODY_RERANK_ARGUMENTS, &rerank);
+        error = edda_local_add(self, &steps[2], "rerank", EDDA_BODY_RERANK_ARGUMENTS, &rerank);
     if (error)
-        return say(self, error, "a query cannot be sent: ", edda_error_text(error));
-    place_steps(self, steps, 3);
+        return edda_local_say(self, error, "a query cannot be sent: ", edda_error_text(error));
+    edda_local_place(self, steps, 3);
     double cpu_before = cpu_ms();
     int64_t before_us = edda_clock_us();
     error = exchange(self, steps, count, arena, ret_hits);
     ret_cost->wall_ms = (double)(edda_clock_us() - before_us) / 1e3;
     ret_cost->cpu_ms = cpu_ms() - cpu_before;
     if (!error && ret_hits->degraded.count > 0)
-        error = say(self, EDDA_E_FAILED, "a search went on without a leg: ",
-                    edda_text_is(ret_hits->degraded.items[0], "vector") ? "vector" : "words");
+        error = edda_local_say(self, EDDA_E_FAILED, "a search went on without a leg: ",
+                               edda_text_is(ret_hits->degraded.items[0], "vector") ? "vector"
+                                                                                   : "words");
     return error;
 }

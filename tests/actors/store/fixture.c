@@ -31,6 +31,15 @@ void fixture_open(struct fixture *f) {
     }
 }
 
+edda_backend_t *fixture_open_another(struct fixture *f) {
+    edda_backend_t *first = f->backend;
+    f->backend = NULL;
+    fixture_open(f);
+    edda_backend_t *second = f->backend;
+    f->backend = first;
+    return second;
+}
+
 int fixture_setup(void **state) {
     *state = fixture_new();
     return 0;

@@ -63,6 +63,9 @@ int fixture_teardown(void **state);
 void fixture_close(struct fixture *f);
 void fixture_open(struct fixture *f);
 
+/* One more store process on the same database; the caller destroys it. */
+edda_backend_t *fixture_open_another(struct fixture *f);
+
 /* Asks and returns the error. type is the result's body type, EDDA_BODY_NONE for the store's own
  * records; *ret_record (may be NULL) is a copy. */
 int ask(struct fixture *f, enum edda_backend_operation operation, uint64_t fence,
