@@ -46,7 +46,7 @@ static void an_error_touches_no_neighbour_in_the_pipeline(void **state) {
     expect(d, &before, 0);
     expect(d, &bad, EDDA_E_INVALID);
     assert_string_equal(bad.sqlstate, "22012");
-    expect(d, &worse, EDDA_E_INTERNAL);
+    expect(d, &worse, EDDA_E_IO);
     assert_string_equal(worse.sqlstate, "42P01");
     expect(d, &after, 0);
     assert_string_equal(beside("SELECT count(*) FROM note"), "2");
@@ -137,7 +137,7 @@ a_small_read_that_cannot_be_prepared_is_told_so_and_its_neighbours_are_read(void
         ask(d, &reads[i], i % 2, NO_VALUES);
     }
     for (unsigned i = 0; i < 3; i++) {
-        expect(d, &reads[i], i % 2 == 0 ? 0 : EDDA_E_INTERNAL);
+        expect(d, &reads[i], i % 2 == 0 ? 0 : EDDA_E_IO);
     }
     database_close(&d);
 }
