@@ -6,44 +6,17 @@
 #include "gateway/chat_fields.h"
 #include "proto/limits.h"
 #include "proto/uuid.h"
-#include "tests/proto/cmocka.h"
+#include "tests/gateway/fields.h"
 
 #define CHAT "0190aaaa-bbbb-7ccc-8ddd-eeeeffff0003"
 
-static struct edda_arena arena;
 static struct edda_chat_fields fields;
-static json_t *json;
 
-static int start(void **state) {
-    (void)state;
-    edda_arena_init(&arena, (size_t)4 << 20);
-    json = NULL;
-    return 0;
-}
-
-static int stop(void **state) {
-    (void)state;
-    json_decref(json);
-    edda_arena_done(&arena);
-    return 0;
-}
-
-/* wanted NULL: it is accepted. */
 static void expect(const char *text, const char *wanted) {
     const char *message = NULL;
-    json_decref(json);
-    json = NULL;
-    if (text) {
-        struct edda_bytes bytes = {(const uint8_t *)text, strlen(text)};
-        assert_int_equal(edda_read_json(bytes, &json, &message), 0);
-    }
+    parse(text);
     int error = edda_chat_check(json, &arena, &fields, &message);
-    if (wanted) {
-        assert_int_equal(error, EDDA_E_INVALID);
-        assert_string_equal(message, wanted);
-    } else if (error) {
-        fail_msg("%s: %s", text, message);
-    }
+    expect_words(text, error, message, wanted);
 }
 
 static void expect_config(const char *config, const char *wanted) {

@@ -5,41 +5,19 @@
 
 #include "gateway/memo_fields.h"
 #include "proto/limits.h"
-#include "tests/proto/cmocka.h"
+#include "tests/gateway/fields.h"
 
 #define NOW 1700000000000
 
-static struct edda_arena arena;
 static struct edda_store_accept accept_record;
 static struct edda_store_patch patch_record;
 static struct edda_text content;
-static json_t *json;
 
-static int start(void **state) {
-    (void)state;
-    edda_arena_init(&arena, (size_t)4 << 20);
+static int start_empty(void **state) {
     memset(&accept_record, 0, sizeof accept_record);
     memset(&patch_record, 0, sizeof patch_record);
     content = (struct edda_text){0};
-    json = NULL;
-    return 0;
-}
-
-static int stop(void **state) {
-    (void)state;
-    json_decref(json);
-    edda_arena_done(&arena);
-    return 0;
-}
-
-static void parse(const char *text) {
-    const char *message = NULL;
-    json_decref(json);
-    json = NULL;
-    if (text) {
-        struct edda_bytes bytes = {(const uint8_t *)text, strlen(text)};
-        assert_int_equal(edda_read_json(bytes, &json, &message), 0);
-    }
+    return start(state);
 }
 
 /* wanted NULL: it is accepted. */
@@ -249,18 +227,23 @@ static void bodies_are_read_as_strictly_as_they_should_be(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(required_fields_are_required, start, stop),
-        cmocka_unit_test_setup_teardown(a_title_may_have_255_characters_of_any_size, start, stop),
-        cmocka_unit_test_setup_teardown(optional_fields_have_types, start, stop),
-        cmocka_unit_test_setup_teardown(a_reference_id_of_256_characters_is_too_long, start, stop),
-        cmocka_unit_test_setup_teardown(expiration_dates_are_coerced_and_must_be_future, start,
+        cmocka_unit_test_setup_teardown(required_fields_are_required, start_empty, stop),
+        cmocka_unit_test_setup_teardown(a_title_may_have_255_characters_of_any_size, start_empty,
                                         stop),
-        cmocka_unit_test_setup_teardown(a_patch_changes_only_what_it_names, start, stop),
-        cmocka_unit_test_setup_teardown(complaints_about_a_patch_name_their_fields, start, stop),
-        cmocka_unit_test_setup_teardown(metadata_and_scopes_are_bounded_on_both_sides, start, stop),
-        cmocka_unit_test_setup_teardown(tags_are_bounded_on_both_sides, start, stop),
-        cmocka_unit_test_setup_teardown(a_files_name_gives_its_format_and_title, start, stop),
-        cmocka_unit_test_setup_teardown(bodies_are_read_as_strictly_as_they_should_be, start, stop),
+        cmocka_unit_test_setup_teardown(optional_fields_have_types, start_empty, stop),
+        cmocka_unit_test_setup_teardown(a_reference_id_of_256_characters_is_too_long, start_empty,
+                                        stop),
+        cmocka_unit_test_setup_teardown(expiration_dates_are_coerced_and_must_be_future,
+                                        start_empty, stop),
+        cmocka_unit_test_setup_teardown(a_patch_changes_only_what_it_names, start_empty, stop),
+        cmocka_unit_test_setup_teardown(complaints_about_a_patch_name_their_fields, start_empty,
+                                        stop),
+        cmocka_unit_test_setup_teardown(metadata_and_scopes_are_bounded_on_both_sides, start_empty,
+                                        stop),
+        cmocka_unit_test_setup_teardown(tags_are_bounded_on_both_sides, start_empty, stop),
+        cmocka_unit_test_setup_teardown(a_files_name_gives_its_format_and_title, start_empty, stop),
+        cmocka_unit_test_setup_teardown(bodies_are_read_as_strictly_as_they_should_be, start_empty,
+                                        stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,41 +3,15 @@
 
 #include "gateway/search_fields.h"
 #include "proto/limits.h"
-#include "tests/proto/cmocka.h"
+#include "tests/gateway/fields.h"
 
-static struct edda_arena arena;
 static struct edda_search_fields fields;
-static json_t *json;
-
-static int start(void **state) {
-    (void)state;
-    edda_arena_init(&arena, (size_t)1 << 20);
-    json = NULL;
-    return 0;
-}
-
-static int stop(void **state) {
-    (void)state;
-    json_decref(json);
-    edda_arena_done(&arena);
-    return 0;
-}
 
 static void expect(const char *text, const char *wanted) {
     const char *message = NULL;
-    json_decref(json);
-    json = NULL;
-    if (text) {
-        struct edda_bytes bytes = {(const uint8_t *)text, strlen(text)};
-        assert_int_equal(edda_read_json(bytes, &json, &message), 0);
-    }
+    parse(text);
     int error = edda_search_check(json, &arena, &fields, &message);
-    if (wanted) {
-        assert_int_equal(error, EDDA_E_INVALID);
-        assert_string_equal(message, wanted);
-    } else if (error) {
-        fail_msg("%s: %s", text, message);
-    }
+    expect_words(text, error, message, wanted);
 }
 
 static void a_query_is_required(void **state) {

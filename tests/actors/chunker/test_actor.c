@@ -3,10 +3,11 @@
 #include "actors/chunker/actor.h"
 
 #include "actors/chunker/chunk.h"
+#include "actors/runtime/clock.h"
 #include "actors/runtime/isolated.h"
 #include "actors/runtime/wire.h"
 #include "proto/body.h"
-#include "tests/harness/fake_broker.h"
+#include "tests/harness/live_role.h"
 
 #include <setjmp.h>
 #include <signal.h>
@@ -16,78 +17,31 @@
 #include <cmocka.h>
 #include <zmq.h>
 
-#define URL "inproc://chunker"
-
-struct stage {
-    void *zmq_context;
-    edda_loop_t *loop;
-    edda_config_t *config;
-    struct fake_broker *fake;
-    struct edda_role role;
-    edda_thread_t *thread;
-    struct edda_arena arena;
-    struct edda_buffer bytes;
-    unsigned sent;
-};
-
-static void take_ready(void *context, const char *name, const char *detail) {
-    (void)context;
-    assert_non_null(name);
-    assert_non_null(detail);
-}
-
-static void set(struct stage *stage, const char *flag, const char *value) {
+static void set(struct live_role *stage, const char *flag, const char *value) {
     const char *message = NULL;
     assert_int_equal(edda_config_flag(stage->config, flag, value, &message), 0);
 }
 
-static void start(struct stage *stage, bool isolated) {
-    static const char *const urls[] = {URL};
-    *stage = (struct stage){
-        .zmq_context = zmq_ctx_new(), .loop = edda_loop_new("test"), .config = edda_config_new()};
+static void start(struct live_role *stage, bool isolated) {
+    live_role_prepare(stage, "chunker");
     if (isolated) {
         set(stage, "--chunker-isolated", "1");
         set(stage, "--isolated-ms", "2000");
     }
-    stage->fake = fake_broker_new(stage->loop, stage->zmq_context, URL);
-    edda_arena_init(&stage->arena, 16u << 20);
-    edda_buffer_init(&stage->bytes, EDDA_MAX_FRAME_BYTES);
-    stage->role = (struct edda_role){.name = "chunker",
-                                     .zmq_context = stage->zmq_context,
-                                     .config = stage->config,
-                                     .connect = urls,
-                                     .connect_count = 1,
-                                     .ready = take_ready};
-    stage->thread = edda_thread_new(&stage->role, edda_chunker_main);
-    assert_non_null(stage->thread);
-    (void)fake_broker_accept(stage->fake, FAKE_BACK);
+    live_role_start(stage, edda_chunker_main);
 }
 
-static void stop(struct stage *stage) {
-    int result = -1;
-    edda_thread_drain(stage->thread, 1000);
-    assert_int_equal(edda_thread_join(&stage->thread, 10000, &result), 0);
-    assert_int_equal(result, 0);
-    fake_broker_destroy(&stage->fake);
-    edda_loop_destroy(&stage->loop);
-    edda_config_destroy(&stage->config);
-    edda_arena_done(&stage->arena);
-    edda_buffer_done(&stage->bytes);
-    zmq_ctx_term(stage->zmq_context);
-}
-
-static const struct edda_wire *work(struct stage *stage, struct edda_text text, uint8_t command) {
-    struct edda_uuid id = {{7}};
+static const struct edda_wire *work(struct live_role *stage, struct edda_text text,
+                                    uint8_t command) {
     const struct edda_chunk_arguments arguments = {.text = text};
-    id.bytes[15] = (uint8_t)++stage->sent;
-    edda_buffer_reset(&stage->bytes);
-    assert_int_equal(edda_body_encode(EDDA_BODY_CHUNK_ARGUMENTS, &arguments, &stage->bytes), 0);
-    fake_broker_work(stage->fake, &id, "chunk", 30000, EDDA_BODY_CHUNK_ARGUMENTS,
-                     edda_buffer_bytes(&stage->bytes));
+    struct edda_message message = {.envelope.id = edda_uuid_new(),
+                                   .envelope.op = EDDA_TEXT("chunk"),
+                                   .envelope.ttl_ms = 30000};
+    live_role_send(stage, &message, EDDA_BODY_CHUNK_ARGUMENTS, &arguments, 0, NULL);
     return fake_broker_expect_after_credit(stage->fake, FAKE_BACK, command);
 }
 
-static void expect_chunks(struct stage *stage, struct edda_text text) {
+static void expect_chunks(struct live_role *stage, struct edda_text text) {
     struct edda_chunks wanted;
     struct edda_chunks chunks;
     const struct edda_chunk_arguments arguments = {.text = text};
@@ -111,16 +65,16 @@ static void chunks_are_the_same_on_the_loop_in_the_pool_and_in_a_child(void **st
         text[i] = i % 60 == 59 ? '.' : i % 6 == 5 ? ' ' : (char)('a' + i / 6 % 26);
     }
     for (int isolated = 0; isolated < 2; isolated++) {
-        struct stage stage;
+        struct live_role stage;
         start(&stage, isolated == 1);
         expect_chunks(&stage, EDDA_TEXT("Green tea. Black tea."));
         expect_chunks(&stage, (struct edda_text){text, sizeof text - 1});
         expect_chunks(&stage, EDDA_TEXT(" "));
-        stop(&stage);
+        live_role_stop(&stage);
     }
 }
 
-static void expect_failed(struct stage *stage, const char *text, int code, const char *reason) {
+static void expect_failed(struct live_role *stage, const char *text, int code, const char *reason) {
     const struct edda_wire *failed = work(stage, edda_text_of(text), EDDA_FAIL);
     const struct edda_wire_error *error = &failed->message.envelope.error;
     assert_int_equal(error->code, code);
@@ -130,23 +84,23 @@ static void expect_failed(struct stage *stage, const char *text, int code, const
 
 static void a_text_that_crashes_or_stops_its_child_fails_alone_and_says_how(void **state) {
     (void)state;
-    struct stage stage;
+    struct live_role stage;
     start(&stage, true);
     expect_failed(&stage, "please crash", EDDA_E_FAILED,
                   "chunker died of signal 11 (Segmentation fault)");
     expect_chunks(&stage, EDDA_TEXT("Green tea. Black tea."));
     expect_failed(&stage, "please hang", EDDA_E_TIMEOUT, "chunker took more than 2000 ms");
     expect_chunks(&stage, EDDA_TEXT("Green tea. Black tea."));
-    stop(&stage);
+    live_role_stop(&stage);
 }
 
 static void a_child_that_answers_what_is_no_chunks_fails_the_job(void **state) {
     (void)state;
-    struct stage stage;
+    struct live_role stage;
     start(&stage, true);
     (void)work(&stage, EDDA_TEXT("please lie"), EDDA_FAIL);
     expect_chunks(&stage, EDDA_TEXT("Green tea. Black tea."));
-    stop(&stage);
+    live_role_stop(&stage);
 }
 
 /* The chunker's own function, with three texts that it does not survive. */

@@ -10,7 +10,6 @@
 #include "proto/uuid.h"
 #include "tests/proto/cmocka.h"
 
-#define URL      "inproc://embedder"
 #define SETTINGS 24
 #define SETTING  512
 
@@ -20,13 +19,7 @@ static int serve(edda_loop_t *loop, const struct edda_role *role) {
     return edda_embedder_serve(loop, role, waiting_limit);
 }
 
-static void take_ready(void *context, const char *name, const char *detail) {
-    struct live_embedder *live = context;
-    assert_non_null(name);
-    (void)snprintf(live->detail, sizeof live->detail, "%s", detail);
-}
-
-static void add_settings(struct live_embedder *live, const char *const *settings) {
+static void add_settings(struct live_role *live, const char *const *settings) {
     const char *message = NULL;
     char pairs[SETTINGS][SETTING];
     char *environment[SETTINGS + 1] = {NULL};
@@ -46,34 +39,13 @@ static void add_settings(struct live_embedder *live, const char *const *settings
     }
 }
 
-static void prepare(struct live_embedder *live, struct provider_process *provider) {
-    static const char *const urls[] = {URL};
-    *live = (struct live_embedder){.zmq_context = zmq_ctx_new(),
-                                   .loop = edda_loop_new("test"),
-                                   .config = edda_config_new(),
-                                   .provider = provider};
-    live->fake = fake_broker_new(live->loop, live->zmq_context, URL);
+static void prepare(struct live_role *live, struct provider_process *provider) {
+    live_role_prepare(live, "embedder");
+    live->provider = provider;
     fake_broker_ignore(live->fake, EDDA_PROGRESS);
-    fake_broker_tune(live->fake, 60000, 3);
-    edda_arena_init(&live->arena, 256u << 20);
-    live->role = (struct edda_role){.name = "embedder",
-                                    .zmq_context = live->zmq_context,
-                                    .config = live->config,
-                                    .connect = urls,
-                                    .connect_count = 1,
-                                    .ready = take_ready,
-                                    .context = live};
 }
 
-static void take_down(struct live_embedder *live) {
-    fake_broker_destroy(&live->fake);
-    edda_loop_destroy(&live->loop);
-    edda_config_destroy(&live->config);
-    edda_arena_done(&live->arena);
-    zmq_ctx_term(live->zmq_context);
-}
-
-void live_embedder_start_narrow(struct live_embedder *live, struct provider_process *provider,
+void live_embedder_start_narrow(struct live_role *live, struct provider_process *provider,
                                 const char *const *settings, size_t waiting) {
     static const char *const usual[] = {"EMBEDDING_PROVIDER", "openai", "OPENAI_BASE_URL",
                                         "@openai/v1", NULL};
@@ -82,94 +54,56 @@ void live_embedder_start_narrow(struct live_embedder *live, struct provider_proc
     add_settings(live, usual);
     add_settings(live, settings);
     waiting_limit = waiting;
-    live->thread = edda_thread_new(&live->role, serve);
-    assert_non_null(live->thread);
-    (void)fake_broker_accept(live->fake, FAKE_BACK);
+    live_role_start(live, serve);
 }
 
-void live_embedder_start(struct live_embedder *live, struct provider_process *provider,
+void live_embedder_start(struct live_role *live, struct provider_process *provider,
                          const char *const *settings) {
     live_embedder_start_narrow(live, provider, settings, 0);
 }
 
-void live_embedder_stop(struct live_embedder *live) {
-    int ended = -1;
-    edda_thread_drain(live->thread, FAKE_WAIT_MS);
-    assert_int_equal(edda_thread_join(&live->thread, 2 * FAKE_WAIT_MS, &ended), 0);
-    assert_int_equal(ended, 0);
-    take_down(live);
-}
-
 void live_embedder_expect_refusal(const char *const *settings, int result) {
-    struct live_embedder live;
-    int ended = 0;
+    struct live_role live;
     prepare(&live, NULL);
     add_settings(&live, settings);
-    live.thread = edda_thread_new(&live.role, edda_embedder_main);
-    assert_non_null(live.thread);
-    assert_int_equal(edda_thread_join(&live.thread, FAKE_WAIT_MS, &ended), 0);
-    assert_int_equal(ended, result);
-    assert_string_equal(live.detail, "");
-    take_down(&live);
+    live_role_expect_refusal(&live, edda_embedder_main, result);
 }
 
 /* ---- asking ---- */
 
-static void put_body(struct edda_message *message, size_t index, uint16_t type, const void *record,
-                     struct edda_buffer *buffer) {
-    edda_buffer_init(buffer, EDDA_MAX_FRAME_BYTES);
-    message->envelope.body_count = 2;
-    if (record) {
-        assert_int_equal(edda_body_encode(type, record, buffer), 0);
-        message->envelope.bodies[index] =
-            (struct edda_body_descriptor){.type = type,
-                                          .version = edda_body_schema(type)->version,
-                                          .bytes = (uint32_t)buffer->size};
-    }
-}
-
-static void work(struct live_embedder *live, uint8_t number, uint8_t priority, const char *op,
+static void work(struct live_role *live, uint8_t number, uint8_t priority, const char *op,
                  const struct edda_embed_arguments *arguments, const struct edda_chunks *chunks) {
-    struct edda_message message = {.command = EDDA_WORK,
-                                   .envelope.id = {{7, [15] = number}},
-                                   .envelope.attempt = 1,
+    struct edda_message message = {.envelope.id = {{7, [15] = number}},
                                    .envelope.op = edda_text_of(op),
                                    .envelope.priority = priority,
                                    .envelope.ttl_ms = LIVE_TTL_MS};
-    struct edda_buffer buffers[2];
-    put_body(&message, 0, EDDA_BODY_EMBED_ARGUMENTS, arguments, &buffers[0]);
-    put_body(&message, 1, EDDA_BODY_CHUNKS, chunks, &buffers[1]);
-    struct edda_bytes bodies[2] = {edda_buffer_bytes(&buffers[0]), edda_buffer_bytes(&buffers[1])};
-    fake_broker_send(live->fake, FAKE_BACK, &message, bodies, 2);
-    edda_buffer_done(&buffers[0]);
-    edda_buffer_done(&buffers[1]);
+    live_role_send(live, &message, EDDA_BODY_EMBED_ARGUMENTS, arguments, EDDA_BODY_CHUNKS, chunks);
 }
 
-void live_embedder_embed(struct live_embedder *live, uint8_t number, uint8_t priority,
+void live_embedder_embed(struct live_role *live, uint8_t number, uint8_t priority,
                          const struct edda_embed_arguments *arguments) {
     work(live, number, priority, "embed", arguments, NULL);
 }
 
-void live_embedder_query(struct live_embedder *live, uint8_t number, const char *text) {
+void live_embedder_query(struct live_role *live, uint8_t number, const char *text) {
     struct edda_text item = edda_text_of(text);
     struct edda_embed_arguments arguments = {.input_type = EDDA_TEXT("query"), .texts = {&item, 1}};
     live_embedder_embed(live, number, LIVE_URGENT, &arguments);
 }
 
-void live_embedder_document(struct live_embedder *live, uint8_t number, uint8_t priority,
+void live_embedder_document(struct live_role *live, uint8_t number, uint8_t priority,
                             const char *text) {
     struct edda_text item = edda_text_of(text);
     live_embedder_embed(live, number, priority,
                         &(struct edda_embed_arguments){.texts = {&item, 1}});
 }
 
-void live_embedder_chunks(struct live_embedder *live, uint8_t number,
+void live_embedder_chunks(struct live_role *live, uint8_t number,
                           const struct edda_chunks *chunks) {
     work(live, number, LIVE_BULK, "embed.chunks", NULL, chunks);
 }
 
-struct edda_chunks live_embedder_make(struct live_embedder *live, const char *prefix,
-                                      uint32_t count) {
+struct edda_chunks live_embedder_make(struct live_role *live, const char *prefix, uint32_t count) {
     struct edda_chunk *items = edda_arena_take(&live->arena, count * sizeof *items);
     assert_non_null(items);
     for (uint32_t i = 0; i < count; i++) {
@@ -181,14 +115,14 @@ struct edda_chunks live_embedder_make(struct live_embedder *live, const char *pr
     return (struct edda_chunks){.chunks = {items, count}};
 }
 
-void live_embedder_cancel(struct live_embedder *live, uint8_t number) {
+void live_embedder_cancel(struct live_role *live, uint8_t number) {
     struct edda_uuid id = {{7, [15] = number}};
     fake_broker_tell(live->fake, FAKE_BACK, EDDA_CANCEL, &id, 0, NULL);
 }
 
 /* ---- what comes back ---- */
 
-static const float *read_halves(struct live_embedder *live, struct edda_bytes halves) {
+static const float *read_halves(struct live_role *live, struct edda_bytes halves) {
     size_t count = halves.size / sizeof(uint16_t);
     float *values = edda_arena_take(&live->arena, count * sizeof *values);
     assert_non_null(values);
@@ -200,7 +134,7 @@ static const float *read_halves(struct live_embedder *live, struct edda_bytes ha
     return values;
 }
 
-static const float *read_floats(struct live_embedder *live, struct edda_floats floats) {
+static const float *read_floats(struct live_role *live, struct edda_floats floats) {
     float *values = edda_arena_take(&live->arena, floats.size + 1);
     assert_non_null(values);
     if (floats.size > 0) {
@@ -209,14 +143,14 @@ static const float *read_floats(struct live_embedder *live, struct edda_floats f
     return values;
 }
 
-static struct edda_bytes keep_body(struct live_embedder *live, struct edda_bytes body) {
+static struct edda_bytes keep_body(struct live_role *live, struct edda_bytes body) {
     uint8_t *copy = edda_arena_take(&live->arena, body.size + 1);
     assert_non_null(copy);
     memcpy(copy, body.data, body.size);
     return (struct edda_bytes){copy, body.size};
 }
 
-static struct live_vectors read_chunks(struct live_embedder *live, struct edda_bytes body) {
+static struct live_vectors read_chunks(struct live_role *live, struct edda_bytes body) {
     struct edda_chunks chunks;
     assert_int_equal(edda_body_decode(EDDA_BODY_CHUNKS, body, &live->arena, &chunks), 0);
     struct live_vectors vectors = {.model = chunks.model,
@@ -236,7 +170,7 @@ static struct live_vectors read_chunks(struct live_embedder *live, struct edda_b
     return vectors;
 }
 
-static struct live_vectors read_embeddings(struct live_embedder *live, struct edda_bytes body) {
+static struct live_vectors read_embeddings(struct live_role *live, struct edda_bytes body) {
     struct edda_embeddings embeddings;
     assert_int_equal(edda_body_decode(EDDA_BODY_EMBEDDINGS, body, &live->arena, &embeddings), 0);
     assert_int_equal(embeddings.vectors.size,
@@ -247,7 +181,7 @@ static struct live_vectors read_embeddings(struct live_embedder *live, struct ed
                                  .rows = read_floats(live, embeddings.vectors)};
 }
 
-struct live_vectors live_embedder_any(struct live_embedder *live, uint8_t *ret_number) {
+struct live_vectors live_embedder_any(struct live_role *live, uint8_t *ret_number) {
     const struct edda_wire *wire =
         fake_broker_expect_after_credit(live->fake, FAKE_BACK, EDDA_DONE);
     struct edda_bytes body = keep_body(live, wire->message.bodies[0]);
@@ -257,14 +191,14 @@ struct live_vectors live_embedder_any(struct live_embedder *live, uint8_t *ret_n
                : read_embeddings(live, body);
 }
 
-struct live_vectors live_embedder_vectors(struct live_embedder *live, uint8_t number) {
+struct live_vectors live_embedder_vectors(struct live_role *live, uint8_t number) {
     uint8_t given = 0;
     struct live_vectors vectors = live_embedder_any(live, &given);
     assert_int_equal(given, number);
     return vectors;
 }
 
-const char *live_embedder_failure(struct live_embedder *live, uint8_t number, int code,
+const char *live_embedder_failure(struct live_role *live, uint8_t number, int code,
                                   enum edda_blame blame, uint32_t *ret_retry_after_ms) {
     const struct edda_wire *wire =
         fake_broker_expect_after_credit(live->fake, FAKE_BACK, EDDA_FAIL);
@@ -281,10 +215,10 @@ const char *live_embedder_failure(struct live_embedder *live, uint8_t number, in
     return edda_arena_text(&live->arena, error->text).data;
 }
 
-int64_t live_embedder_requests(struct live_embedder *live) {
+int64_t live_embedder_requests(struct live_role *live) {
     return provider_process_count(live->provider, "embed", "requests");
 }
 
-int64_t live_embedder_items(struct live_embedder *live) {
+int64_t live_embedder_items(struct live_role *live) {
     return provider_process_count(live->provider, "embed", "items");
 }

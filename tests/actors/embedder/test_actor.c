@@ -6,7 +6,7 @@
 #include "actors/runtime/clock.h"
 #include "proto/body.h"
 #include "proto/body_stage.h"
-#include "tests/harness/fake_broker.h"
+#include "tests/harness/live_role.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,92 +15,26 @@
 #include <cmocka.h>
 #include <zmq.h>
 
-#define URL      "inproc://stage"
 #define ROW_SIZE (EDDA_HASH_EMBED_DIMENSION * 4)
 
-/* One role in its thread, and a fake broker in the test's. */
-struct stage {
-    void *zmq_context;
-    edda_loop_t *loop;
-    edda_config_t *config;
-    struct fake_broker *fake;
-    struct edda_role role;
-    edda_thread_t *thread;
-    struct edda_arena arena;
-    struct edda_buffer bytes[2];
-};
-
-static const char *const urls[] = {URL};
-
-static void take_ready(void *context, const char *name, const char *detail) {
-    (void)context;
-    assert_non_null(name);
-    assert_non_null(detail);
-}
-
-static void start(struct stage *stage, const char *name, edda_role_main_fn main_function) {
-    *stage = (struct stage){
-        .zmq_context = zmq_ctx_new(), .loop = edda_loop_new("test"), .config = edda_config_new()};
-    stage->fake = fake_broker_new(stage->loop, stage->zmq_context, URL);
-    edda_arena_init(&stage->arena, 16u << 20);
-    for (size_t i = 0; i < 2; i++)
-        edda_buffer_init(&stage->bytes[i], EDDA_MAX_FRAME_BYTES);
-    stage->role = (struct edda_role){.name = name,
-                                     .zmq_context = stage->zmq_context,
-                                     .config = stage->config,
-                                     .connect = urls,
-                                     .connect_count = 1,
-                                     .ready = take_ready};
-    stage->thread = edda_thread_new(&stage->role, main_function);
-    assert_non_null(stage->thread);
-}
-
-static void stop(struct stage *stage) {
-    int result = -1;
-    edda_thread_drain(stage->thread, 1000);
-    assert_int_equal(edda_thread_join(&stage->thread, 3000, &result), 0);
-    assert_int_equal(result, 0);
-    fake_broker_destroy(&stage->fake);
-    edda_loop_destroy(&stage->loop);
-    edda_config_destroy(&stage->config);
-    edda_arena_done(&stage->arena);
-    for (size_t i = 0; i < 2; i++)
-        edda_buffer_done(&stage->bytes[i]);
-    zmq_ctx_term(stage->zmq_context);
-}
-
-static void put_body(struct stage *stage, struct edda_message *message, size_t index, uint16_t type,
-                     const void *record) {
-    edda_buffer_reset(&stage->bytes[index]);
-    message->envelope.body_count = 2;
-    if (record == NULL)
-        return;
-    assert_int_equal(edda_body_encode(type, record, &stage->bytes[index]), 0);
-    message->envelope.bodies[index] =
-        (struct edda_body_descriptor){.type = type,
-                                      .version = edda_body_schema(type)->version,
-                                      .bytes = (uint32_t)stage->bytes[index].size};
+static void start(struct live_role *stage, const char *name, edda_role_main_fn main_function) {
+    live_role_prepare(stage, name);
+    live_role_start(stage, main_function);
 }
 
 /* WORK with one or two bodies, and what comes back: DONE or FAIL. */
-static const struct edda_wire *work(struct stage *stage, const char *op, uint16_t type,
+static const struct edda_wire *work(struct live_role *stage, const char *op, uint16_t type,
                                     const void *arguments, uint16_t input_type, const void *input,
                                     uint8_t command) {
-    struct edda_message message = {.command = EDDA_WORK, .envelope.id = edda_uuid_new()};
-    message.envelope.attempt = 1;
-    message.envelope.op = edda_text_of(op);
-    message.envelope.ttl_ms = 5000;
-    put_body(stage, &message, 0, type, arguments);
-    put_body(stage, &message, 1, input_type, input);
-    struct edda_bytes bodies[2] = {edda_buffer_bytes(&stage->bytes[0]),
-                                   edda_buffer_bytes(&stage->bytes[1])};
-    fake_broker_send(stage->fake, FAKE_BACK, &message, bodies, 2);
+    struct edda_message message = {
+        .envelope.id = edda_uuid_new(), .envelope.op = edda_text_of(op), .envelope.ttl_ms = 5000};
+    live_role_send(stage, &message, type, arguments, input_type, input);
     const struct edda_wire *wire = fake_broker_expect_after_credit(stage->fake, FAKE_BACK, command);
     assert_true(edda_uuid_equal(&wire->message.envelope.id, &message.envelope.id));
     return wire;
 }
 
-static void read_body(struct stage *stage, const struct edda_wire *wire, uint16_t type,
+static void read_body(struct live_role *stage, const struct edda_wire *wire, uint16_t type,
                       void *ret_record) {
     assert_int_equal(edda_message_body_type(&wire->message, 0), type);
     assert_int_equal(edda_body_decode(type, wire->message.bodies[0], &stage->arena, ret_record), 0);
@@ -116,9 +50,8 @@ static char *make_text(size_t size) {
 
 static void small_and_large_texts_are_chunked(void **state) {
     (void)state;
-    struct stage stage;
+    struct live_role stage;
     start(&stage, "chunker", edda_chunker_main);
-    (void)fake_broker_accept(stage.fake, FAKE_BACK);
     char *text = make_text(EDDA_PART_BYTES);
     static const size_t sizes[] = {100, 5000, EDDA_PART_BYTES};
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
@@ -133,28 +66,26 @@ static void small_and_large_texts_are_chunked(void **state) {
         assert_true(edda_text_is(chunks.title, "Mill"));
     }
     free(text);
-    stop(&stage);
+    live_role_stop(&stage);
 }
 
 static void a_wrong_body_fails_the_job_alone(void **state) {
     (void)state;
-    struct stage stage;
+    struct live_role stage;
     start(&stage, "chunker", edda_chunker_main);
-    (void)fake_broker_accept(stage.fake, FAKE_BACK);
     struct edda_embed_arguments wrong = {.input_type = EDDA_TEXT("query")};
     const struct edda_wire *failed =
         work(&stage, "chunk", EDDA_BODY_EMBED_ARGUMENTS, &wrong, 0, NULL, EDDA_FAIL);
     assert_int_equal(failed->message.envelope.error.code, EDDA_E_TYPE);
     struct edda_chunk_arguments right = {.text = EDDA_TEXT("text")};
     (void)work(&stage, "chunk", EDDA_BODY_CHUNK_ARGUMENTS, &right, 0, NULL, EDDA_DONE);
-    stop(&stage);
+    live_role_stop(&stage);
 }
 
 static void queries_and_documents_are_embedded_alike(void **state) {
     (void)state;
-    struct stage stage;
+    struct live_role stage;
     start(&stage, "embedder", edda_embedder_main);
-    (void)fake_broker_accept(stage.fake, FAKE_BACK);
     struct edda_text items[3] = {EDDA_TEXT("the old mill"), EDDA_TEXT(""), EDDA_TEXT("a wheel")};
     struct edda_embed_arguments many = {.texts = {items, 3}};
     struct edda_embed_arguments one = {.input_type = EDDA_TEXT("query"), .texts = {items, 1}};
@@ -175,27 +106,25 @@ static void queries_and_documents_are_embedded_alike(void **state) {
         assert_int_equal(query.count, 1);
         assert_memory_equal(query.vectors.data, first_row, ROW_SIZE);
     }
-    stop(&stage);
+    live_role_stop(&stage);
 }
 
 static void an_unknown_input_type_is_refused_with_its_reason(void **state) {
     (void)state;
-    struct stage stage;
+    struct live_role stage;
     start(&stage, "embedder", edda_embedder_main);
-    (void)fake_broker_accept(stage.fake, FAKE_BACK);
     struct edda_embed_arguments arguments = {.input_type = EDDA_TEXT("poem")};
     const struct edda_wire *failed =
         work(&stage, "embed", EDDA_BODY_EMBED_ARGUMENTS, &arguments, 0, NULL, EDDA_FAIL);
     assert_int_equal(failed->message.envelope.error.code, EDDA_E_INVALID);
     assert_true(failed->message.envelope.error.text.size > 0);
-    stop(&stage);
+    live_role_stop(&stage);
 }
 
 static void no_texts_and_no_chunks_give_no_vectors(void **state) {
     (void)state;
-    struct stage stage;
+    struct live_role stage;
     start(&stage, "embedder", edda_embedder_main);
-    (void)fake_broker_accept(stage.fake, FAKE_BACK);
     struct edda_embeddings none;
     read_body(&stage, work(&stage, "embed", 0, NULL, 0, NULL, EDDA_DONE), EDDA_BODY_EMBEDDINGS,
               &none);
@@ -205,14 +134,13 @@ static void no_texts_and_no_chunks_give_no_vectors(void **state) {
     read_body(&stage, work(&stage, "embed.chunks", 0, NULL, EDDA_BODY_CHUNKS, &empty, EDDA_DONE),
               EDDA_BODY_CHUNKS, &chunks);
     assert_int_equal(chunks.chunks.count, 0);
-    stop(&stage);
+    live_role_stop(&stage);
 }
 
 static void chunks_come_back_whole_with_a_vector_each(void **state) {
     (void)state;
-    struct stage stage;
+    struct live_role stage;
     start(&stage, "embedder", edda_embedder_main);
-    (void)fake_broker_accept(stage.fake, FAKE_BACK);
     enum { COUNT = 300, BYTES = 2000 }; /* several slices */
     char *text = make_text(BYTES);
     struct edda_chunk *items = calloc(COUNT, sizeof *items);
@@ -238,7 +166,7 @@ static void chunks_come_back_whole_with_a_vector_each(void **state) {
     assert_memory_equal(output.vectors.data, output.vectors.data + 7 * ROW_SIZE, ROW_SIZE);
     free(items);
     free(text);
-    stop(&stage);
+    live_role_stop(&stage);
 }
 
 int main(void) {

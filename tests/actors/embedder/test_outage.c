@@ -37,7 +37,7 @@ static void nonsense_is_an_error_with_its_reason(void **state) {
     struct edda_text items[2] = {EDDA_TEXT("mill"), EDDA_TEXT("wheel")};
     struct edda_embed_arguments arguments = {.texts = {items, 2}};
     for (uint8_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct live_embedder live;
+        struct live_role live;
         live_embedder_start(&live, *state,
                             (const char *const[]){"EMBEDDING_DIMENSION", "64", NULL});
         provider_process_set(live.provider, cases[i].settings);
@@ -47,7 +47,7 @@ static void nonsense_is_an_error_with_its_reason(void **state) {
             fail_msg("%s: %s", cases[i].settings, text);
         }
         assert_int_equal(live_embedder_requests(&live), 2); /* tried again */
-        live_embedder_stop(&live);
+        live_role_stop(&live);
     }
 }
 
@@ -61,29 +61,29 @@ static void an_answer_that_does_not_come_is_an_error(void **state) {
         {"{\"embed\":{\"hang\":true}}", EDDA_E_TIMEOUT},
     };
     for (uint8_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct live_embedder live;
+        struct live_role live;
         live_embedder_start(&live, *state,
                             (const char *const[]){"EDDA_PROVIDER_FIRST_BYTE_MS", "200", NULL});
         provider_process_set(live.provider, cases[i].settings);
         live_embedder_query(&live, i, "Where is the mill?");
         (void)live_embedder_failure(&live, i, cases[i].error, EDDA_BLAME_OUTSIDE, NULL);
-        live_embedder_stop(&live);
+        live_role_stop(&live);
     }
 }
 
 static void a_large_answer_that_makes_no_sense_is_tried_again(void **state) {
-    struct live_embedder live;
+    struct live_role live;
     live_embedder_start(&live, *state, plain);
     struct edda_chunks chunks = live_embedder_make(&live, "chunk", 50); /* 270 KB of JSON */
     provider_process_set(live.provider, "{\"embed\":{\"fail\":{\"nan\":true,\"times\":2}}}");
     live_embedder_chunks(&live, 1, &chunks);
     assert_int_equal(live_embedder_vectors(&live, 1).count, 50);
     assert_int_equal(live_embedder_requests(&live), 3);
-    live_embedder_stop(&live);
+    live_role_stop(&live);
 }
 
 static void a_models_dimension_is_that_of_its_first_answer(void **state) {
-    struct live_embedder live;
+    struct live_role live;
     live_embedder_start(&live, *state, plain);
     provider_process_set(live.provider, "{\"embed\":{\"dimension\":48}}");
     live_embedder_query(&live, 1, "first");
@@ -95,24 +95,24 @@ static void a_models_dimension_is_that_of_its_first_answer(void **state) {
     provider_process_set(live.provider, "{\"embed\":{\"dimension\":48}}");
     live_embedder_query(&live, 3, "second");
     assert_int_equal(live_embedder_vectors(&live, 3).dimension, 48);
-    live_embedder_stop(&live);
+    live_role_stop(&live);
 }
 
 /* ---- refusals ---- */
 
 static void a_batch_that_is_too_large_is_halved(void **state) {
-    struct live_embedder live;
+    struct live_role live;
     live_embedder_start(&live, *state, plain);
     provider_process_set(live.provider, "{\"embed\":{\"max_items\":10}}");
     struct edda_chunks chunks = live_embedder_make(&live, "chunk", 40);
     live_embedder_chunks(&live, 1, &chunks);
     assert_int_equal(live_embedder_vectors(&live, 1).count, 40);
     assert_int_equal(live_embedder_requests(&live), 1 + 2 + 4); /* 40, 20, 10 */
-    live_embedder_stop(&live);
+    live_role_stop(&live);
 }
 
 static void a_single_text_that_is_too_large_fails_its_job(void **state) {
-    struct live_embedder live;
+    struct live_role live;
     live_embedder_start(&live, *state, plain);
     provider_process_set(live.provider,
                          "{\"embed\":{\"status\":413,\"message\":\"too many tokens\"}}");
@@ -120,11 +120,11 @@ static void a_single_text_that_is_too_large_fails_its_job(void **state) {
     const char *text = live_embedder_failure(&live, 1, EDDA_E_LIMIT, EDDA_BLAME_JOB, NULL);
     assert_non_null(strstr(text, "413 too many tokens"));
     assert_int_equal(live_embedder_requests(&live), 1);
-    live_embedder_stop(&live);
+    live_role_stop(&live);
 }
 
 static void a_text_at_fault_fails_its_job_alone(void **state) {
-    struct live_embedder live;
+    struct live_role live;
     live_embedder_start(&live, *state, plain);
     /* A first call, so that the next four wait for each other. */
     provider_process_set(live.provider, "{\"embed\":{\"latency_ms\":300}}");
@@ -147,13 +147,13 @@ static void a_text_at_fault_fails_its_job_alone(void **state) {
         seen |= 1u << number;
     }
     assert_int_equal(seen, 1u << 9 | 1u << 3 | 1u << 2 | 1u << 1);
-    live_embedder_stop(&live);
+    live_role_stop(&live);
 }
 
 /* ---- outages ---- */
 
 static void a_refusal_that_says_when_is_waited_for(void **state) {
-    struct live_embedder live;
+    struct live_role live;
     live_embedder_start(&live, *state, plain);
     provider_process_set(live.provider,
                          "{\"embed\":{\"fail\":{\"status\":429,\"retry_after\":\"1\"}}}");
@@ -162,22 +162,22 @@ static void a_refusal_that_says_when_is_waited_for(void **state) {
     (void)live_embedder_vectors(&live, 1);
     assert_true(edda_clock_ms() - began_ms >= 900);
     assert_int_equal(live_embedder_requests(&live), 2);
-    live_embedder_stop(&live);
+    live_role_stop(&live);
 }
 
 static void errors_that_pass_are_outlived(void **state) {
-    struct live_embedder live;
+    struct live_role live;
     live_embedder_start(&live, *state, plain);
     provider_process_set(live.provider, "{\"embed\":{\"fail\":[{\"status\":500},{\"close\":true},"
                                         "{\"status\":503}]}}");
     live_embedder_document(&live, 1, LIVE_BULK, "a text");
     (void)live_embedder_vectors(&live, 1);
     assert_int_equal(live_embedder_requests(&live), 4);
-    live_embedder_stop(&live);
+    live_role_stop(&live);
 }
 
 static void what_cannot_wait_so_long_is_failed_with_when_to_come_again(void **state) {
-    struct live_embedder live;
+    struct live_role live;
     uint32_t retry_after_ms = 0;
     live_embedder_start(&live, *state, plain);
     live_embedder_document(&live, 1, LIVE_BULK, "known");
@@ -199,11 +199,11 @@ static void what_cannot_wait_so_long_is_failed_with_when_to_come_again(void **st
     assert_int_equal(live_embedder_requests(&live), 2);
     live_embedder_document(&live, 5, LIVE_BULK, "known"); /* nobody need be asked */
     (void)live_embedder_vectors(&live, 5);
-    live_embedder_stop(&live);
+    live_role_stop(&live);
 }
 
 /* The provider closes every connection; five failures in a row open the breaker. Counts jobs. */
-static uint64_t break_provider(struct live_embedder *live) {
+static uint64_t break_provider(struct live_role *live) {
     uint32_t retry_after_ms = 0;
     provider_process_set(live->provider, "{\"embed\":{\"close\":true}}");
     for (uint8_t i = 0; i < 3; i++) { /* two tries each */
@@ -218,7 +218,7 @@ static uint64_t break_provider(struct live_embedder *live) {
 }
 
 static void an_outage_stops_credit_and_gives_it_back_by_itself(void **state) {
-    struct live_embedder live;
+    struct live_role live;
     live_embedder_start(&live, *state, plain);
     live_embedder_document(&live, 1, LIVE_BULK, "before");
     (void)live_embedder_vectors(&live, 1);
@@ -242,21 +242,21 @@ static void an_outage_stops_credit_and_gives_it_back_by_itself(void **state) {
     live_embedder_document(&live, 200, LIVE_BULK, "after");
     (void)live_embedder_vectors(&live, 200);
     fake_broker_expect_granted(live.fake, finished + 1 + EDDA_MAX_WORKER_WINDOW);
-    live_embedder_stop(&live);
+    live_role_stop(&live);
 }
 
 static void bulk_that_is_held_is_done_after_a_short_outage(void **state) {
-    struct live_embedder live;
+    struct live_role live;
     live_embedder_start(&live, *state, plain);
     (void)break_provider(&live);
     live_embedder_document(&live, 1, LIVE_BULK, "held"); /* open for a second at most: it waits */
     provider_process_reset(live.provider);
     (void)live_embedder_vectors(&live, 1);
-    live_embedder_stop(&live);
+    live_role_stop(&live);
 }
 
 static void bulk_that_takes_long_says_that_it_is_alive(void **state) {
-    struct live_embedder live;
+    struct live_role live;
     live_embedder_start(&live, *state, plain);
     provider_process_set(live.provider, "{\"embed\":{\"latency_ms\":2500}}");
     live_embedder_query(&live, 1, "a question");
@@ -266,12 +266,12 @@ static void bulk_that_takes_long_says_that_it_is_alive(void **state) {
     (void)live_embedder_vectors(&live, 1);
     (void)live_embedder_vectors(&live, 2);
     assert_true(fake_broker_ignored(live.fake) >= 1);
-    live_embedder_stop(&live);
+    live_role_stop(&live);
 }
 
 /* A call that hung before keeps its slot; queries, which find out, must not wait for it. */
 static void a_call_that_hangs_keeps_nobody_from_finding_the_provider_well(void **state) {
-    struct live_embedder live;
+    struct live_role live;
     live_embedder_start(&live, *state, plain);
     provider_process_set(live.provider, "{\"embed\":{\"hang\":true}}");
     live_embedder_document(&live, 1, LIVE_BULK, "hangs");
@@ -285,7 +285,7 @@ static void a_call_that_hangs_keeps_nobody_from_finding_the_provider_well(void *
     live_embedder_document(&live, 3, LIVE_BULK, "and more of it");
     (void)live_embedder_vectors(&live, 3);
     live_embedder_cancel(&live, 1);
-    live_embedder_stop(&live);
+    live_role_stop(&live);
 }
 
 int main(void) {

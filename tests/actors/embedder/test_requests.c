@@ -36,7 +36,7 @@ static bool equal_rows(const float *a, const float *b, uint32_t dimension) {
 }
 
 static void a_query_is_answered_with_the_providers_vector(void **state) {
-    struct live_embedder live;
+    struct live_role live;
     live_embedder_start(&live, *state, plain);
     live_embedder_query(&live, 1, "Where is the mill?");
     struct live_vectors first = live_embedder_vectors(&live, 1);
@@ -50,11 +50,11 @@ static void a_query_is_answered_with_the_providers_vector(void **state) {
     assert_true(equal_rows(live_embedder_vectors(&live, 2).rows, first.rows, 1024));
     assert_false(equal_rows(live_embedder_vectors(&live, 3).rows, first.rows, 1024));
     assert_int_equal(live_embedder_requests(&live), 2);
-    live_embedder_stop(&live);
+    live_role_stop(&live);
 }
 
 static void a_part_of_200_chunks_takes_three_calls_of_96(void **state) {
-    struct live_embedder live;
+    struct live_role live;
     live_embedder_start(&live, *state, (const char *const[]){"EDDA_EMBEDDING_BATCH", "96", NULL});
     struct edda_chunks chunks = live_embedder_make(&live, "chunk", 200);
     live_embedder_chunks(&live, 1, &chunks);
@@ -68,11 +68,11 @@ static void a_part_of_200_chunks_takes_three_calls_of_96(void **state) {
     assert_true(equal_rows(live_embedder_vectors(&live, 2).rows, vectors.rows, 1024));
     assert_true(equal_rows(live_embedder_vectors(&live, 3).rows, vectors.rows + 199 * 1024, 1024));
     assert_int_equal(live_embedder_requests(&live), 3);
-    live_embedder_stop(&live);
+    live_role_stop(&live);
 }
 
 static void a_chunk_is_embedded_with_title_and_heading(void **state) {
-    struct live_embedder live;
+    struct live_role live;
     live_embedder_start(&live, *state, plain);
     struct edda_chunks chunks = live_embedder_make(&live, "chunk", 2);
     chunks.title = EDDA_TEXT("Mills");
@@ -86,11 +86,11 @@ static void a_chunk_is_embedded_with_title_and_heading(void **state) {
     assert_int_equal(live_embedder_requests(&live), 1);
     assert_true(edda_text_is(vectors.chunks.title, "Mills"));
     assert_true(edda_text_is(vectors.chunks.chunks.items[1].text, "chunk 1"));
-    live_embedder_stop(&live);
+    live_role_stop(&live);
 }
 
 static void many_jobs_share_a_call(void **state) {
-    struct live_embedder live;
+    struct live_role live;
     live_embedder_start(&live, *state, plain);
     provider_process_set(live.provider, "{\"embed\":{\"latency_ms\":300}}");
     bool seen[32] = {false};
@@ -107,11 +107,11 @@ static void many_jobs_share_a_call(void **state) {
     }
     assert_true(live_embedder_requests(&live) <= 6);
     assert_int_equal(live_embedder_items(&live), 31);
-    live_embedder_stop(&live);
+    live_role_stop(&live);
 }
 
 static void queries_overtake_bulk(void **state) {
-    struct live_embedder live;
+    struct live_role live;
     live_embedder_start(&live, *state,
                         (const char *const[]){"EDDA_EMBEDDING_BATCH", "10",
                                               "EDDA_PROVIDER_CONCURRENCY", "2", NULL});
@@ -122,11 +122,11 @@ static void queries_overtake_bulk(void **state) {
     (void)live_embedder_vectors(&live, 2);
     assert_true(live_embedder_items(&live) < 100);
     assert_int_equal(live_embedder_vectors(&live, 1).count, 200);
-    live_embedder_stop(&live);
+    live_role_stop(&live);
 }
 
 static void equal_texts_of_many_jobs_are_asked_for_once(void **state) {
-    struct live_embedder live;
+    struct live_role live;
     live_embedder_start(&live, *state, plain);
     provider_process_set(live.provider, "{\"embed\":{\"latency_ms\":100}}");
     for (uint8_t i = 0; i < 10; i++) {
@@ -136,11 +136,11 @@ static void equal_texts_of_many_jobs_are_asked_for_once(void **state) {
         (void)live_embedder_vectors(&live, i);
     }
     assert_int_equal(live_embedder_items(&live), 1);
-    live_embedder_stop(&live);
+    live_role_stop(&live);
 }
 
 static void blank_texts_have_zeros_and_ask_nobody(void **state) {
-    struct live_embedder live;
+    struct live_role live;
     live_embedder_start(&live, *state, (const char *const[]){"EMBEDDING_DIMENSION", "64", NULL});
     struct edda_text items[3] = {EDDA_TEXT(""), EDDA_TEXT(" \n\t"), EDDA_TEXT("mill")};
     struct edda_embed_arguments arguments = {.texts = {items, 2}};
@@ -159,11 +159,11 @@ static void blank_texts_have_zeros_and_ask_nobody(void **state) {
     arguments.texts.count = 0;
     live_embedder_embed(&live, 3, LIVE_URGENT, &arguments);
     assert_int_equal(live_embedder_vectors(&live, 3).count, 0);
-    live_embedder_stop(&live);
+    live_role_stop(&live);
 }
 
 /* Rows 0.5, 0, 0, ... of every second chunk. */
-static void give_rows(struct live_embedder *live, struct edda_chunks *chunks, bool halves) {
+static void give_rows(struct live_role *live, struct edda_chunks *chunks, bool halves) {
     size_t values = chunks->chunks.count * 64;
     float *floats = edda_arena_take(&live->arena, values * sizeof *floats);
     uint16_t *packed = edda_arena_take(&live->arena, values * sizeof *packed);
@@ -184,7 +184,7 @@ static void give_rows(struct live_embedder *live, struct edda_chunks *chunks, bo
 
 static void rows_that_are_there_are_kept(void **state) {
     static const char *const prefixes[] = {"floats", "halves"};
-    struct live_embedder live;
+    struct live_role live;
     live_embedder_start(&live, *state, (const char *const[]){"EMBEDDING_DIMENSION", "64", NULL});
     for (uint8_t round = 0; round < 2; round++) {
         struct edda_chunks chunks = live_embedder_make(&live, prefixes[round], 10);
@@ -200,11 +200,11 @@ static void rows_that_are_there_are_kept(void **state) {
         }
         assert_int_equal(live_embedder_items(&live), (round + 1) * 5);
     }
-    live_embedder_stop(&live);
+    live_role_stop(&live);
 }
 
 static void rows_of_another_model_or_dimension_are_not_kept(void **state) {
-    struct live_embedder live;
+    struct live_role live;
     live_embedder_start(&live, *state, (const char *const[]){"EMBEDDING_DIMENSION", "64", NULL});
     struct edda_chunks chunks = live_embedder_make(&live, "model", 4);
     give_rows(&live, &chunks, false);
@@ -220,11 +220,11 @@ static void rows_of_another_model_or_dimension_are_not_kept(void **state) {
     live_embedder_chunks(&live, 2, &chunks);
     assert_int_equal(live_embedder_vectors(&live, 2).dimension, 64);
     assert_int_equal(live_embedder_items(&live), 8);
-    live_embedder_stop(&live);
+    live_role_stop(&live);
 }
 
 static void large_vectors_are_given_as_halves(void **state) {
-    struct live_embedder live;
+    struct live_role live;
     live_embedder_start(&live, *state, (const char *const[]){"EMBEDDING_DIMENSION", "4096", NULL});
     struct edda_chunks chunks = live_embedder_make(&live, "chunk", 190); /* 3,040 KiB of floats */
     live_embedder_chunks(&live, 1, &chunks);
@@ -241,11 +241,11 @@ static void large_vectors_are_given_as_halves(void **state) {
     live_embedder_chunks(&live, 3, &chunks);
     const char *text = live_embedder_failure(&live, 3, EDDA_E_LIMIT, EDDA_BLAME_JOB, NULL);
     assert_non_null(strstr(text, "too large for a message"));
-    live_embedder_stop(&live);
+    live_role_stop(&live);
 }
 
 static void another_model_is_asked_when_it_is_wanted(void **state) {
-    struct live_embedder live;
+    struct live_role live;
     struct edda_text item = EDDA_TEXT("Where is the mill?");
     struct edda_embed_arguments arguments = {.input_type = EDDA_TEXT("query"), .texts = {&item, 1}};
     live_embedder_start(&live, *state,
@@ -289,11 +289,11 @@ static void another_model_is_asked_when_it_is_wanted(void **state) {
         live_embedder_embed(&live, 100 + i, LIVE_URGENT, &arguments);
         assert_true(edda_text_is(live_embedder_vectors(&live, 100 + i).model, wanted));
     }
-    live_embedder_stop(&live);
+    live_role_stop(&live);
 }
 
 static void a_builtin_embedder_asks_a_provider_where_it_is_wanted(void **state) {
-    struct live_embedder live;
+    struct live_role live;
     struct edda_text item = EDDA_TEXT("Where is the mill?");
     struct edda_embed_arguments arguments = {.input_type = EDDA_TEXT("query"),
                                              .texts = {&item, 1},
@@ -308,11 +308,11 @@ static void a_builtin_embedder_asks_a_provider_where_it_is_wanted(void **state) 
     assert_int_equal(vectors.dimension, 128);
     live_embedder_query(&live, 2, "Where is the mill?");
     assert_true(edda_text_is(live_embedder_vectors(&live, 2).model, EDDA_HASH_EMBED_MODEL));
-    live_embedder_stop(&live);
+    live_role_stop(&live);
 }
 
 static void a_cancelled_job_leaves_the_line(void **state) {
-    struct live_embedder live;
+    struct live_role live;
     live_embedder_start(&live, *state,
                         (const char *const[]){"EDDA_EMBEDDING_BATCH", "10",
                                               "EDDA_PROVIDER_CONCURRENCY", "2", NULL});
@@ -331,11 +331,11 @@ static void a_cancelled_job_leaves_the_line(void **state) {
     live_embedder_chunks(&live, 4, &chunks);
     assert_int_equal(live_embedder_vectors(&live, 4).count, 10);
     assert_int_equal(live_embedder_items(&live), items);
-    live_embedder_stop(&live);
+    live_role_stop(&live);
 }
 
 static void a_line_that_is_full_gives_jobs_back(void **state) {
-    struct live_embedder live;
+    struct live_role live;
     live_embedder_start_narrow(
         &live, *state,
         (const char *const[]){"EDDA_EMBEDDING_BATCH", "10", "EDDA_PROVIDER_CONCURRENCY", "1", NULL},
@@ -347,7 +347,7 @@ static void a_line_that_is_full_gives_jobs_back(void **state) {
     live_embedder_chunks(&live, 2, &more);
     (void)fake_broker_expect_after_credit(live.fake, FAKE_BACK, EDDA_RETURN);
     assert_int_equal(live_embedder_vectors(&live, 1).count, 100);
-    live_embedder_stop(&live);
+    live_role_stop(&live);
 }
 
 static void a_provider_that_is_not_set_up_stops_the_role(void **state) {

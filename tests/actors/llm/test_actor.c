@@ -17,7 +17,7 @@ static const char *const builtin_alone[] = {NULL};
 
 static void an_answer_comes_whole_to_who_does_not_stream(void **state) {
     (void)state;
-    struct live_llm llm;
+    struct live_role llm;
     live_llm_start(&llm, builtin_alone);
     live_llm_ask(&llm, 1, "What does the mill grind?", passages, 0);
     struct edda_answer answer = live_llm_answer(&llm);
@@ -29,12 +29,12 @@ static void an_answer_comes_whole_to_who_does_not_stream(void **state) {
     assert_int_equal(answer.sources.count, 2);
     assert_int_equal(answer.sources.items[1].number, 2);
     assert_string_equal(llm.detail, "answers with extractive-1");
-    live_llm_stop(&llm);
+    live_role_stop(&llm);
 }
 
 static void what_the_search_said_of_itself_is_passed_on(void **state) {
     (void)state;
-    struct live_llm llm;
+    struct live_role llm;
     struct edda_text degraded[] = {EDDA_TEXT("vector")};
     struct edda_hit items[] = {{.text = EDDA_TEXT("The mill stands."),
                                 .title = EDDA_TEXT("Mills"),
@@ -64,12 +64,12 @@ static void what_the_search_said_of_itself_is_passed_on(void **state) {
     assert_true(edda_text_is(source->heading, "Old ones"));
     assert_int_equal(source->start, 10);
     assert_int_equal(source->end, 26);
-    live_llm_stop(&llm);
+    live_role_stop(&llm);
 }
 
 static void a_stream_is_told_at_once_that_its_step_has_begun(void **state) {
     (void)state;
-    struct live_llm llm;
+    struct live_role llm;
     live_llm_start(&llm, builtin_alone);
     assert_int_equal(fake_broker_ignored(llm.fake), 0);
     live_llm_ask(&llm, 1, "Where is the mill?", passages, LIVE_STREAMING);
@@ -77,7 +77,7 @@ static void a_stream_is_told_at_once_that_its_step_has_begun(void **state) {
     (void)live_llm_part(&llm, 0);
     assert_true(fake_broker_ignored(llm.fake) >= 1);
     live_llm_cancel(&llm, 1);
-    live_llm_stop(&llm);
+    live_role_stop(&llm);
 }
 
 static void quotes_are_streamed_a_sentence_a_part_as_credit_comes(void **state) {
@@ -85,7 +85,7 @@ static void quotes_are_streamed_a_sentence_a_part_as_credit_comes(void **state) 
     static const char *const parts[] = {LINE, "\n\nThe mill stands by the river. [[1]]",
                                         " The mill was built of oak in 1742. [[1]]",
                                         "\n\nThe mill grinds barley. [[2]]"};
-    struct live_llm llm;
+    struct live_role llm;
     char whole[512] = "";
     live_llm_start(&llm, builtin_alone);
     live_llm_ask(&llm, 1, "mill", passages, LIVE_STREAMING);
@@ -100,20 +100,20 @@ static void quotes_are_streamed_a_sentence_a_part_as_credit_comes(void **state) 
         }
     }
     assert_string_equal(live_llm_answer(&llm).text.data, whole);
-    live_llm_stop(&llm);
+    live_role_stop(&llm);
 }
 
 static void an_answer_without_hits_says_so(void **state) {
     (void)state;
     static const char *const nothing[] = {NULL};
-    struct live_llm llm;
+    struct live_role llm;
     live_llm_start(&llm, builtin_alone);
     live_llm_ask(&llm, 1, "Where is the mill?", nothing, LIVE_STREAMING);
     live_llm_credit(&llm, 1, 100);
     assert_non_null(strstr(live_llm_part(&llm, 0), "do not seem to answer this"));
     struct edda_answer answer = live_llm_answer(&llm);
     assert_int_equal(answer.sources.count, 0);
-    live_llm_stop(&llm);
+    live_role_stop(&llm);
 }
 
 /* Of much text that is read in the pool. */
@@ -137,7 +137,7 @@ static void free_many(struct edda_hit items[8]) {
 
 static void much_text_is_read_beside_the_loop(void **state) {
     (void)state;
-    struct live_llm llm;
+    struct live_role llm;
     struct edda_hit items[8];
     struct edda_hits hits = make_many(items);
     struct edda_llm_answer arguments = {.query = EDDA_TEXT("How is the flange greased?")};
@@ -155,12 +155,12 @@ static void much_text_is_read_beside_the_loop(void **state) {
     live_llm_work(&llm, 8, &arguments, &hits, 0, LIVE_TTL_MS);
     (void)live_llm_answer(&llm);
     free_many(items);
-    live_llm_stop(&llm);
+    live_role_stop(&llm);
 }
 
 static void a_cancelled_answer_gives_its_slot_back(void **state) {
     (void)state;
-    struct live_llm llm;
+    struct live_role llm;
     live_llm_start(&llm, builtin_alone);
     for (uint8_t i = 0; i < 64; i++) { /* the whole window, all without credit */
         live_llm_ask(&llm, i, "mill", passages, LIVE_STREAMING);
@@ -171,12 +171,12 @@ static void a_cancelled_answer_gives_its_slot_back(void **state) {
     fake_broker_expect_granted(llm.fake, 128);
     live_llm_ask(&llm, 99, "mill", passages, 0);
     (void)live_llm_answer(&llm);
-    live_llm_stop(&llm);
+    live_role_stop(&llm);
 }
 
 static void a_reader_that_takes_nothing_is_given_up(void **state) {
     (void)state;
-    struct live_llm llm;
+    struct live_role llm;
     live_llm_start_slow(&llm, builtin_alone, 300);
     live_llm_ask(&llm, 1, "mill", passages, LIVE_STREAMING);
     assert_string_equal(live_llm_failure(&llm, EDDA_E_STREAM_BROKEN, EDDA_BLAME_OUTSIDE),
@@ -185,23 +185,23 @@ static void a_reader_that_takes_nothing_is_given_up(void **state) {
     live_llm_credit(&llm, 2, 1);
     (void)live_llm_part(&llm, 0);
     (void)live_llm_failure(&llm, EDDA_E_STREAM_BROKEN, EDDA_BLAME_OUTSIDE);
-    live_llm_stop(&llm);
+    live_role_stop(&llm);
 }
 
 static void a_job_tells_that_it_is_alive_while_it_waits(void **state) {
     (void)state;
-    struct live_llm llm;
+    struct live_role llm;
     live_llm_start(&llm, builtin_alone);
     live_llm_ask(&llm, 1, "mill", passages, LIVE_STREAMING);
     live_llm_expect_silence(&llm, 2500);
     assert_true(fake_broker_ignored(llm.fake) >= 2);
     live_llm_cancel(&llm, 1);
-    live_llm_stop(&llm);
+    live_role_stop(&llm);
 }
 
 static void an_unknown_provider_is_refused_by_name(void **state) {
     (void)state;
-    struct live_llm llm;
+    struct live_role llm;
     struct edda_hits hits = {.hits.count = 0};
     struct edda_llm_answer arguments = {.query = EDDA_TEXT("mill"),
                                         .provider = EDDA_TEXT("openai")};
@@ -212,10 +212,10 @@ static void an_unknown_provider_is_refused_by_name(void **state) {
     arguments.provider = EDDA_TEXT("builtin");
     live_llm_work(&llm, 2, &arguments, &hits, 0, LIVE_TTL_MS);
     (void)live_llm_answer(&llm);
-    live_llm_stop(&llm);
+    live_role_stop(&llm);
 }
 
-static struct edda_wire_error rewrite(struct live_llm *llm, const char *query, bool with_history,
+static struct edda_wire_error rewrite(struct live_role *llm, const char *query, bool with_history,
                                       struct edda_text *ret_query) {
     struct edda_llm_message history[] = {{EDDA_TEXT("user"), EDDA_TEXT("Who built the mill?")},
                                          {EDDA_TEXT("assistant"), EDDA_TEXT("A carpenter.")}};
@@ -238,19 +238,19 @@ static struct edda_wire_error rewrite(struct live_llm *llm, const char *query, b
 
 static void a_question_is_rewritten_with_the_words_of_its_chat(void **state) {
     (void)state;
-    struct live_llm llm;
+    struct live_role llm;
     struct edda_text query;
     live_llm_start(&llm, builtin_alone);
     (void)rewrite(&llm, "When was it?", true, &query);
     assert_string_equal(query.data, "When was it? built mill");
     (void)rewrite(&llm, "When was it?", false, &query);
     assert_string_equal(query.data, "When was it?");
-    live_llm_stop(&llm);
+    live_role_stop(&llm);
 }
 
 static void who_can_answer_is_told(void **state) {
     (void)state;
-    struct live_llm llm;
+    struct live_role llm;
     struct edda_llm_providers providers;
     struct edda_uuid id = live_llm_id(1);
     live_llm_start(&llm, builtin_alone);
@@ -264,7 +264,7 @@ static void who_can_answer_is_told(void **state) {
     assert_true(edda_text_is(providers.providers.items[0].provider, "builtin"));
     assert_true(edda_text_is(providers.providers.items[0].label, "Built-in"));
     assert_true(edda_text_is(providers.providers.items[0].model, "extractive-1"));
-    live_llm_stop(&llm);
+    live_role_stop(&llm);
 }
 
 static void a_default_that_is_not_described_whole_stops_the_role(void **state) {
@@ -279,7 +279,7 @@ static void a_default_that_is_not_described_whole_stops_the_role(void **state) {
 
 static void a_running_answer_is_finished_before_the_role_ends(void **state) {
     (void)state;
-    struct live_llm llm;
+    struct live_role llm;
     live_llm_start(&llm, builtin_alone);
     live_llm_ask(&llm, 1, "What does the mill grind?", passages, LIVE_STREAMING);
     live_llm_credit(&llm, 1, 1);
@@ -291,19 +291,19 @@ static void a_running_answer_is_finished_before_the_role_ends(void **state) {
     assert_non_null(strstr(live_llm_part(&llm, 1), "barley"));
     (void)live_llm_answer(&llm);
     (void)live_llm_expect(&llm, EDDA_BYE);
-    live_llm_stop(&llm);
+    live_role_stop(&llm);
 }
 
 static void an_answer_nobody_reads_does_not_hold_up_a_second_drain(void **state) {
     (void)state;
-    struct live_llm llm;
+    struct live_role llm;
     live_llm_start(&llm, builtin_alone);
     live_llm_ask(&llm, 1, "mill", passages, LIVE_STREAMING);
     live_llm_credit(&llm, 1, 1);
     (void)live_llm_part(&llm, 0);
     edda_thread_drain(llm.thread, 600000);
     (void)live_llm_expect(&llm, EDDA_DRAIN);
-    live_llm_end(&llm, 600000, EDDA_E_TIMEOUT);
+    live_role_end(&llm, 600000, EDDA_E_TIMEOUT);
 }
 
 int main(void) {

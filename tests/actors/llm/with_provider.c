@@ -70,7 +70,7 @@ void with_provider_start(struct with_provider *with, const char *const *settings
 }
 
 void with_provider_stop(struct with_provider *with) {
-    live_llm_stop(&with->llm);
+    live_role_stop(&with->llm);
 }
 
 void with_provider_ask_by(struct with_provider *with, uint8_t number, const char *provider,

@@ -16,7 +16,7 @@
 #include "tests/provider/provider_process.h"
 
 struct with_provider {
-    struct live_llm llm;
+    struct live_role llm;
     struct provider_process *fake;
     uint32_t parts; /* that were collected */
     char text[EDDA_MAX_ANSWER_BYTES + 1];

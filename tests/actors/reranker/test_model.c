@@ -8,23 +8,9 @@
 #include "actors/runtime/clock.h"
 #include "proto/body.h"
 #include "proto/body_stage.h"
-#include "tests/harness/fake_broker.h"
+#include "tests/harness/live_role.h"
 #include "tests/proto/cmocka.h"
 #include "tests/provider/provider_process.h"
-
-#define URL "inproc://reranker"
-
-struct live {
-    void *zmq_context;
-    edda_loop_t *loop;
-    edda_config_t *config;
-    struct fake_broker *fake;
-    struct provider_process *provider; /* borrowed */
-    struct edda_role role;
-    edda_thread_t *thread;
-    struct edda_arena arena;
-    char detail[256];
-};
 
 static int start_provider(void **state) {
     *state = provider_process_start(NULL, NULL);
@@ -37,19 +23,11 @@ static int stop_provider(void **state) {
     return 0;
 }
 
-static void take_ready(void *context, const char *name, const char *detail) {
-    struct live *live = context;
-    assert_non_null(name);
-    (void)snprintf(live->detail, sizeof live->detail, "%s", detail);
-}
-
-static void prepare(struct live *live, struct provider_process *provider, const char *const *set) {
-    static const char *const urls[] = {URL};
+static void prepare(struct live_role *live, struct provider_process *provider,
+                    const char *const *set) {
     const char *message = NULL;
-    *live = (struct live){.zmq_context = zmq_ctx_new(),
-                          .loop = edda_loop_new("test"),
-                          .config = edda_config_new(),
-                          .provider = provider};
+    live_role_prepare(live, "reranker");
+    live->provider = provider;
     for (size_t i = 0; set[i]; i++) {
         char pair[512];
         char *environment[] = {pair, NULL};
@@ -61,67 +39,25 @@ static void prepare(struct live *live, struct provider_process *provider, const 
         }
         assert_int_equal(edda_config_environment(live->config, environment, &message), 0);
     }
-    live->fake = fake_broker_new(live->loop, live->zmq_context, URL);
-    fake_broker_tune(live->fake, 60000, 3);
-    edda_arena_init(&live->arena, 64u << 20);
-    live->role = (struct edda_role){.name = "reranker",
-                                    .zmq_context = live->zmq_context,
-                                    .config = live->config,
-                                    .connect = urls,
-                                    .connect_count = 1,
-                                    .ready = take_ready,
-                                    .context = live};
-    live->thread = edda_thread_new(&live->role, edda_reranker_main);
-    assert_non_null(live->thread);
 }
 
-static void start(struct live *live, struct provider_process *provider) {
+static void start(struct live_role *live, struct provider_process *provider) {
     static const char *const set[] = {"RERANKING_PROVIDER=cohere", "COHERE_BASE_URL=@cohere",
                                       "COHERE_API_KEY=co-1", NULL};
     provider_process_reset(provider);
     prepare(live, provider, set);
-    (void)fake_broker_accept(live->fake, FAKE_BACK);
+    live_role_start(live, edda_reranker_main);
 }
 
-static void stop(struct live *live, int result) {
-    int ended = -1;
-    edda_thread_drain(live->thread, FAKE_WAIT_MS);
-    assert_int_equal(edda_thread_join(&live->thread, 2 * FAKE_WAIT_MS, &ended), 0);
-    assert_int_equal(ended, result);
-    fake_broker_destroy(&live->fake);
-    edda_loop_destroy(&live->loop);
-    edda_config_destroy(&live->config);
-    edda_arena_done(&live->arena);
-    zmq_ctx_term(live->zmq_context);
-}
-
-static void work(struct live *live, uint8_t number, const char *op, uint32_t ttl_ms,
+static void work(struct live_role *live, uint8_t number, const char *op, uint32_t ttl_ms,
                  const struct edda_rerank_arguments *arguments, const struct edda_hits *hits) {
-    struct edda_message message = {.command = EDDA_WORK,
-                                   .envelope.id = {{7, [15] = number}},
-                                   .envelope.attempt = 1,
+    struct edda_message message = {.envelope.id = {{7, [15] = number}},
                                    .envelope.op = edda_text_of(op),
-                                   .envelope.body_count = 2,
                                    .envelope.ttl_ms = ttl_ms};
-    const uint16_t types[2] = {EDDA_BODY_RERANK_ARGUMENTS, EDDA_BODY_HITS};
-    const void *records[2] = {arguments, hits};
-    struct edda_buffer buffers[2];
-    struct edda_bytes bodies[2];
-    for (size_t i = 0; i < 2; i++) {
-        edda_buffer_init(&buffers[i], EDDA_MAX_FRAME_BYTES);
-        if (records[i]) {
-            assert_int_equal(edda_body_encode(types[i], records[i], &buffers[i]), 0);
-            message.envelope.bodies[i] = (struct edda_body_descriptor){
-                .type = types[i], .version = 1, .bytes = (uint32_t)buffers[i].size};
-        }
-        bodies[i] = edda_buffer_bytes(&buffers[i]);
-    }
-    fake_broker_send(live->fake, FAKE_BACK, &message, bodies, 2);
-    edda_buffer_done(&buffers[0]);
-    edda_buffer_done(&buffers[1]);
+    live_role_send(live, &message, EDDA_BODY_RERANK_ARGUMENTS, arguments, EDDA_BODY_HITS, hits);
 }
 
-static struct edda_hits expect_hits(struct live *live, uint8_t number) {
+static struct edda_hits expect_hits(struct live_role *live, uint8_t number) {
     const struct edda_wire *wire =
         fake_broker_expect_after_credit(live->fake, FAKE_BACK, EDDA_DONE);
     struct edda_hits hits;
@@ -131,7 +67,7 @@ static struct edda_hits expect_hits(struct live *live, uint8_t number) {
     return hits;
 }
 
-static const char *expect_failure(struct live *live, uint8_t number, int code) {
+static const char *expect_failure(struct live_role *live, uint8_t number, int code) {
     const struct edda_wire *wire =
         fake_broker_expect_after_credit(live->fake, FAKE_BACK, EDDA_FAIL);
     const struct edda_wire_error *error = &wire->message.envelope.error;
@@ -143,7 +79,7 @@ static const char *expect_failure(struct live *live, uint8_t number, int code) {
 }
 
 /* `count` documents, of which number i has i of the question's words at most. */
-static struct edda_texts make_documents(struct live *live, size_t count) {
+static struct edda_texts make_documents(struct live_role *live, size_t count) {
     struct edda_text *items = edda_arena_take(&live->arena, count * sizeof *items);
     for (size_t i = 0; i < count; i++) {
         char text[128];
@@ -154,12 +90,12 @@ static struct edda_texts make_documents(struct live *live, size_t count) {
     return (struct edda_texts){items, count};
 }
 
-static int64_t requests(struct live *live) {
+static int64_t requests(struct live_role *live) {
     return provider_process_count(live->provider, "rerank", "requests");
 }
 
 static void documents_are_asked_for_25_at_a_time_and_merged(void **state) {
-    struct live live;
+    struct live_role live;
     start(&live, *state);
     struct edda_rerank_arguments arguments = {.query = EDDA_TEXT("winter storm night"),
                                               .top_k = 60,
@@ -179,11 +115,11 @@ static void documents_are_asked_for_25_at_a_time_and_merged(void **state) {
         assert_true(hit->score < before->score || hit->number > before->number);
         assert_true(hit->first_score > 0 && hit->first_score <= 1);
     }
-    stop(&live, 0);
+    live_role_stop(&live);
 }
 
 static void hits_are_title_heading_and_text_and_keep_what_they_bring(void **state) {
-    struct live live;
+    struct live_role live;
     struct edda_hit items[3] = {
         {.text = EDDA_TEXT("of calms"), .first_score = 0.9, .word_score = 0.5, .start = 7},
         {.text = EDDA_TEXT("of the night"),
@@ -217,11 +153,11 @@ static void hits_are_title_heading_and_text_and_keep_what_they_bring(void **stat
     assert_non_null(strstr(body, "\"Winter\\nSea > Storm\\nof the night\""));
     assert_null(strstr(body, "\"  \""));
     json_decref(sent);
-    stop(&live, 0);
+    live_role_stop(&live);
 }
 
 static void nothing_to_rank_asks_nobody(void **state) {
-    struct live live;
+    struct live_role live;
     struct edda_rerank_arguments arguments = {.query = EDDA_TEXT("storm")};
     start(&live, *state);
     work(&live, 1, "rerank", 20000, &arguments, NULL);
@@ -229,7 +165,7 @@ static void nothing_to_rank_asks_nobody(void **state) {
     work(&live, 2, "rerank.texts", 20000, &arguments, NULL);
     assert_int_equal(expect_hits(&live, 2).hits.count, 0);
     assert_int_equal(requests(&live), 0);
-    stop(&live, 0);
+    live_role_stop(&live);
 }
 
 static void a_batch_that_fails_fails_the_job(void **state) {
@@ -254,7 +190,7 @@ static void a_batch_that_fails_fails_the_job(void **state) {
         {"{\"rerank\":{\"fail\":{\"status\":500,\"times\":4}}}", EDDA_E_UNAVAILABLE, "cohere: 500"},
     };
     for (uint8_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct live live;
+        struct live_role live;
         start(&live, *state);
         struct edda_rerank_arguments arguments = {.query = EDDA_TEXT("winter storm"),
                                                   .documents = make_documents(&live, 50)};
@@ -267,12 +203,12 @@ static void a_batch_that_fails_fails_the_job(void **state) {
         provider_process_reset(live.provider);
         work(&live, 100, "rerank.texts", 20000, &arguments, NULL); /* the next is not touched */
         assert_int_equal(expect_hits(&live, 100).hits.count, 50);
-        stop(&live, 0);
+        live_role_stop(&live);
     }
 }
 
 static void one_failure_is_tried_again(void **state) {
-    struct live live;
+    struct live_role live;
     start(&live, *state);
     struct edda_rerank_arguments arguments = {.query = EDDA_TEXT("winter storm"),
                                               .documents = make_documents(&live, 10)};
@@ -280,11 +216,11 @@ static void one_failure_is_tried_again(void **state) {
     work(&live, 1, "rerank.texts", 20000, &arguments, NULL);
     assert_int_equal(expect_hits(&live, 1).hits.count, 10);
     assert_int_equal(requests(&live), 2);
-    stop(&live, 0);
+    live_role_stop(&live);
 }
 
 static void a_provider_that_is_away_is_not_waited_for(void **state) {
-    struct live live;
+    struct live_role live;
     start(&live, *state);
     struct edda_rerank_arguments arguments = {.query = EDDA_TEXT("winter storm"),
                                               .documents = make_documents(&live, 10)};
@@ -296,11 +232,11 @@ static void a_provider_that_is_away_is_not_waited_for(void **state) {
         assert_non_null(strstr(expect_failure(&live, i, EDDA_E_UNAVAILABLE), "cohere: 429"));
     }
     assert_int_equal(requests(&live), 1);
-    stop(&live, 0);
+    live_role_stop(&live);
 }
 
 static void a_cancelled_job_cancels_its_calls(void **state) {
-    struct live live;
+    struct live_role live;
     struct edda_uuid id = {{7, [15] = 1}};
     start(&live, *state);
     struct edda_rerank_arguments arguments = {.query = EDDA_TEXT("winter storm"),
@@ -320,12 +256,12 @@ static void a_cancelled_job_cancels_its_calls(void **state) {
     }
     work(&live, 2, "rerank.texts", 20000, &arguments, NULL);
     assert_int_equal(expect_hits(&live, 2).hits.count, 50);
-    stop(&live, 0);
+    live_role_stop(&live);
 }
 
 /* Searches give a reranker up long before its provider's own time is over. */
 static void a_provider_that_never_answers_is_found_out_by_those_who_give_it_up(void **state) {
-    struct live live;
+    struct live_role live;
     start(&live, *state);
     struct edda_rerank_arguments arguments = {.query = EDDA_TEXT("winter storm"),
                                               .documents = make_documents(&live, 5)};
@@ -340,15 +276,14 @@ static void a_provider_that_never_answers_is_found_out_by_those_who_give_it_up(v
     }
     work(&live, 9, "rerank.texts", 20000, &arguments, NULL);
     (void)expect_failure(&live, 9, EDDA_E_UNAVAILABLE);
-    stop(&live, 0);
+    live_role_stop(&live);
 }
 
 static void a_provider_that_is_not_set_up_stops_the_role(void **state) {
-    struct live live;
+    struct live_role live;
     static const char *const set[] = {"RERANKING_PROVIDER=cohere", NULL};
     prepare(&live, *state, set);
-    stop(&live, EDDA_E_INVALID);
-    assert_string_equal(live.detail, "");
+    live_role_expect_refusal(&live, edda_reranker_main, EDDA_E_INVALID);
 }
 
 int main(void) {
