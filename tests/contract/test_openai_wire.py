@@ -14,8 +14,9 @@ import service
 CLIENTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "clients")
 KEY = "sk-test-of-the-wire"
 
-# What names the package itself, or belongs to the connection.
-OWN = {"user-agent", "host", "connection", "content-length", "accept-encoding"}
+# What names the package itself, is of fetch() or belongs to the connection.
+OWN = {"user-agent", "host", "connection", "content-length", "accept-encoding",
+       "accept-language", "sec-fetch-mode"}
 
 
 def headers_of(request):
