@@ -118,6 +118,7 @@ static int64_t prepare(void *context) {
     for (int turn = 0; again && turn < 2; turn++) {
         http->run_wanted = false;
         (void)MHD_run(http->daemon);
+        http->coming_count = 0;
         again = http->run_wanted || run_again(http);
     }
     return again ? 0 : -1;

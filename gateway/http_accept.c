@@ -54,14 +54,17 @@ static void refuse_connection(edda_http_t *http, int fd, const char *reason) {
 static void admit_connection(edda_http_t *http, int fd, const struct sockaddr_storage *address,
                              socklen_t size) {
     int on = 1;
-    if (http->connection_count >= http->options.max_connections) {
+    if (http->connection_count + http->coming_count >= http->options.max_connections) {
         refuse_connection(http, fd, "connections");
         return;
     }
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    size_t before = http->connection_count;
     /* It closes fd itself when it fails. */
     if (MHD_add_connection(http->daemon, fd, (const struct sockaddr *)address, size) != MHD_YES) {
         edda_metric_add(EDDA_METRIC_HTTP_REFUSED, "memory", 1);
+    } else if (http->connection_count == before) {
+        http->coming_count++;
     }
     http->run_wanted = true;
 }

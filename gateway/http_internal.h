@@ -105,6 +105,7 @@ struct edda_http {
     bool stopping;
     bool destroyed;
     size_t connection_count;
+    size_t coming_count; /* given to libmicrohttpd, whose 1.0 begins them when it runs */
     size_t exchange_count;
     size_t buffered;
     struct connection lists[PHASE_COUNT]; /* list heads */
