@@ -15,11 +15,8 @@ static void create_from_json(struct edda_visit *visit) {
     edda_complaints_init(&complaints, ",", false);
     int error = edda_memo_check_create(visit->json, edda_clock_wall_ms(), &visit->arena,
                                        &saving->accept, &saving->content, &complaints);
-    if (error == EDDA_E_INVALID) {
-        struct edda_text text = {(const char *)complaints.text.data, complaints.text.size};
-        edda_visit_fail_text(visit, 400, text);
-    } else if (error) {
-        edda_visit_error(visit, error, NULL);
+    if (error) {
+        edda_visit_complain(visit, error, &complaints);
     } else if (edda_saving_key(saving)) {
         saving->accept.memo = edda_uuid_new();
         saving->accept.type = EDDA_TEXT("plaintext");

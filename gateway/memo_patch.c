@@ -16,11 +16,8 @@ void edda_memo_patch(struct edda_visit *visit) {
     edda_complaints_init(&complaints, "; ", true);
     int error = edda_memo_check_patch(visit->json, &visit->arena, &saving->patch, &saving->content,
                                       &complaints);
-    if (error == EDDA_E_INVALID) {
-        struct edda_text text = {(const char *)complaints.text.data, complaints.text.size};
-        edda_visit_fail_text(visit, 400, text);
-    } else if (error) {
-        edda_visit_error(visit, error, NULL);
+    if (error) {
+        edda_visit_complain(visit, error, &complaints);
     } else {
         saving->patch.id = select.id;
         saving->patch.by_reference = select.by_reference;

@@ -253,11 +253,8 @@ static void save(struct edda_visit *visit) {
                                        &saving->accept, NULL, &complaints);
     }
     (void)crypto_hash_sha256_final(&upload->hash, visit->fingerprint);
-    if (error == EDDA_E_INVALID) {
-        struct edda_text text = {(const char *)complaints.text.data, complaints.text.size};
-        edda_visit_fail_text(visit, 400, text);
-    } else if (error) {
-        edda_visit_error(visit, error, NULL);
+    if (error) {
+        edda_visit_complain(visit, error, &complaints);
     } else if (edda_saving_key(saving)) {
         saving->accept.type = EDDA_TEXT("document");
         saving->accept.format = edda_text_of(upload->format);

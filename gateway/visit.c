@@ -178,23 +178,28 @@ bool edda_visit_gone(void *context, edda_exchange_t *exchange) {
     return true; /* done, which follows, cancels its call */
 }
 
-/* Its calls have deadlines of their own, so this is for an answer that never came. */
-void edda_visit_late(void *context, edda_exchange_t *exchange) {
-    struct edda_visit *visit = edda_exchange_visit(exchange);
-    edda_gateway_t *gateway = context;
-    if (visit->parsing) {
-        return;
-    }
+/* Nothing that was asked for it is to come back to it. */
+static void let_go(struct edda_visit *visit) {
     if (visit->call) {
-        edda_client_cancel(gateway->client, &visit->call);
+        edda_client_cancel(visit->gateway->client, &visit->call);
     }
     if (visit->waiting) {
-        edda_status_forget(gateway->status, visit);
+        edda_status_forget(visit->gateway->status, visit);
     }
     if (visit->drop) {
         visit->drop(visit);
         visit->drop = NULL;
     }
+}
+
+/* Its calls have deadlines of their own, so this is for an answer that never came. */
+void edda_visit_late(void *context, edda_exchange_t *exchange) {
+    struct edda_visit *visit = edda_exchange_visit(exchange);
+    (void)context;
+    if (visit->parsing) {
+        return;
+    }
+    let_go(visit);
     edda_visit_error(visit, EDDA_E_EXPIRED, NULL);
 }
 
@@ -226,15 +231,7 @@ void edda_visit_done(void *context, edda_exchange_t *exchange, int status) {
     struct edda_visit *visit = edda_exchange_visit(exchange);
     EDDA_ASSERT(!visit->parsing);
     count_visit(visit, status);
-    if (visit->call) {
-        edda_client_cancel(gateway->client, &visit->call);
-    }
-    if (visit->waiting) {
-        edda_status_forget(gateway->status, visit);
-    }
-    if (visit->drop) {
-        visit->drop(visit);
-    }
+    let_go(visit);
     edda_limiter_leave(gateway->limiter, visit->ticket);
     if (visit->key_entered) {
         edda_idempotency_leave(&gateway->running, &visit->key);

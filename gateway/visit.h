@@ -36,6 +36,7 @@
 #define EDDA_MAX_CHATS          (EDDA_CLIENT_WINDOW * 3 / 4) /* the rest is left to searches */
 
 struct edda_visit;
+struct edda_complaints;
 typedef struct edda_gateway edda_gateway_t;
 typedef struct edda_status edda_status_t;
 typedef struct edda_serving edda_serving_t;
@@ -123,7 +124,11 @@ void edda_visit_reply(struct edda_visit *visit, int status);
 
 /* {"error": text} */
 void edda_visit_fail(struct edda_visit *visit, int status, const char *text);
-void edda_visit_fail_text(struct edda_visit *visit, int status, struct edda_text text);
+
+/* All complaints as a 400 when they are the error, EDDA_E_INVALID; else what edda_visit_error says.
+ */
+void edda_visit_complain(struct edda_visit *visit, int error,
+                         const struct edda_complaints *complaints);
 
 /* The status, text and Retry-After of an EDDA_E_ code; what is not the client's fault is logged.
  * detail may be NULL. */

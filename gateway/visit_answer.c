@@ -4,6 +4,7 @@
 #include "actors/runtime/clock.h"
 #include "actors/runtime/log.h"
 #include "gateway/admit.h"
+#include "gateway/read.h"
 #include "gateway/uri.h"
 #include "gateway/visit_internal.h"
 #include "gateway/write.h"
@@ -34,13 +35,13 @@ void edda_visit_refuse(struct edda_visit *visit, const struct edda_refusal *refu
     edda_exchange_respond(visit->exchange, &response);
 }
 
-void edda_visit_fail_text(struct edda_visit *visit, int status, struct edda_text text) {
+static void fail_text(struct edda_visit *visit, int status, struct edda_text text) {
     struct edda_refusal refusal = {.status = status, .text = text};
     edda_visit_refuse(visit, &refusal);
 }
 
 void edda_visit_fail(struct edda_visit *visit, int status, const char *text) {
-    edda_visit_fail_text(visit, status, edda_text_of(text));
+    fail_text(visit, status, edda_text_of(text));
 }
 
 void edda_visit_log(const struct edda_visit *visit, int status, int code,
@@ -61,6 +62,16 @@ void edda_visit_error(struct edda_visit *visit, int code, const struct edda_wire
         edda_visit_refuse(visit, &refusal);
     } else {
         turn_away(visit, refusal.status, edda_error_text(code));
+    }
+}
+
+void edda_visit_complain(struct edda_visit *visit, int error,
+                         const struct edda_complaints *complaints) {
+    const struct edda_buffer *words = &complaints->text;
+    if (error == EDDA_E_INVALID) {
+        fail_text(visit, 400, (struct edda_text){(const char *)words->data, words->size});
+    } else {
+        edda_visit_error(visit, error, NULL);
     }
 }
 

@@ -39,16 +39,16 @@ int edda_memo_check_parts(const struct edda_texts *parts, uint32_t staged_parts,
         *ret_text = "content is over its limit";
         return EDDA_E_LIMIT;
     }
-    if (staged_parts > 0) {
-        if (parts->count > 0) {
-            *ret_text = "parts are either staged or given";
-            return EDDA_E_INVALID;
-        }
-        return staged_parts > EDDA_MAX_PARTS ? EDDA_E_LIMIT : 0;
+    if (staged_parts > 0 && parts->count > 0) {
+        *ret_text = "parts are either staged or given";
+        return EDDA_E_INVALID;
     }
-    if (parts->count > EDDA_MAX_PARTS) {
+    if (staged_parts > EDDA_MAX_PARTS || parts->count > EDDA_MAX_PARTS) {
         *ret_text = "too many parts";
         return EDDA_E_LIMIT;
+    }
+    if (staged_parts > 0) {
+        return 0; /* their bytes are counted where they are */
     }
     uint64_t sum = 0;
     for (size_t i = 0; i < parts->count; i++) {
@@ -125,4 +125,17 @@ int edda_store_check_patch(const struct edda_store_patch *patch, const char **re
         error = check_tags(&patch->tags, ret_text);
     }
     return error ? error : check_fields(fields, sizeof fields / sizeof fields[0], ret_text);
+}
+
+int edda_store_check_put_part(const struct edda_store_put_part *put, const char **ret_text) {
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < put->parts.count; i++) {
+        bytes += put->parts.items[i].size;
+    }
+    int error = edda_memo_check_parts(&put->parts, 0, bytes, ret_text);
+    if (!error && put->first + put->parts.count > EDDA_MAX_PARTS) {
+        *ret_text = "too many parts";
+        error = EDDA_E_LIMIT;
+    }
+    return error;
 }

@@ -53,6 +53,8 @@ int edda_store_check_accept(const struct edda_store_accept *accept,
                             const char **ret_text) EDDA_MUST_CHECK;
 int edda_store_check_patch(const struct edda_store_patch *patch,
                            const char **ret_text) EDDA_MUST_CHECK;
+int edda_store_check_put_part(const struct edda_store_put_part *put,
+                              const char **ret_text) EDDA_MUST_CHECK;
 int edda_memo_check_parts(const struct edda_texts *parts, uint32_t staged_parts,
                           uint64_t content_bytes, const char **ret_text) EDDA_MUST_CHECK;
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "gateway/http_internal.h"
+#include "gateway/read.h"
 #include "gateway/save.h"
 #include "gateway/upload.h"
 #include "gateway/visit_internal.h"
@@ -51,9 +52,11 @@ void edda_visit_fail(struct edda_visit *visit, int status, const char *text) {
     answer(visit, status, edda_text_of(text));
 }
 
-void edda_visit_fail_text(struct edda_visit *visit, int status, struct edda_text text) {
-    EDDA_ASSERT(edda_exchange_ended(visit->exchange));
-    answer(visit, status, text);
+void edda_visit_complain(struct edda_visit *visit, int error,
+                         const struct edda_complaints *complaints) {
+    const struct edda_buffer *words = &complaints->text;
+    EDDA_ASSERT(error == EDDA_E_INVALID && edda_exchange_ended(visit->exchange));
+    answer(visit, 400, (struct edda_text){(const char *)words->data, words->size});
 }
 
 /* Nothing an upload holds is our fault. */

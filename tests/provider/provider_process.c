@@ -89,6 +89,17 @@ void provider_process_stop(struct provider_process **fake_p) {
     assert_int_equal(status, 0);
 }
 
+int start_provider(void **state) {
+    *state = provider_process_start(NULL, NULL);
+    return 0;
+}
+
+int stop_provider(void **state) {
+    struct provider_process *provider = *state;
+    provider_process_stop(&provider);
+    return 0;
+}
+
 void provider_process_url(const struct provider_process *fake, const char *prefix, char *url,
                           size_t size) {
     (void)snprintf(url, size, "%s%s%s", fake->url, prefix && *prefix ? "/" : "",

@@ -22,6 +22,10 @@ struct provider_process;
 struct provider_process *provider_process_start(const char *certificate, const char *key);
 void provider_process_stop(struct provider_process **fake_p);
 
+/* The same as a group's set-up and tear-down: *state is the provider. */
+int start_provider(void **state);
+int stop_provider(void **state);
+
 /* "http://127.0.0.1:PORT/PREFIX" into url; without a prefix there is no slash. */
 void provider_process_url(const struct provider_process *fake, const char *prefix, char *url,
                           size_t size);

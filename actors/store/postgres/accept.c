@@ -193,15 +193,7 @@ int edda_postgres_accept(struct edda_pg_call *call) {
 
 static int check_put(struct edda_pg_call *call, const struct edda_store_put_part *put) {
     const char *text = NULL;
-    uint64_t bytes = 0;
-    for (size_t i = 0; i < put->parts.count; i++) {
-        bytes += put->parts.items[i].size;
-    }
-    int error = edda_memo_check_parts(&put->parts, 0, bytes, &text);
-    if (!error && put->first + put->parts.count > EDDA_MAX_PARTS) {
-        error = EDDA_E_LIMIT;
-        text = "too many parts";
-    }
+    int error = edda_store_check_put_part(put, &text);
     return error ? edda_pg_call_fail(call, error, text) : edda_pg_check_project(call);
 }
 

@@ -150,16 +150,8 @@ int edda_put_part_prepare(struct edda_reader *reader, struct edda_sqlite_call *c
     const struct edda_store_put_part *put = call->request.arguments;
     struct edda_content *content = edda_arena_take(&call->arena, sizeof(*content));
     const char *text = NULL;
-    uint64_t bytes = 0;
     (void)reader;
-    for (size_t i = 0; i < put->parts.count; i++) {
-        bytes += put->parts.items[i].size;
-    }
-    int error = edda_memo_check_parts(&put->parts, 0, bytes, &text);
-    if (!error && put->first + put->parts.count > EDDA_MAX_PARTS) {
-        error = EDDA_E_LIMIT;
-        text = "too many parts";
-    }
+    int error = edda_store_check_put_part(put, &text);
     if (error || !content) {
         return error ? edda_sqlite_call_fail(call, error, text) : EDDA_E_MEMORY;
     }

@@ -8,17 +8,6 @@
 
 static const char *const plain[] = {NULL};
 
-static int start_provider(void **state) {
-    *state = provider_process_start(NULL, NULL);
-    return 0;
-}
-
-static int stop_provider(void **state) {
-    struct provider_process *provider = *state;
-    provider_process_stop(&provider);
-    return 0;
-}
-
 /* ---- nonsense ---- */
 
 static void nonsense_is_an_error_with_its_reason(void **state) {

@@ -11,17 +11,6 @@
 
 static const char *const plain[] = {NULL};
 
-static int start_provider(void **state) {
-    *state = provider_process_start(NULL, NULL);
-    return 0;
-}
-
-static int stop_provider(void **state) {
-    struct provider_process *provider = *state;
-    provider_process_stop(&provider);
-    return 0;
-}
-
 static bool is_zero(const float *row, uint32_t dimension) {
     for (uint32_t i = 0; i < dimension; i++) {
         if (row[i] < 0 || row[i] > 0) {

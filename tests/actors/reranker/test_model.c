@@ -12,17 +12,6 @@
 #include "tests/proto/cmocka.h"
 #include "tests/provider/provider_process.h"
 
-static int start_provider(void **state) {
-    *state = provider_process_start(NULL, NULL);
-    return 0;
-}
-
-static int stop_provider(void **state) {
-    struct provider_process *provider = *state;
-    provider_process_stop(&provider);
-    return 0;
-}
-
 static void prepare(struct live_role *live, struct provider_process *provider,
                     const char *const *set) {
     const char *message = NULL;

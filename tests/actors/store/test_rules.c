@@ -54,11 +54,26 @@ static void content_is_bounded_on_both_sides(void **state) {
     assert_int_equal(edda_memo_check_parts(&none, 0, 0, &text), 0);
     assert_int_equal(edda_memo_check_parts(&none, EDDA_MAX_PARTS, EDDA_MAX_CONTENT_BYTES, &text),
                      0);
+    assert_null(text);
     assert_int_equal(edda_memo_check_parts(&none, EDDA_MAX_PARTS + 1, 1, &text), EDDA_E_LIMIT);
+    assert_string_equal(text, "too many parts");
     assert_int_equal(edda_memo_check_parts(&none, 1, EDDA_MAX_CONTENT_BYTES + 1, &text),
                      EDDA_E_LIMIT);
     assert_int_equal(edda_memo_check_parts(&parts, 1, 3, &text), EDDA_E_INVALID);
     assert_int_equal(edda_memo_check_parts(&parts, 0, 2, &text), EDDA_E_INVALID);
+}
+
+static void parts_are_staged_up_to_the_last_number_there_is(void **state) {
+    (void)state;
+    const char *text = NULL;
+    struct edda_text part = EDDA_TEXT("abc");
+    struct edda_store_put_part put = {.parts = {&part, 1}, .first = EDDA_MAX_PARTS - 1};
+    assert_int_equal(edda_store_check_put_part(&put, &text), 0);
+    put.first++;
+    assert_int_equal(edda_store_check_put_part(&put, &text), EDDA_E_LIMIT);
+    assert_string_equal(text, "too many parts");
+    put.first = UINT32_MAX;
+    assert_int_equal(edda_store_check_put_part(&put, &text), EDDA_E_LIMIT);
 }
 
 static void row_ids_come_apart_as_they_were_put_together(void **state) {
@@ -106,6 +121,7 @@ int main(void) {
         cmocka_unit_test(a_page_takes_what_fits_and_always_one),
         cmocka_unit_test(a_list_begins_at_its_page),
         cmocka_unit_test(content_is_bounded_on_both_sides),
+        cmocka_unit_test(parts_are_staged_up_to_the_last_number_there_is),
         cmocka_unit_test(row_ids_come_apart_as_they_were_put_together),
         cmocka_unit_test(a_row_map_keeps_what_was_put_and_forgets_what_was_taken),
     };
