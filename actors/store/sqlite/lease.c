@@ -6,7 +6,7 @@
 #include "actors/store/sqlite/store.h"
 #include "actors/store/sqlite/versions.h"
 
-#define MOST_AT_ONCE 4096 /* of a release or a redrive */
+#define MOST_AT_ONCE 4096 /* in memory, of a release or a redrive */
 
 /* The columns of every statement that reads jobs for a decision. */
 enum { ID, STATE, ATTEMPTS, DEATHS, DELAYS, SOLO, TOKEN, LEASE_UNTIL, RUN_AT };
@@ -298,27 +298,38 @@ int edda_fail_write(struct edda_turn *turn, struct edda_sqlite_call *call) {
     return error;
 }
 
-/* Applies an event to up to MOST_AT_ONCE jobs that a statement finds. ids gets them. */
+/* What one pass changed. */
+struct changed {
+    struct found_job *jobs;
+    int64_t *ids;
+    size_t count;
+};
+
+static int make_room_for_changed(struct edda_arena *arena, struct changed *changed) {
+    changed->jobs = edda_arena_take(arena, MOST_AT_ONCE * sizeof(*changed->jobs));
+    changed->ids = edda_arena_take(arena, MOST_AT_ONCE * sizeof(*changed->ids));
+    return changed->jobs && changed->ids ? 0 : EDDA_E_MEMORY;
+}
+
+/* Applies an event to up to MOST_AT_ONCE jobs that a statement finds; the next pass finds the rest,
+ * until one changes fewer. */
 static int apply_to_all(struct edda_turn *turn, sqlite3_stmt *row, enum edda_job_event event,
-                        struct edda_arena *arena, int64_t **ret_ids, size_t *ret_count) {
-    struct found_job *jobs = edda_arena_take(arena, MOST_AT_ONCE * sizeof(*jobs));
-    int64_t *ids = edda_arena_take(arena, MOST_AT_ONCE * sizeof(*ids));
+                        struct changed *changed) {
     size_t count = 0;
-    int found = jobs && ids ? 0 : EDDA_E_MEMORY;
+    int found = 0;
     while (!found && count < MOST_AT_ONCE && (found = edda_query_next(turn->database, row)) == 1) {
-        jobs[count++] = (struct found_job){sqlite3_column_int64(row, ID), read_job(row)};
+        changed->jobs[count++] = (struct found_job){sqlite3_column_int64(row, ID), read_job(row)};
         found = 0;
     }
     edda_query_end(row);
-    *ret_count = 0;
-    *ret_ids = ids;
+    changed->count = 0;
     for (size_t i = 0; i < count && !found; i++) {
+        const struct found_job *job = &changed->jobs[i];
         struct edda_job_row after;
         struct edda_job_input input = {.event = event, .now_ms = turn->now_ms};
-        if (edda_job_next(&jobs[i].row, &input, &after)) {
-            found =
-                write_job(turn, jobs[i].id, &jobs[i].row, &after, 0, (struct edda_text){NULL, 0});
-            ids[(*ret_count)++] = jobs[i].id;
+        if (edda_job_next(&job->row, &input, &after)) {
+            found = write_job(turn, job->id, &job->row, &after, 0, (struct edda_text){NULL, 0});
+            changed->ids[changed->count++] = job->id;
             turn->jobs_ready = true;
         }
     }
@@ -327,12 +338,14 @@ static int apply_to_all(struct edda_turn *turn, sqlite3_stmt *row, enum edda_job
 
 int edda_release_write(struct edda_turn *turn, struct edda_sqlite_call *call) {
     struct edda_store_count *released = call->record;
-    int64_t *ids = NULL;
-    size_t count = 0;
-    /* A back-off longer than there can be is a wall clock that was set back. */
-    int error = edda_query_run(
-        turn->database, EDDA_SQL_JOBS_CLAMP,
-        VALUES(INTEGER(turn->now_ms), INTEGER(turn->now_ms + EDDA_JOB_BACKOFF_MAX_MS)), NULL);
+    struct changed changed;
+    int error = make_room_for_changed(&call->arena, &changed);
+    if (!error) {
+        /* A back-off longer than there can be is a wall clock that was set back. */
+        error = edda_query_run(
+            turn->database, EDDA_SQL_JOBS_CLAMP,
+            VALUES(INTEGER(turn->now_ms), INTEGER(turn->now_ms + EDDA_JOB_BACKOFF_MAX_MS)), NULL);
+    }
     do {
         sqlite3_stmt *row = NULL;
         if (!error) {
@@ -340,40 +353,48 @@ int edda_release_write(struct edda_turn *turn, struct edda_sqlite_call *call) {
                                      VALUES(INTEGER(call->store->life)), &row);
         }
         if (!error) {
-            error = apply_to_all(turn, row, EDDA_JOB_RELEASE, &call->arena, &ids, &count);
+            error = apply_to_all(turn, row, EDDA_JOB_RELEASE, &changed);
         }
-        released->count += error ? 0 : count;
-    } while (!error && count == MOST_AT_ONCE);
+        released->count += error ? 0 : changed.count;
+    } while (!error && changed.count == MOST_AT_ONCE);
     edda_metric_add(EDDA_METRIC_STORE_REDELIVERED, "restart", released->count);
     return error;
+}
+
+/* A memo whose jobs are all alive again is processed again. */
+static int revive(struct edda_turn *turn, int64_t job) {
+    int64_t version = edda_row_version_of(job);
+    return edda_row_kind_of(job) != EDDA_JOB_CHUNK
+               ? 0
+               : edda_query_run(turn->database, EDDA_SQL_VERSION_REVIVE,
+                                VALUES(INTEGER(turn->wall_ms), INTEGER(version),
+                                       INTEGER(edda_row_part(version, 0)),
+                                       INTEGER(edda_row_last_part(version))),
+                                NULL);
 }
 
 int edda_redrive_write(struct edda_turn *turn, struct edda_sqlite_call *call) {
     const struct edda_store_redrive *redrive = call->request.arguments;
     struct edda_store_count *redriven = call->record;
-    sqlite3_stmt *row = NULL;
-    int64_t *ids = NULL;
-    size_t count = 0;
+    struct changed changed;
     if (!redrive->all && redrive->id == 0) {
         return edda_sqlite_call_fail(call, EDDA_E_INVALID, "which job, or all?");
     }
-    int error = edda_query_begin(
-        turn->database, EDDA_SQL_JOBS_DEAD,
-        VALUES(INTEGER(redrive->all ? 0 : redrive->id), TEXT(call->request.project)), &row);
-    if (!error) {
-        error = apply_to_all(turn, row, EDDA_JOB_REDRIVE, &call->arena, &ids, &count);
-    }
-    for (size_t i = 0; i < count && !error; i++) {
-        int64_t version = edda_row_version_of(ids[i]);
-        if (edda_row_kind_of(ids[i]) != EDDA_JOB_CHUNK) {
-            continue;
+    int error = make_room_for_changed(&call->arena, &changed);
+    do {
+        sqlite3_stmt *row = NULL;
+        if (!error) {
+            error = edda_query_begin(
+                turn->database, EDDA_SQL_JOBS_DEAD,
+                VALUES(INTEGER(redrive->all ? 0 : redrive->id), TEXT(call->request.project)), &row);
         }
-        error = edda_query_run(turn->database, EDDA_SQL_VERSION_REVIVE,
-                               VALUES(INTEGER(turn->wall_ms), INTEGER(version),
-                                      INTEGER(edda_row_part(version, 0)),
-                                      INTEGER(edda_row_last_part(version))),
-                               NULL);
-    }
-    redriven->count = count;
+        if (!error) {
+            error = apply_to_all(turn, row, EDDA_JOB_REDRIVE, &changed);
+        }
+        for (size_t i = 0; i < changed.count && !error; i++) {
+            error = revive(turn, changed.ids[i]);
+        }
+        redriven->count += error ? 0 : changed.count;
+    } while (!error && changed.count == MOST_AT_ONCE);
     return error;
 }

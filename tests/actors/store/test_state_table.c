@@ -1,4 +1,5 @@
 /* tests/actors/store/test_state_table.c: every row of state table 5, on a real database. */
+#include "actors/store/memos.h"
 #include "tests/actors/store/fixture.h"
 
 static int teardown(void **state) {
@@ -292,6 +293,33 @@ static void a_redriven_job_is_ready_with_fresh_counts(void **state) {
     assert_string_equal(status_of(f, &memo), "processed");
 }
 
+/* 4,096 at a time are in memory. Seen to fail when SQLite's store left the rest dead. */
+static void all_dead_jobs_are_redriven_however_many(void **state) {
+    struct fixture *f = *state;
+    static struct edda_text parts[EDDA_MAX_PARTS];
+    struct edda_store_redrive redrive = {.all = true};
+    struct edda_store_count count;
+    struct edda_store_accept accept = one_part(parts);
+    for (size_t i = 0; i < EDDA_MAX_PARTS; i++) {
+        parts[i] = EDDA_TEXT("Some text.");
+    }
+    accept.parts.count = EDDA_MAX_PARTS;
+    accept.content_bytes = EDDA_MAX_PARTS * parts[0].size;
+    assert_int_equal(accept_memo(f, &accept, NULL), 0);
+    struct edda_uuid large = accept.memo;
+    struct edda_uuid small = accept_text(f, "Small", "Some text.");
+    for (int more = 1; more >= 0; more--) {
+        sql_run(f, "UPDATE job SET state = 3");
+        sql_run(f, "UPDATE version SET state = 2, error = 'dead'");
+        assert_int_equal(
+            ask(f, EDDA_BACKEND_REDRIVE, 0, &redrive, NULL, EDDA_BODY_STORE_COUNT, &count), 0);
+        assert_int_equal(count.count, EDDA_MAX_PARTS + more);
+        assert_int_equal(sql_integer(f, "SELECT count(*) FROM job WHERE state <> 0"), 0);
+        assert_string_equal(status_of(f, &large), "processing");
+        assert_int_equal(more ? delete_memo(f, &small) : 0, 0);
+    }
+}
+
 static void a_dead_job_is_never_claimed(void **state) {
     struct fixture *f = *state;
     make_dead(f);
@@ -349,6 +377,7 @@ int main(void) {
         TEST(a_lease_that_is_over_is_claimed_again),
         TEST(leases_of_an_earlier_life_are_released_at_start),
         TEST(a_redriven_job_is_ready_with_fresh_counts),
+        TEST(all_dead_jobs_are_redriven_however_many),
         TEST(a_dead_job_is_never_claimed),
         TEST(a_done_job_stays_done),
         TEST(a_commit_for_a_deleted_memo_is_stale),
