@@ -34,6 +34,53 @@ static void what_is_said_and_committed_at_once_is_there_afterwards(void **state)
     assert_int_equal(count_notes(), 2);
 }
 
+static void insert_many_and_commit(struct talk *self) {
+    size_t many = *(size_t *)self->of_test;
+    for (size_t i = 1; i <= many; i++) {
+        say_insert(self, (int64_t)i);
+    }
+    edda_pg_commit(&self->conversation);
+}
+
+static void as_many_statements_are_on_their_way_as_may_be(void **state) {
+    size_t many = EDDA_PG_MOST_SAID + 1;
+    struct talk over = {.of_test = &many};
+    talk(*state, &over, insert_many_and_commit);
+    talk_expect(&over, EDDA_E_LIMIT);
+    assert_int_equal(count_notes(), 0);
+    many--;
+    struct talk all = {.of_test = &many};
+    talk(*state, &all, insert_many_and_commit);
+    talk_expect(&all, 0);
+    assert_int_equal(count_notes(), EDDA_PG_MOST_SAID);
+}
+
+/* ---- values ---- */
+
+static void insert_large(struct talk *self) {
+    edda_pg_say(&self->conversation, SQL_INSERT,
+                VALUES(BIGINT(1), TEXT(*(struct edda_text *)self->of_test)), NULL);
+    edda_pg_commit(&self->conversation);
+}
+
+static void a_value_of_the_maximum_is_sent_and_one_byte_more_is_not(void **state) {
+    size_t size = (size_t)EDDA_PG_VALUE_BYTES + 1;
+    char *bytes = malloc(size);
+    assert_non_null(bytes);
+    memset(bytes, 'x', size);
+    struct edda_text text = {bytes, size};
+    struct talk over = {.of_test = &text};
+    talk(*state, &over, insert_large);
+    talk_expect(&over, EDDA_E_LIMIT);
+    assert_int_equal(count_notes(), 0);
+    text.size--;
+    struct talk whole = {.of_test = &text};
+    talk(*state, &whole, insert_large);
+    talk_expect(&whole, 0);
+    assert_int_equal(count_notes(), 1);
+    free(bytes);
+}
+
 /* ---- in steps ---- */
 
 static void decide(struct talk *self) {
@@ -97,6 +144,8 @@ static void the_first_error_ends_it_and_nothing_stays(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(what_is_said_and_committed_at_once_is_there_afterwards),
+        TEST(as_many_statements_are_on_their_way_as_may_be),
+        TEST(a_value_of_the_maximum_is_sent_and_one_byte_more_is_not),
         TEST(each_step_is_decided_from_the_one_before),
         TEST(what_is_rolled_back_is_not_there_and_its_owner_hears_its_own_error),
         TEST(the_first_error_ends_it_and_nothing_stays),
