@@ -104,11 +104,14 @@ static const struct edda_backend_interface interface = {
     .destroy = destroy,
 };
 
-static void on_replaced(void *context) {
+/* Behind a pooler it may have been another for a while when it says so: what was read meanwhile is
+ * among the rest. */
+static void on_replaced(void *context, bool restarted) {
     struct edda_postgres *self = context;
     edda_pg_projects_forget(&self->projects);
     edda_known_forget(&self->known);
-    edda_pg_catalogue_doubt(self->catalogue);
+    edda_pg_catalogue_doubt(self->catalogue,
+                            restarted && edda_pg_connector_prepares(self->connector));
 }
 
 static int open_parts(struct edda_postgres *self, const struct edda_postgres_options *options) {

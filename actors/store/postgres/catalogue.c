@@ -106,7 +106,8 @@ static struct edda_pg_shelf *find(edda_pg_catalogue_t *self, int64_t project) {
 }
 
 static bool is_outdated(const struct edda_pg_shelf *shelf, const struct edda_pg_wanted *wanted) {
-    return shelf->doubted || shelf->revision < wanted->forgotten || shelf->since < wanted->embedded;
+    return shelf->disproved || shelf->revision < wanted->forgotten ||
+           shelf->since < wanted->embedded;
 }
 
 static struct edda_pg_shelf *need_shelf(edda_pg_catalogue_t *self,
@@ -134,7 +135,8 @@ int edda_pg_catalogue_borrow(edda_pg_catalogue_t *self, struct edda_pg_call *cal
         return EDDA_E_MEMORY;
     }
     shelf->used_ms = edda_clock_ms();
-    if (shelf->loaded && shelf->revision >= wanted->revision && !is_outdated(shelf, wanted)) {
+    if (shelf->loaded && !shelf->doubted && shelf->revision >= wanted->revision &&
+        !is_outdated(shelf, wanted)) {
         shelf->users++;
         *ret_shelf = shelf;
         return 1;
@@ -149,9 +151,14 @@ int edda_pg_catalogue_borrow(edda_pg_catalogue_t *self, struct edda_pg_call *cal
     return 0;
 }
 
-void edda_pg_catalogue_doubt(edda_pg_catalogue_t *self) {
+/* A round that is under way has read of both. */
+void edda_pg_catalogue_doubt(edda_pg_catalogue_t *self, bool may_be_the_same) {
     for (struct edda_pg_shelf *shelf = self->shelves; shelf; shelf = shelf->next) {
+        if (!shelf->loaded && !shelf->busy) {
+            continue; /* it has nothing */
+        }
         shelf->doubted = true;
+        shelf->disproved |= !may_be_the_same || shelf->busy || !shelf->witness.memo;
     }
 }
 

@@ -41,9 +41,9 @@ int edda_pg_catalogue_borrow(edda_pg_catalogue_t *self, struct edda_pg_call *cal
                              struct edda_pg_shelf **ret_shelf) EDDA_MUST_CHECK;
 void edda_pg_catalogue_return(edda_pg_catalogue_t *self, struct edda_pg_shelf *shelf);
 
-/* The database is another one (edda_pg_saw): every shelf is loaded anew when it is next asked for.
- */
-void edda_pg_catalogue_doubt(edda_pg_catalogue_t *self);
+/* The database is another one (edda_pg_saw): every shelf is loaded anew when it is next asked for,
+ * or, when it may be the same all the same, proved by what it read last (follow.c). */
+void edda_pg_catalogue_doubt(edda_pg_catalogue_t *self, bool may_be_the_same);
 
 /* Working memory for a search, between its candidates and their order. As above. */
 int edda_pg_catalogue_borrow_scratch(edda_pg_catalogue_t *self, struct edda_pg_call *call,

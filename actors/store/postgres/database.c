@@ -13,7 +13,7 @@
 static const struct edda_pg_statement own_statements[EDDA_PG_OWN_COUNT] = {
     /* What was accepted must be safe, whatever the server's or the role's setting is. */
     [EDDA_PG_OWN_SETUP] = {"EDDA_SETUP",
-                           "SELECT " EDDA_PG_HALFVEC ", " EDDA_PG_LINEAGE
+                           "SELECT " EDDA_PG_LINEAGE ", " EDDA_PG_TABLES ", " EDDA_PG_HALFVEC
                            ", set_config('" EDDA_PG_SESSION_LINEAGE "', (" EDDA_PG_LINEAGE
                            ")::text, false)"
                            ", CASE current_setting('synchronous_commit') WHEN 'off' THEN"
@@ -310,16 +310,16 @@ unsigned edda_pg_connected(const edda_pg_t *self) {
     return edda_slots_standing(&self->slots);
 }
 
-void edda_pg_saw(edda_pg_t *self, int64_t lineage, int64_t halfvec_type) {
-    bool replaced = self->lineage_known && self->lineage != lineage;
-    self->lineage_known = true;
-    self->lineage = lineage;
-    self->halfvec_type = (uint32_t)halfvec_type;
+void edda_pg_saw(edda_pg_t *self, const struct edda_pg_identity *identity) {
+    bool replaced = self->identity_known && self->identity.lineage != identity->lineage;
+    bool restarted = replaced && self->identity.tables == identity->tables;
+    self->identity_known = true;
+    self->identity = *identity;
     if (replaced) {
-        edda_log(EDDA_LOG_INFO, "database_replaced", "lineage=%016llx",
-                 (unsigned long long)lineage);
+        edda_log(EDDA_LOG_INFO, restarted ? "database_restarted" : "database_replaced",
+                 "lineage=%016llx", (unsigned long long)identity->lineage);
         if (self->options.on_replaced) {
-            self->options.on_replaced(self->options.context);
+            self->options.on_replaced(self->options.context, restarted);
         }
     }
 }
@@ -333,7 +333,7 @@ void edda_pg_reconnect(edda_pg_t *self) {
 }
 
 uint32_t edda_pg_halfvec_type(const edda_pg_t *self) {
-    return self->halfvec_type;
+    return (uint32_t)self->identity.halfvec;
 }
 
 /* ---- life ---- */

@@ -60,13 +60,15 @@
 #define EDDA_PG_GRACE_MS    1000 /* the server's own timeout is to come before ours */
 #define EDDA_PG_SWEEP_MS    50   /* clocks are looked at this often */
 
-/* A bigint. A start of the server, as its standby's was another; a database; its tables. There is
- * nothing that every server tells of its history and that a plain user may ask, so a restart alone
- * is another one too. */
+/* Two bigints. Which database, and tables, of a server; and with its start, as its standby's was
+ * another. There is nothing that every server tells of its history and that a plain user may ask,
+ * so after a restart alone what is in memory is to be proved. */
+#define EDDA_PG_TABLES                                                                             \
+    "hashtextextended((SELECT oid FROM pg_database WHERE datname = current_database()) || ' ' ||"  \
+    " coalesce(to_regclass('project')::oid, 0), 0)"
 #define EDDA_PG_LINEAGE                                                                            \
-    "hashtextextended(extract(epoch FROM pg_postmaster_start_time()) || ' ' || (SELECT oid FROM"   \
-    " pg_database WHERE datname = current_database()) || ' ' || coalesce(to_regclass('project')"   \
-    "::oid, 0), 0)"
+    "hashtextextended(extract(epoch FROM pg_postmaster_start_time()) || ' ' || " EDDA_PG_TABLES    \
+    ", 0)"
 
 #define EDDA_PG_HALFVEC "coalesce(to_regtype('halfvec')::oid, 0)::bigint"
 
@@ -74,6 +76,13 @@
 #define EDDA_PG_SESSION_LINEAGE "edda.lineage"
 
 typedef struct edda_pg edda_pg_t;
+
+/* What a database says of itself. */
+struct edda_pg_identity {
+    int64_t lineage; /* EDDA_PG_LINEAGE */
+    int64_t tables;  /* EDDA_PG_TABLES */
+    int64_t halfvec; /* EDDA_PG_HALFVEC */
+};
 
 struct edda_pg_options {
     edda_loop_t *loop;
@@ -84,8 +93,9 @@ struct edda_pg_options {
     int64_t statement_ms; /* of one statement */
     int64_t wait_ms;      /* for a connection; 0: EDDA_PG_WAIT_MS */
     int64_t silence_ms;   /* of a conversation; 0: EDDA_PG_SILENCE_MS */
-    void (*on_replaced)(void *context); /* see edda_pg_saw; may be NULL */
-    void *context;                      /* its */
+    /* See edda_pg_saw; may be NULL. restarted: by the same tables, as far as is known. */
+    void (*on_replaced)(void *context, bool restarted);
+    void *context; /* its */
 };
 
 /* Borrowed until done returns, but for result, which may be taken: null it, free it later. */
@@ -180,11 +190,11 @@ size_t edda_pg_open(const edda_pg_t *self);
 /* Connections that stand. */
 unsigned edda_pg_connected(const edda_pg_t *self);
 
-/* The database says which one it is (EDDA_PG_LINEAGE) and its type halfvec's number, as every new
- * connection hears: when it is another than the last time, on_replaced is called. What was read
- * before may never have been: a standby that took over lacks the last commits, a restored dump all
- * since it was made, and both give their numbers again. */
-void edda_pg_saw(edda_pg_t *self, int64_t lineage, int64_t halfvec_type);
+/* The database says which one it is, as every new connection hears: when its lineage is another
+ * than the last time, on_replaced is called. What was read before may never have been: a standby
+ * that took over lacks the last commits, a restored dump all since it was made, and both give their
+ * numbers again. */
+void edda_pg_saw(edda_pg_t *self, const struct edda_pg_identity *identity);
 
 /* Closes every connection and makes them anew. What a session has prepared is of the tables and
  * types that there were when it began. Who runs on one is told that it was lost. */

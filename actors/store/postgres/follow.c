@@ -130,6 +130,7 @@ static void end_following(struct edda_pg_shelf *self) {
     bool first = !self->loaded;
     bool untidy = edda_pg_shelf_is_untidy(self);
     self->revision = round->target > round->after_revision ? round->target : round->after_revision;
+    self->witness = round->witness;
     if (!untidy) {
         end_round(self, 0);
         return;
@@ -267,11 +268,8 @@ static void next_texts(struct edda_pg_shelf *self) {
     ask(self, EDDA_PGSQL_INDEX_SAMPLE, VALUES(BUILT(&chunks)), on_texts);
 }
 
-void edda_pg_shelf_follow(struct edda_pg_shelf *self) {
+static void begin_following(struct edda_pg_shelf *self) {
     struct edda_pg_round *round = &self->round;
-    EDDA_ASSERT(!self->busy);
-    self->busy = true;
-    self->begun_ms = edda_clock_ms();
     round->target = self->wanted;
     if (self->revision < 0) {
         self->since = self->wanted;
@@ -280,9 +278,38 @@ void edda_pg_shelf_follow(struct edda_pg_shelf *self) {
     round->after_memo = INT64_MAX;
     round->repeats = 0;
     round->missed = false;
-    round->touched = false;
-    round->values.error = 0;
+    round->witness = self->witness;
     ask_memos(self);
+}
+
+/* What came after the witness is read again: changes that are no memo's (a model's) have revisions,
+ * too. */
+static void on_witness(struct edda_pg_shelf *self) {
+    struct edda_pg_row row = edda_pg_row(self->round.rows, 0);
+    bool there = edda_pg_rows(self->round.rows) > 0 &&
+                 edda_pg_bigint(&row, 0) == self->witness.hash && !row.error;
+    if (self->disproved || !there) {
+        self->disproved = true; /* who waits has it loaded anew */
+        end_round(self, 0);
+        return;
+    }
+    self->doubted = false;
+    self->revision = self->witness.revision;
+    begin_following(self);
+}
+
+void edda_pg_shelf_follow(struct edda_pg_shelf *self) {
+    EDDA_ASSERT(!self->busy);
+    self->busy = true;
+    self->begun_ms = edda_clock_ms();
+    self->round.values.error = 0;
+    self->round.touched = false;
+    if (self->doubted) {
+        ask(self, EDDA_PGSQL_INDEX_WITNESS,
+            VALUES(BIGINT(self->witness.memo), BIGINT(self->project)), on_witness);
+    } else {
+        begin_following(self);
+    }
 }
 
 void edda_pg_shelf_abandon(struct edda_pg_shelf *self) {

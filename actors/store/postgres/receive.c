@@ -146,10 +146,11 @@ static void take_commit(struct edda_pg_connection *connection, PGresult *result)
 
 static void take_setup(struct edda_pg_connection *connection, PGresult *result) {
     struct edda_pg_row row = edda_pg_row(result, 0);
-    int64_t type = edda_pg_bigint(&row, 0);
-    int64_t lineage = edda_pg_bigint(&row, 1);
+    struct edda_pg_identity identity = {.lineage = edda_pg_bigint(&row, 0),
+                                        .tables = edda_pg_bigint(&row, 1),
+                                        .halfvec = edda_pg_bigint(&row, 2)};
     if (!row.error) {
-        edda_pg_saw(connection->database, lineage, type);
+        edda_pg_saw(connection->database, &identity);
     } else {
         edda_pg_connection_break(connection);
     }

@@ -23,7 +23,8 @@ enum {
     EXPIRES,
     SHOWN,
     CHUNKS,
-    TAGS
+    TAGS,
+    WITNESS
 };
 
 struct edda_pg_shelf *edda_pg_shelf_new(struct edda_postgres *store, int64_t project) {
@@ -109,6 +110,8 @@ int edda_pg_shelf_plan(struct edda_pg_worker *worker, struct edda_pg_shelf *self
         }
         round->after_revision = edda_pg_bigint(&row, REVISION);
         round->after_memo = item->memo;
+        round->witness = (struct edda_pg_witness){item->memo, round->after_revision,
+                                                  edda_pg_bigint(&row, WITNESS)};
         if (row.error) {
             return row.error;
         }

@@ -15,6 +15,9 @@
  * A chunk's vector comes with its terms and never later: before a version is shown it is there, and
  * when a project changes over to the built-in model, what was begun before is loaded anew (since).
  *
+ * A server that restarted may be the same with the same history, or a backup of it: the shelf asks
+ * for its witness, and follows from there when the database has it.
+ *
  * A memo whose chunks are gone meanwhile has a newer row already: it is left for the next look.
  *
  * Threads: the loop's; cards and index are read under lock by pool threads, and written under it by
@@ -44,6 +47,14 @@ struct edda_pg_incoming {
     uint64_t added;
 };
 
+/* The last change that a shelf has, and what tells it from any other: when the database has it,
+ * then all that came before, too. */
+struct edda_pg_witness {
+    int64_t memo;
+    int64_t revision;
+    int64_t hash; /* of its uuid, versions and times: WITNESS */
+};
+
 /* What is on its way. */
 struct edda_pg_round {
     struct edda_pg_query query;
@@ -59,7 +70,8 @@ struct edda_pg_round {
     int64_t after_revision; /* of the last memo seen */
     int64_t after_memo;
     int64_t after_chunk;
-    int64_t target;              /* the revision that is certainly reached */
+    struct edda_pg_witness witness; /* of the last memo seen */
+    int64_t target;                 /* the revision that is certainly reached */
     struct edda_row_map missing; /* words of the last chunks that are to be asked for: hash + 1 */
     struct edda_uuid *wanted;    /* chunks for the sample */
     size_t wanted_count;
@@ -91,9 +103,11 @@ struct edda_pg_shelf {
     bool said_damaged; /* damage.h's; the round's work */
     bool said_near;    /* the same of vectors in the database; the loop's */
     bool loaded;
-    bool busy;    /* with a round */
-    bool doubted; /* of a database that was replaced */
-    bool spoiled; /* out of sight; freed when nobody uses it any more */
+    bool busy;                      /* with a round */
+    bool doubted;                   /* of a database that was replaced, or only restarted */
+    bool disproved;                 /* it was replaced */
+    struct edda_pg_witness witness; /* of the last memo it has; memo 0: none */
+    bool spoiled;                   /* out of sight; freed when nobody uses it any more */
     unsigned users;
     int64_t used_ms;
     int64_t begun_ms;

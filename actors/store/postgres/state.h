@@ -120,9 +120,8 @@ struct edda_pg {
     struct edda_pg_units ending;   /* with their answers, to be told */
     size_t open;
     size_t running;
-    uint32_t halfvec_type;
-    int64_t lineage; /* the last that was seen */
-    bool lineage_known;
+    struct edda_pg_identity identity; /* the last that was seen */
+    bool identity_known;
     struct edda_timer sweep;
     struct edda_deferred settle;
     int64_t complained_ms;           /* the last log line about connecting; 0: it works */

@@ -29,6 +29,11 @@
     "model = CASE WHEN project.chunks > 0 THEN next_model END, next_model = NULL,"                 \
     " settled_chunk = 0, revision = project.revision + 1, embedded = " EMBEDDED_BY("next_model")
 
+/* No other change has it: what makes a memo's revision stamps a time on it or on its version. */
+#define WITNESS                                                                                    \
+    "hashtextextended(concat_ws(' ', m.uuid, m.revision, m.current_version, m.updated_ms,"         \
+    " m.deleted_ms, v.completed_ms), 0)"
+
 /* The nearest, exactly. fits: "", or a look that leaves out what cannot be compared; it reads long
  * vectors twice, so it is asked for only once the server has refused one. */
 #define NEAR_PROJECT(fits)                                                                         \

@@ -2,10 +2,10 @@
  *
  *   edda_pg_call_say(call, EDDA_PGSQL_STAGING_NEED, VALUES(TEXT(project), UUID(&memo)), NULL);
  *
- * A value borrows what it points to; numbers and uuids are inside it. An absent text or bytes is NULL. Many
- * rows go as arrays, one a column, which the SQL unfolds: unnest($1::bigint[], $2::text[]). That is
- * how bulk is written: it stays in the pipeline and beside the fence in one statement, which COPY
- * cannot. Pure. */
+ * A value borrows what it points to; numbers and uuids are inside it. An absent text or bytes is
+ * NULL. Many rows go as arrays, one a column, which the SQL unfolds: unnest($1::bigint[],
+ * $2::text[]). That is how bulk is written: it stays in the pipeline and beside the fence in one
+ * statement, which COPY cannot. Pure. */
 #ifndef EDDA_ACTORS_STORE_POSTGRES_VALUE_H
 #define EDDA_ACTORS_STORE_POSTGRES_VALUE_H
 

@@ -1,8 +1,11 @@
 /* tests/actors/store/fixture_postgres.c: a store in a database of the test's program, on the server
  * that CTest starts. It is made when the program begins, and emptied for each test. */
 #include <libpq-fe.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "actors/store/postgres/backend.h"
 #include "tests/actors/store/fixture_store.h"
@@ -80,6 +83,26 @@ static PGconn *beside(void) {
     connection = PQconnectdb(fixture_postgres_url());
     tell(connection, "SET client_min_messages = error");
     return connection;
+}
+
+void fixture_postgres_restart(void) {
+    char directory[512];
+    const char *arguments[] = {EDDA_OPS "/postgres", "restart", directory, NULL};
+    posix_spawn_file_actions_t actions;
+    pid_t pid = 0;
+    int status = 0;
+    PGconn *connection = beside();
+    snprintf(directory, sizeof directory, "%s", getenv("EDDA_TEST_POSTGRES"));
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", 1, 0);
+    assert_int_equal(posix_spawn(&pid, arguments[0], &actions, NULL,
+                                 (char *const *)(uintptr_t)arguments, environ),
+                     0);
+    posix_spawn_file_actions_destroy(&actions);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    PQreset(connection);
+    tell(connection, "SET client_min_messages = error");
 }
 
 /* No table yet: the first store of the program will make them. */

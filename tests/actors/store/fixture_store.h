@@ -21,6 +21,9 @@ extern const struct fixture_store fixture_postgres;
 /* Of the program's database. */
 const char *fixture_postgres_url(void);
 
+/* Ends the server and starts it again; all that are connected are cut off. */
+void fixture_postgres_restart(void);
+
 /* For edda_backend_events. */
 void fixture_on_ready(void *context);
 

@@ -89,8 +89,6 @@ static void what_a_replaced_database_has_is_found_and_nothing_else(void **state)
     fixture_open(f);
 }
 
-/* ---- tables that go away under a store ---- */
-
 static int probe(struct fixture *f) {
     return ask(f, EDDA_BACKEND_PROBE, 0, NULL, NULL, EDDA_BODY_NONE, NULL);
 }
@@ -102,6 +100,45 @@ static void probe_until(struct fixture *f, int error) {
         usleep(20000);
     }
 }
+
+static size_t count_of_source(struct fixture *f, const char *source) {
+    struct edda_text value = edda_text_of(source);
+    struct edda_store_filter filter = {
+        EDDA_TEXT("source"), EDDA_TEXT("eq"), EDDA_TEXT("native_field"), {&value, 1}};
+    return search_filtered(f, "words", &filter, 1).hits.count;
+}
+
+static void accept_of_source(struct fixture *f, const char *source) {
+    struct edda_text part = EDDA_TEXT("some words");
+    struct edda_store_accept accept = one_part(&part);
+    accept.source = edda_text_of(source);
+    assert_int_equal(accept_memo(f, &accept, NULL), 0);
+    process_all(f);
+}
+
+/* Sources are changed behind the index's back, which tells what is in memory from what is read.
+ * Seen to fail when a restart alone has all indexes loaded anew, and when no witness is asked for:
+ * a backup that was put in place between two starts of a server is another history. */
+static void what_is_in_memory_outlives_a_restart_but_no_other_history(void **state) {
+    struct fixture *f = *state;
+    accept_of_source(f, "first");
+    accept_of_source(f, "second");
+    assert_int_equal(count_of_source(f, "first"), 1);
+    sql_run(f, "UPDATE memo SET source = 'changed' WHERE source = 'first'");
+    fixture_postgres_restart();
+    probe_until(f, 0);
+    accept_of_source(f, "first");
+    assert_int_equal(count_of_source(f, "first"), 2);
+    assert_int_equal(count_of_source(f, "changed"), 0);
+    sql_run(f, "UPDATE memo SET updated_ms = updated_ms + 1 WHERE revision = (SELECT max(revision)"
+               " FROM memo)");
+    fixture_postgres_restart();
+    probe_until(f, 0);
+    assert_int_equal(count_of_source(f, "first"), 1);
+    assert_int_equal(count_of_source(f, "changed"), 1);
+}
+
+/* ---- tables that go away under a store ---- */
 
 static void make_tables(const char *text) {
     edda_pg_url_t *url = NULL;
@@ -216,6 +253,7 @@ static void what_was_accepted_is_on_disk_whatever_the_role_is_set_to(void **stat
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(what_a_replaced_database_has_is_found_and_nothing_else),
+        TEST(what_is_in_memory_outlives_a_restart_but_no_other_history),
         TEST(tables_that_were_dropped_and_made_anew_are_a_new_database),
         TEST(what_waits_for_a_clock_that_was_ahead_is_swept_back),
         TEST(what_waits_for_its_time_is_not_swept_back),
