@@ -103,9 +103,9 @@ static void connections_are_counted_over_all_hosts(void **state) {
 
 static void use_proxy(const char *url) {
     transfers_use((struct edda_outbound_options){.proxy = url,
-                                                 .connect_ms = CONNECT_MS,
-                                                 .first_byte_ms = FIRST_BYTE_MS,
-                                                 .idle_ms = IDLE_MS});
+                                                 .connect_ms = FAR_MS,
+                                                 .first_byte_ms = FAR_MS,
+                                                 .idle_ms = FAR_MS});
 }
 
 static void a_proxy_is_asked_instead_of_the_host(void **state) {

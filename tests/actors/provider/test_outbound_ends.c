@@ -35,6 +35,7 @@ static size_t await_blocked(void) {
 static void a_pause_blocks_the_server_and_is_no_silence(void **state) {
     (void)state;
     struct transfer transfer;
+    transfers_have_no_patience();
     make_flood(&transfer);
     transfer.during = pause_me;
     transfer_send(&transfer);
@@ -71,6 +72,7 @@ static void a_pause_from_outside_holds_too(void **state) {
 static void a_pause_before_anything_came_holds_the_body_back(void **state) {
     (void)state;
     struct transfer transfer;
+    transfers_have_no_patience();
     make_flood(&transfer);
     transfer_send(&transfer);
     edda_transfer_pause(transfer.handle, true);
@@ -86,6 +88,7 @@ static void a_pause_before_anything_came_holds_the_body_back(void **state) {
 static void a_pause_before_the_head_does_not_stop_the_clock_of_the_first_byte(void **state) {
     (void)state;
     struct transfer transfer;
+    transfers_have_no_patience();
     scripted_does(server, SCRIPT(HANG()));
     transfer_stream(&transfer);
     edda_transfer_pause(transfer.handle, true);
@@ -95,6 +98,7 @@ static void a_pause_before_the_head_does_not_stop_the_clock_of_the_first_byte(vo
 static void after_a_pause_silence_is_counted_anew(void **state) {
     (void)state;
     struct transfer transfer;
+    transfers_have_no_patience();
     scripted_does(server, SCRIPT(SAY(SCRIPTED_STREAM "1\r\na\r\n"), HANG()));
     transfer_make_stream(&transfer);
     transfer.during = pause_me;
@@ -268,8 +272,6 @@ static void a_call_sent_in_on_done_takes_the_place_of_the_one_that_ended(void **
     (void)state;
     static struct transfer transfers[EDDA_OUTBOUND_CONNECTIONS];
     struct transfer next;
-    transfers_use((struct edda_outbound_options){
-        .connect_ms = FAR_MS, .first_byte_ms = FAR_MS, .idle_ms = FAR_MS});
     transfer_make(&next);
     scripted_does(server, SCRIPT(AWAIT(1), SAY(SCRIPTED_OK)));
     for (size_t i = 0; i < EDDA_OUTBOUND_CONNECTIONS; i++) {

@@ -80,6 +80,7 @@ static void a_name_that_is_not_found_is_unavailable(void **state) {
 static void a_name_that_takes_too_long_is_a_timeout(void **state) {
     (void)state;
     struct transfer transfer;
+    transfers_have_no_patience();
     send_to_name(&transfer, "slow.invalid");
     transfer_expect(&transfer, EDDA_E_TIMEOUT); /* would wait for ever if the end did */
     assert_string_equal(transfer.reason, "no connection in time");

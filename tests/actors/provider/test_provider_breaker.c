@@ -250,16 +250,8 @@ static void run_out(int64_t ms, bool by_owner) {
     }
 }
 
-static void slow_clocks(void) {
-    edda_provider_destroy(&provider);
-    transfers_use((struct edda_outbound_options){
-        .connect_ms = FAR_MS, .first_byte_ms = FAR_MS, .idle_ms = FAR_MS});
-    calls_use(8, 0);
-}
-
 static void calls_with_no_time_or_no_owner_say_nothing(void **state) {
     (void)state;
-    slow_clocks();
     run_out(100, false);
     run_out(FAR_MS, true);
     assert_int_equal(edda_provider_window(provider, NULL), 8);
@@ -267,7 +259,6 @@ static void calls_with_no_time_or_no_owner_say_nothing(void **state) {
 
 static void calls_that_had_time_and_got_nothing_do(void **state) {
     (void)state;
-    slow_clocks();
     run_out(EDDA_PROVIDER_PATIENCE_MS + 200, false);
     assert_int_equal(edda_provider_window(provider, NULL), 0);
     fake_loop_for(loop, 1);
@@ -279,7 +270,6 @@ static void a_long_stream_does_not_hold_up_the_recovery(void **state) {
     (void)state;
     struct call stream;
     struct call query;
-    slow_clocks();
     scripted_does(server,
                   SCRIPT(SAY(SCRIPTED_STREAM "1\r\na\r\n"), AWAIT(1), SAY(SCRIPTED_STREAM_END)));
     call_make_stream(&stream);

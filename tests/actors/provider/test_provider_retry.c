@@ -29,6 +29,12 @@ static void a_failure_that_may_pass_is_tried_again(void **state) {
     assert_int_equal(count_retries(), retries + 4);
 }
 
+static void have_no_patience(void) {
+    edda_provider_destroy(&provider);
+    transfers_have_no_patience();
+    calls_use(8, 0);
+}
+
 static void a_connection_that_breaks_or_times_out_is_tried_again(void **state) {
     (void)state;
     static const struct scripted_step scripts[][3] = {
@@ -37,6 +43,7 @@ static void a_connection_that_breaks_or_times_out_is_tried_again(void **state) {
         {HANG()},
         {SAY("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhell"), HANG()},
     };
+    have_no_patience();
     for (size_t i = 0; i < sizeof scripts / sizeof scripts[0]; i++) {
         struct call call;
         scripted_does(server, scripts[i]);
@@ -225,6 +232,7 @@ static void a_stream_is_tried_again_before_them(void **state) {
 static void a_pause_is_remembered_over_tries(void **state) {
     (void)state;
     struct call call;
+    have_no_patience();
     scripted_says(server, REFUSE(503, ""));
     scripted_does(server, SCRIPT(SAY("HTTP/1.0 200 OK\r\n\r\n"), FLOOD(1000), CLOSE()));
     call_make_stream(&call);

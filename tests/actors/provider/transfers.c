@@ -23,8 +23,13 @@ int transfers_begin(void **state) {
     loop = edda_loop_new("test");
     server = scripted_start();
     transfers_use((struct edda_outbound_options){
-        .connect_ms = CONNECT_MS, .first_byte_ms = FIRST_BYTE_MS, .idle_ms = IDLE_MS});
+        .connect_ms = FAR_MS, .first_byte_ms = FAR_MS, .idle_ms = FAR_MS});
     return 0;
+}
+
+void transfers_have_no_patience(void) {
+    transfers_use((struct edda_outbound_options){
+        .connect_ms = CONNECT_MS, .first_byte_ms = FIRST_BYTE_MS, .idle_ms = IDLE_MS});
 }
 
 int transfers_end(void **state) {

@@ -9,7 +9,7 @@
 #include "tests/harness/scripted.h"
 #include "tests/proto/cmocka.h"
 
-#define CONNECT_MS    300
+#define CONNECT_MS    300 /* of who has no patience: a machine that stalls looks like silence */
 #define FIRST_BYTE_MS 400
 #define IDLE_MS       400
 #define FAR_MS        30000 /* a deadline that does not matter */
@@ -40,12 +40,13 @@ struct transfer {
     char reason[EDDA_OUTBOUND_REASON];
 };
 
-/* For cmocka_unit_test_setup_teardown. */
+/* For cmocka_unit_test_setup_teardown; with clocks that do not matter. */
 int transfers_begin(void **state);
 int transfers_end(void **state);
 
 /* The outbound again, with these options beside the loop. */
 void transfers_use(struct edda_outbound_options options);
+void transfers_have_no_patience(void); /* the clocks above */
 
 /* POST of "{}" to the server, collected, at most 64 KiB, far deadline. */
 void transfer_make(struct transfer *transfer);

