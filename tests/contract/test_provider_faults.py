@@ -271,7 +271,8 @@ class Certificates(unittest.TestCase):
                            check=True, capture_output=True)
             with service.start_provider(tls=(certificate, key)) as fake:
                 for trusted in (False, True):
-                    environment = settings_of(fake)
+                    environment = {**settings_of(fake), "EDDA_PROVIDER_CONNECT_MS": "30000", "EDDA_CHAT_MS": "60000",
+                                   "EDDA_PROVIDER_FIRST_BYTE_MS": "30000"}  # nobody is silent here
                     if trusted:
                         environment["EDDA_PROVIDER_CA_FILE"] = certificate
                     with live.Edda(service.binary, environment=environment) as edda:
