@@ -81,8 +81,9 @@ def add_argument(parser):
 
 
 def tell_server(sql):
-    subprocess.run(["psql", "-q", "-d", server, "-c", sql], check=True, stdout=subprocess.DEVNULL,
-                   stderr=subprocess.PIPE)
+    done = subprocess.run(["psql", "-q", "-d", server, "-c", sql], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise AssertionError(f"{sql}: {done.stderr}")
 
 
 class Edda:
