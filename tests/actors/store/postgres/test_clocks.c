@@ -22,7 +22,8 @@ static void who_waits_past_his_deadline_is_told_so_and_nothing_was_sent(void **s
     struct asked late = {0};
     struct asked holds = {0};
     struct talk later = {0};
-    struct database *d = database_open(&(struct database){.connections = 1}, NULL);
+    struct database *d =
+        database_open(&(struct database){.connections = 1, .statement_ms = 10000}, NULL);
     (void)state;
     ask(d, &holds, SQL_SLEEP, VALUES(DOUBLE(1)));
     wait_for_connections(d, 1);
@@ -151,7 +152,7 @@ static void say_own_time(struct talk *self) {
 static void small_reads_that_go_together_may_take_their_time_one_after_the_other(void **state) {
     struct asked reads[3] = {0};
     struct database *d = database_open(
-        &(struct database){.connections = 1, .statement_ms = 2500, .session_ms = -1}, NULL);
+        &(struct database){.connections = 1, .statement_ms = 2700, .session_ms = -1}, NULL);
     (void)state;
     prepare_reads(d);
     for (size_t i = 0; i < 3; i++) {
