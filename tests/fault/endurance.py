@@ -51,7 +51,10 @@ def control_server(directory, word):
 
 class Killer(threading.Thread):
     """Kills one random role every so often, and one time in eight two at once; first each of them once.
-    Keeps the rhythm: what a late turn missed is made up for."""
+    Keeps the rhythm: what a late turn missed is made up for. But where all of them were killed twice and nothing was
+    accepted meanwhile, nothing ever would be: parts need longer to start here than they are left alone."""
+
+    MOST_S = 5
 
     def __init__(self, edda, ledger, random_source, every):
         super().__init__()
@@ -60,15 +63,20 @@ class Killer(threading.Thread):
         self.kills = dict.fromkeys(ROLES, 0)
 
     def run(self):
-        due = time.monotonic()
+        due, pause, kills, accepted = time.monotonic(), self.every, 0, 0
         while not self.over.is_set():
-            due += self.every
+            due += pause
             self.over.wait(max(0, due - time.monotonic()))
+            if len(self.ledger.accepted) > accepted:
+                pause, kills, accepted = self.every, 0, len(self.ledger.accepted)
+            elif kills >= 2 * len(ROLES):
+                due, pause, kills = time.monotonic(), min(2 * pause, self.MOST_S), 0
             there = roles_of(self.edda.process.pid)
             there = [one for one in there if self.kills[one[1]] == 0] or there
             count = min(len(there), 2 if self.random.random() < 0.125 else 1)
             for pid, role in self.random.sample(there, count):
                 if self.kill(pid):
+                    kills += 1
                     self.kills[role] += 1
                     self.ledger.note("crashed", node=role)
 
