@@ -187,7 +187,7 @@ static void lose_peer(struct edda_core *core, uint32_t number, bool full) {
 }
 
 static void sweep_requests(struct edda_core *core, uint32_t *budget) {
-    for (uint32_t slot = 0; slot<core->slot_high && * budget> 0; slot++) {
+    for (uint32_t slot = 0; slot < core->slot_high && *budget != 0; slot++) {
         if (core->due_ms[slot] <= core->now_ms) {
             --*budget;
             edda_flow_overdue(core, edda_pending_at(core, slot));
@@ -213,7 +213,7 @@ static void fail_unserved(struct edda_core *core, uint32_t *budget) {
             continue;
         }
         bool gone = edda_service_is_gone(core, service);
-        for (uint32_t slot = 0; slot<core->slot_high && * budget> 0; slot++) {
+        for (uint32_t slot = 0; slot < core->slot_high && *budget != 0; slot++) {
             struct edda_pending *pending = edda_pending_at(core, slot);
             if (pending->state == EDDA_PENDING_QUEUED && edda_pending_service(pending) == service &&
                 (gone || has_waited(core, service, pending))) {

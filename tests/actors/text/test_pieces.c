@@ -206,6 +206,19 @@ static void headings_make_a_path(void **state) {
     assert_string_equal(path_after("", "    # indented code\n"), "");
 }
 
+static void a_title_has_160_bytes_and_is_cut_at_a_code_point(void **state) {
+    (void)state;
+    char text[EDDA_HEADING_BYTES + 5] = "# ";
+    memset(text + 2, 'x', EDDA_HEADING_BYTES);
+    assert_string_equal(path_after("", text), text + 2);
+    text[EDDA_HEADING_BYTES + 2] = 'y';
+    const char *path = path_after("", text);
+    assert_int_equal(strlen(path), EDDA_HEADING_BYTES);
+    assert_null(strchr(path, 'y'));
+    memcpy(text + 1 + EDDA_HEADING_BYTES, "\xc3\xa9", 2); /* its first byte is the 160th */
+    assert_int_equal(strlen(path_after("", text)), EDDA_HEADING_BYTES - 1);
+}
+
 static void underlined_titles_are_headings(void **state) {
     (void)state;
     assert_string_equal(path_after("", "Title\n=====\n\nPart\n----\n"), "Title > Part");
@@ -348,6 +361,7 @@ int main(void) {
         cmocka_unit_test(a_text_is_given_with_its_title_and_headings_a_line_each),
         cmocka_unit_test(trimming_leaves_what_is_not_white_space),
         cmocka_unit_test(headings_make_a_path),
+        cmocka_unit_test(a_title_has_160_bytes_and_is_cut_at_a_code_point),
         cmocka_unit_test(underlined_titles_are_headings),
         cmocka_unit_test(fenced_code_has_no_headings),
         cmocka_unit_test(a_long_title_is_cut_at_a_code_point),

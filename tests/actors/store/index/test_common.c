@@ -55,6 +55,24 @@ static void frequent_words_are_left_out_over_the_limit(void **state) {
     assert_int_equal(result.term_count, 3); /* what is known of the others is told all the same */
 }
 
+/* Of a question's words the rarest 512 are scored: "oak", which is in every chunk, is the last. */
+static void a_question_has_512_words_and_not_one_more(void **state) {
+    (void)state;
+    struct build build;
+    edda_index_t *index = fill(&build, CHUNKS);
+    char text[513 * 5 + 1] = "oak";
+    size_t size = strlen(text);
+    for (unsigned words = 2; words <= 513; words++) {
+        size += (size_t)snprintf(text + size, sizeof text - size, " %u", 1000 + words);
+        if (words >= 512) {
+            struct edda_index_result result = build_search(&build, index, text, NULL);
+            assert_true(result.postings == (words == 512 ? CHUNKS : 0));
+        }
+    }
+    edda_index_destroy(&index);
+    build_done(&build);
+}
+
 /* What comes behind the first hundred is looked for with words of the best, under the same limit.
  * Seen to fail when edda_feedback_add() does not ask. */
 static void a_long_list_stays_under_the_limit_too(void **state) {
@@ -72,6 +90,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_word_in_every_chunk_costs_an_entry_a_chunk),
         cmocka_unit_test(frequent_words_are_left_out_over_the_limit),
+        cmocka_unit_test(a_question_has_512_words_and_not_one_more),
         cmocka_unit_test(a_long_list_stays_under_the_limit_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
