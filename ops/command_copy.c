@@ -56,6 +56,9 @@ static int open_target(struct copying *self, const char *text, int64_t connect_m
         (struct edda_pg_plain){.message = self->message, .message_size = sizeof self->message};
     int error = edda_pg_url_parse(text, self->message, sizeof self->message, &self->url);
     if (!error)
+        error = edda_pg_check_tables(self->url, &edda_store_schema_postgres, connect_ms, true,
+                                     self->message, sizeof self->message);
+    if (!error)
         error = edda_pg_migrate(self->url, &edda_store_schema_postgres, connect_ms, self->message,
                                 sizeof self->message);
     self->database.url = self->url;

@@ -171,6 +171,23 @@ class Copy(unittest.TestCase):
             self.post(other, 1, {"title": "Mine", "content": "It was here before."})
         self.assertIn("holds a store already", self.copy(expect=1).stderr)
 
+    # Seen to be brought to this version: the source, which its older program then refused, and a store that was in the way.
+    def test_a_store_of_an_older_version_is_left_as_it_is_on_either_side(self):
+        newest = "SELECT max(version) FROM schema_version"
+        subprocess.run([OPTIONS.edda, "migrate", "--database", self.to], check=True, capture_output=True)
+        there = int(self.sql(newest, self.to))
+        self.sql(f"DELETE FROM schema_version WHERE version = {there}", self.to)
+        self.assertIn(f"the tables are of schema version {there - 1}", self.copy(expect=1).stderr)
+        self.assertEqual(self.sql(newest, self.to), str(there - 1))
+        with self.beside() as source:
+            row = source.execute("SELECT * FROM schema_version ORDER BY version DESC LIMIT 1").fetchone()
+            source.execute("DELETE FROM schema_version WHERE version = ?", row[:1])
+            try:
+                self.assertIn(f"the tables are of schema version {row[0] - 1}", self.copy(expect=1).stderr)
+                self.assertEqual(source.execute(newest).fetchone()[0], row[0] - 1)
+            finally:
+                source.execute("INSERT OR IGNORE INTO schema_version VALUES (?, ?)", row)
+
     def test_a_copy_of_another_store_is_refused_though_its_tables_are_as_long(self):
         directories = []
         for _ in range(2):

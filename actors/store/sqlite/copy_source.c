@@ -49,6 +49,10 @@ int edda_copy_source_open(const char *directory, char *message, size_t message_s
         snprintf(message, message_size, "there is no store in %s", directory);
         return EDDA_E_NOT_FOUND;
     }
+    int error = edda_sqlite_check_tables(directory, message, message_size);
+    if (error) {
+        return error;
+    }
     edda_copy_source_t *self = calloc(1, sizeof *self);
     if (!self) {
         snprintf(message, message_size, "out of memory");
@@ -57,7 +61,7 @@ int edda_copy_source_open(const char *directory, char *message, size_t message_s
     edda_arena_init(&self->texts, ROW_BYTES);
     self->message = message;
     self->message_size = message_size;
-    int error = hold(self, directory);
+    error = hold(self, directory);
     if (!error) {
         error =
             edda_database_open(path, EDDA_DATABASE_READ, message, message_size, &self->database);
