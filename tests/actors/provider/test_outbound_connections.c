@@ -102,10 +102,8 @@ static void connections_are_counted_over_all_hosts(void **state) {
 /* ---- proxies ---- */
 
 static void use_proxy(const char *url) {
-    transfers_use((struct edda_outbound_options){.proxy = url,
-                                                 .connect_ms = FAR_MS,
-                                                 .first_byte_ms = FAR_MS,
-                                                 .idle_ms = FAR_MS});
+    transfers_use((struct edda_outbound_options){
+        .proxy = url, .connect_ms = FAR_MS, .first_byte_ms = FAR_MS, .idle_ms = FAR_MS});
 }
 
 static void a_proxy_is_asked_instead_of_the_host(void **state) {
