@@ -64,11 +64,14 @@ class Partition(unittest.TestCase):
     def expect_all_processed(self):
         until = time.monotonic() + 60
         for memo in self.posted:
-            while (status := self.cluster.request("GET", f"/api/v1/memo/{memo}/status")[2]["status"]) == "processing":
+            path = f"/api/v1/memo/{memo}"
+            while (answer := self.cluster.request("GET", path + "/status"))[2].get("status") == "processing":
                 self.assertLess(time.monotonic(), until, self.cluster.log())
                 time.sleep(0.05)
-            self.assertEqual(status, "processed")
-            chunks = self.cluster.request("GET", f"/api/v1/memo/{memo}")[2]["chunks"]
+            self.assertEqual(answer[2].get("status"), "processed", answer)
+            status, _, answer = self.cluster.request("GET", path)
+            self.assertEqual(status, 200, answer)
+            chunks = answer["chunks"]
             self.assertEqual([chunk["chunk_index"] for chunk in chunks], list(range(len(chunks))))
 
     def break_link(self, *ways):
