@@ -50,6 +50,19 @@ static int describe_source(struct copying *self, char name[EDDA_COPY_SOURCE]) {
     return error;
 }
 
+/* As a copy leaves it that was killed while it made its tables, a step after the other. */
+static bool holds_nobodys(const struct copying *self, int64_t connect_ms) {
+    char said[256];
+    struct edda_pg_plain database = {
+        .url = self->url, .message = said, .message_size = sizeof said};
+    int64_t projects = 1;
+    int error = edda_pg_plain_open(&database, connect_ms);
+    if (!error)
+        error = edda_pg_plain_number(&database, "SELECT count(*) FROM project", &projects);
+    edda_pg_plain_close(&database);
+    return !error && projects == 0;
+}
+
 static int open_target(struct copying *self, const char *text, int64_t connect_ms,
                        const char *name) {
     self->database =
@@ -58,6 +71,8 @@ static int open_target(struct copying *self, const char *text, int64_t connect_m
     if (!error)
         error = edda_pg_check_tables(self->url, &edda_store_schema_postgres, connect_ms, true,
                                      self->message, sizeof self->message);
+    if (error == EDDA_E_VERSION && holds_nobodys(self, connect_ms))
+        error = 0;
     if (!error)
         error = edda_pg_migrate(self->url, &edda_store_schema_postgres, connect_ms, self->message,
                                 sizeof self->message);
