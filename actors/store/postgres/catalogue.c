@@ -18,6 +18,7 @@ struct scratch {
 
 struct edda_pg_catalogue {
     struct edda_postgres *store;
+    uint64_t doubts;
     size_t maximum_bytes;
     size_t bytes;
     edda_cell_t *bytes_cell;
@@ -130,6 +131,9 @@ static struct edda_pg_shelf *need_shelf(edda_pg_catalogue_t *self,
 int edda_pg_catalogue_borrow(edda_pg_catalogue_t *self, struct edda_pg_call *call,
                              const struct edda_pg_wanted *wanted, edda_pg_step_fn then,
                              struct edda_pg_shelf **ret_shelf) {
+    if (wanted->doubts != self->doubts) {
+        return EDDA_E_AGAIN;
+    }
     struct edda_pg_shelf *shelf = need_shelf(self, wanted);
     if (!shelf) {
         return EDDA_E_MEMORY;
@@ -151,15 +155,27 @@ int edda_pg_catalogue_borrow(edda_pg_catalogue_t *self, struct edda_pg_call *cal
     return 0;
 }
 
-/* A round that is under way has read of both. */
+/* A round that is under way has read of both. Revisions behind the witness's may be given again,
+ * also those that were only wanted, or were a model's. */
 void edda_pg_catalogue_doubt(edda_pg_catalogue_t *self, bool may_be_the_same) {
+    self->doubts++;
     for (struct edda_pg_shelf *shelf = self->shelves; shelf; shelf = shelf->next) {
+        int64_t proved = shelf->witness.revision;
+        shelf->wanted = 0;
         if (!shelf->loaded && !shelf->busy) {
             continue; /* it has nothing */
         }
         shelf->doubted = true;
         shelf->disproved |= !may_be_the_same || shelf->busy || !shelf->witness.memo;
+        if (!shelf->disproved) {
+            shelf->revision = proved;
+            shelf->since = shelf->since < proved ? shelf->since : proved;
+        }
     }
+}
+
+uint64_t edda_pg_catalogue_doubts(const edda_pg_catalogue_t *self) {
+    return self->doubts;
 }
 
 void edda_pg_catalogue_return(edda_pg_catalogue_t *self, struct edda_pg_shelf *shelf) {

@@ -28,6 +28,7 @@ void edda_pg_catalogue_destroy(edda_pg_catalogue_t **self_p);
 /* What a search has read of its project: a shelf that has less than forgotten, or was begun before
  * embedded, is loaded anew. */
 struct edda_pg_wanted {
+    uint64_t doubts; /* edda_pg_catalogue_doubts before it asked */
     int64_t project;
     int64_t revision;
     int64_t forgotten;
@@ -35,7 +36,8 @@ struct edda_pg_wanted {
 };
 
 /* 1: *ret_shelf has the revision and stays until given back. 0: the call waits, and then comes when
- * it is worth asking again. EDDA_E_MEMORY. */
+ * it is worth asking again. EDDA_E_MEMORY. EDDA_E_AGAIN: what it wants is of a database that was
+ * replaced since, where the revision may have been of something else. */
 int edda_pg_catalogue_borrow(edda_pg_catalogue_t *self, struct edda_pg_call *call,
                              const struct edda_pg_wanted *wanted, edda_pg_step_fn then,
                              struct edda_pg_shelf **ret_shelf) EDDA_MUST_CHECK;
@@ -44,6 +46,9 @@ void edda_pg_catalogue_return(edda_pg_catalogue_t *self, struct edda_pg_shelf *s
 /* The database is another one (edda_pg_saw): every shelf is loaded anew when it is next asked for,
  * or, when it may be the same all the same, proved by what it read last (follow.c). */
 void edda_pg_catalogue_doubt(edda_pg_catalogue_t *self, bool may_be_the_same);
+
+/* How often they were doubted. */
+uint64_t edda_pg_catalogue_doubts(const edda_pg_catalogue_t *self);
 
 /* Working memory for a search, between its candidates and their order. As above. */
 int edda_pg_catalogue_borrow_scratch(edda_pg_catalogue_t *self, struct edda_pg_call *call,

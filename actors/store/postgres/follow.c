@@ -282,8 +282,6 @@ static void begin_following(struct edda_pg_shelf *self) {
     ask_memos(self);
 }
 
-/* What came after the witness is read again: changes that are no memo's (a model's) have revisions,
- * too. */
 static void on_witness(struct edda_pg_shelf *self) {
     struct edda_pg_row row = edda_pg_row(self->round.rows, 0);
     bool there = edda_pg_rows(self->round.rows) > 0 &&
@@ -294,7 +292,6 @@ static void on_witness(struct edda_pg_shelf *self) {
         return;
     }
     self->doubted = false;
-    self->revision = self->witness.revision;
     begin_following(self);
 }
 

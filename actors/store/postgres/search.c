@@ -409,6 +409,7 @@ int edda_postgres_search(struct edda_pg_call *call) {
     }
     call->release = give_back;
     edda_buffer_init(&search->values, EDDA_PG_VALUE_BYTES);
+    search->project.doubts = edda_pg_catalogue_doubts(call->store->catalogue);
     search->limit = arguments->limit ? arguments->limit : DEFAULT_LIMIT;
     search->finding.arena = &call->arena;
     search->query = (struct edda_index_query){
