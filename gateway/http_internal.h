@@ -65,6 +65,7 @@ struct edda_exchange {
     int64_t deadline_ms;
     char request_id[IDENTITY_BYTES];
     char trace_id[IDENTITY_BYTES];
+    char made_etag[24]; /* of a response with tag and without one of its own */
     char limit_policy[EDDA_HTTP_LIMITS]; /* "": none */
     char limit_state[EDDA_HTTP_LIMITS];
     uint8_t intake;

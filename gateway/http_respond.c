@@ -213,11 +213,10 @@ static void prepare_stream(struct edda_exchange *exchange) {
 enum MHD_Result queue_response(struct edda_exchange *exchange) {
     struct edda_bytes body = body_of(exchange);
     int status = exchange->response.status;
-    char etag[24];
     if (exchange->response.tag && status == 200) {
         if (!exchange->response.etag) {
-            make_etag(body, etag);
-            exchange->response.etag = etag;
+            make_etag(body, exchange->made_etag);
+            exchange->response.etag = exchange->made_etag;
         }
         if (exchange->head.if_none_match.size > 0 &&
             matches(exchange->head.if_none_match, edda_text_of(exchange->response.etag))) {
@@ -244,7 +243,6 @@ enum MHD_Result queue_response(struct edda_exchange *exchange) {
         return MHD_NO;
     }
     add_headers(exchange, response, status);
-    exchange->response.etag = NULL; /* it may have been on this stack */
     exchange->queued = true;
     move_connection(exchange->connection, PHASE_SENDING);
     enum MHD_Result result =
