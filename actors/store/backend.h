@@ -70,6 +70,7 @@ struct edda_claims {
 struct edda_lease {
     uint64_t job;
     uint64_t token;
+    struct edda_uuid memo; /* whose job it is */
 };
 
 struct edda_leases {
@@ -85,7 +86,8 @@ struct edda_failure {
 };
 
 struct edda_failed {
-    bool stale; /* the token was not the holder's: nothing changed */
+    bool stale; /* the token was not the holder's, or, on PostgreSQL, a database that was replaced
+                   meanwhile gave the job's number to another memo's: nothing changed */
     bool dead;
 };
 

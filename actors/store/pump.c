@@ -225,7 +225,7 @@ static int call_steps(edda_pump_t *self, const struct edda_claimed *job, struct 
 
 /* Sends a claimed job; what cannot be sent goes back. */
 static void send_job(edda_pump_t *self, const struct edda_claimed *job) {
-    struct edda_lease lease = {job->job, job->token};
+    struct edda_lease lease = {job->job, job->token, job->memo};
     EDDA_FAULT_POINT("pump.after_claim");
     struct flight *flight = self->draining ? NULL : calloc(1, sizeof(*flight));
     int error =

@@ -201,7 +201,8 @@ static int on_failing(struct edda_pg_call *call, edda_pg_result_t *result) {
 static int on_fail(struct edda_pg_call *call, edda_pg_result_t *none) {
     const struct edda_failure *failure = call->request.arguments;
     (void)none;
-    edda_pg_call_say(call, EDDA_PGSQL_JOB_FIND, VALUES(BIGINT(failure->lease.job)), on_failing);
+    edda_pg_call_say(call, EDDA_PGSQL_JOB_FIND,
+                     VALUES(BIGINT(failure->lease.job), UUID(&failure->lease.memo)), on_failing);
     return 0;
 }
 

@@ -338,14 +338,14 @@ struct edda_store_stored commit_job(struct fixture *f, const struct edda_claimed
 int fail_job(struct fixture *f, const struct edda_claimed *job, uint64_t token,
              enum edda_job_event event) {
     struct edda_failure failure = {
-        .lease = {job->job, token}, .event = event, .reason = EDDA_TEXT("because")};
+        .lease = {job->job, token, job->memo}, .event = event, .reason = EDDA_TEXT("because")};
     struct edda_failed failed;
     assert_int_equal(ask(f, EDDA_BACKEND_FAIL, 0, &failure, NULL, EDDA_BODY_NONE, &failed), 0);
     return failed.stale ? 0 : failed.dead ? 2 : 1;
 }
 
 uint64_t renew_job(struct fixture *f, const struct edda_claimed *job, uint64_t token) {
-    struct edda_lease lease = {job->job, token};
+    struct edda_lease lease = {job->job, token, job->memo};
     struct edda_leases leases = {&lease, 1};
     struct edda_store_count count;
     assert_int_equal(ask(f, EDDA_BACKEND_RENEW, 0, &leases, NULL, EDDA_BODY_STORE_COUNT, &count),

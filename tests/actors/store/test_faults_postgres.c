@@ -128,7 +128,7 @@ static void a_failure_that_was_not_heard_of_is_counted_once(void **state) {
     struct fixture *f = *state;
     accept_text(f, "Title", "alpha");
     struct edda_claimed job = claim_jobs(f, 1).items[0];
-    struct edda_failure failure = {.lease = {job.job, job.token}, .event = EDDA_JOB_DIED};
+    struct edda_failure failure = {.lease = {job.job, job.token, job.memo}, .event = EDDA_JOB_DIED};
     lose_commit();
     assert_int_equal(ask(f, EDDA_BACKEND_FAIL, 0, &failure, NULL, EDDA_BODY_NONE, NULL), EDDA_E_IO);
     must_have_happened(1);
