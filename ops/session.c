@@ -106,10 +106,15 @@ static int check_tables(const edda_config_t *config, enum edda_session_without w
                         char *message) {
     const char *data = edda_config_text(config, EDDA_CONFIG_DATA);
     edda_pg_url_t *url = NULL;
-    if (!is_in_database(config))
-        return has_store(data) ? edda_sqlite_check_tables(data, message, EDDA_SESSION_MESSAGE) : 0;
-    int error = edda_pg_url_parse(edda_config_text(config, EDDA_CONFIG_DATABASE), message,
-                                  EDDA_SESSION_MESSAGE, &url);
+    int error = 0;
+    if (!is_in_database(config)) {
+        if (has_store(data))
+            error = edda_sqlite_check_tables(data, message, EDDA_SESSION_MESSAGE);
+        /* As a first start leaves it that was killed before it made them. */
+        return error == EDDA_E_NOT_FOUND && without == EDDA_SESSION_MAKES ? 0 : error;
+    }
+    error = edda_pg_url_parse(edda_config_text(config, EDDA_CONFIG_DATABASE), message,
+                              EDDA_SESSION_MESSAGE, &url);
     if (error == 0)
         error = edda_pg_check_tables(url, &edda_store_schema_postgres,
                                      edda_config_number(config, EDDA_CONFIG_DATABASE_CONNECT_MS),

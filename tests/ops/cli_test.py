@@ -155,6 +155,16 @@ class Offline(Directory):
         status, _, error = run("key", "revoke", key.strip(), "--data", self.data)
         self.assertEqual(status, 1, error)
 
+    # Seen to be told that `edda up` makes the tables: a first `key create` that was killed before it made them.
+    def test_a_key_is_made_where_a_first_start_left_no_tables(self):
+        os.makedirs(self.data, mode=0o700)
+        with open(os.path.join(self.data, "edda.db"), "w"):
+            pass
+        self.assertEqual(run("key", "list", "--data", self.data)[0], 1)
+        status, key, error = run("key", "create", "--data", self.data)
+        self.assertEqual(status, 0, error)
+        self.assertIn(key[:12], run("key", "list", "--data", self.data)[1])
+
     def test_no_key_is_stored_in_the_clear(self):
         key = run("key", "create", "--data", self.data)[1].strip()
         for folder, _, names in os.walk(self.data):
