@@ -145,11 +145,10 @@ bool edda_service_is_gone(const struct edda_core *core, const struct edda_servic
 
 struct edda_service *edda_service_of(struct edda_core *core, struct edda_text op) {
     const struct edda_op_entry *entry = edda_service_op(core, op, false);
-    struct edda_text name = edda_op_service(op);
     struct edda_service *service =
-        entry && entry->service ? entry->service : edda_service_find(core, name);
+        entry ? entry->service : edda_service_find(core, edda_op_service(op));
     if (!service && edda_op_find(op) && !edda_peers_waited(core, core->began_ms)) {
-        service = make_service(core, name);
+        service = make_service(core, edda_op_service(op));
     }
     return service;
 }

@@ -103,3 +103,9 @@ void grant(struct fake_broker *fake, const char *service, uint64_t messages) {
 struct edda_uuid expect_request(struct fake_broker *fake) {
     return fake_broker_expect(fake, FAKE_FRONT, EDDA_REQ)->message.envelope.id;
 }
+
+struct edda_uuid ask(struct answer *answer) {
+    struct edda_request request = make_request(&embed, answer);
+    assert_int_equal(edda_client_call(client, &request, NULL), 0);
+    return expect_request(fakes[0]);
+}

@@ -37,4 +37,7 @@ void grant_bytes(struct fake_broker *fake, const char *service, uint64_t message
 
 struct edda_uuid expect_request(struct fake_broker *fake);
 
+/* A call of embed, which the first broker has been sent. */
+struct edda_uuid ask(struct answer *answer);
+
 #endif

@@ -84,10 +84,8 @@ static void a_failure_comes_with_its_detail(void **state) {
     static struct answer answer;
     start(1);
     grant(fakes[0], "embed", 4);
-    struct edda_request request = make_request(&embed, &answer);
-    assert_int_equal(edda_client_call(client, &request, NULL), 0);
-    const struct edda_wire *wire = fake_broker_expect(fakes[0], FAKE_FRONT, EDDA_REQ);
-    struct edda_message failure = {.command = EDDA_FAIL, .envelope.id = wire->message.envelope.id};
+    struct edda_uuid id = ask(&answer);
+    struct edda_message failure = {.command = EDDA_FAIL, .envelope.id = id};
     failure.envelope.step = 2;
     failure.envelope.error = (struct edda_wire_error){
         .code = EDDA_E_FAILED, .retry_after_ms = 5, .text = EDDA_TEXT("bad text")};
@@ -253,10 +251,7 @@ static void a_gap_in_the_parts_ends_the_call(void **state) {
     (void)state;
     static struct answer answer;
     start(1);
-    struct edda_request request = make_request(&embed, &answer);
-    assert_int_equal(edda_client_call(client, &request, NULL), 0);
-    const struct edda_wire *wire = fake_broker_expect(fakes[0], FAKE_FRONT, EDDA_REQ);
-    struct edda_uuid id = wire->message.envelope.id;
+    struct edda_uuid id = ask(&answer);
     fake_broker_part(fakes[0], &id, 0);
     fake_broker_part(fakes[0], &id, 2);
     expect_answer(loop, &answer, EDDA_E_STREAM_BROKEN);

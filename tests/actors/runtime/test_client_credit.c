@@ -73,10 +73,8 @@ static void a_service_that_never_granted_is_tried_without(void **state) {
     (void)state;
     static struct answer answer;
     start(1);
-    struct edda_request request = make_request(&embed, &answer);
-    assert_int_equal(edda_client_call(client, &request, NULL), 0);
-    const struct edda_wire *wire = fake_broker_expect(fakes[0], FAKE_FRONT, EDDA_REQ);
-    fake_broker_fail(fakes[0], &wire->message.envelope.id, EDDA_E_NO_SERVICE);
+    struct edda_uuid id = ask(&answer);
+    fake_broker_fail(fakes[0], &id, EDDA_E_NO_SERVICE);
     expect_answer(loop, &answer, EDDA_E_NO_SERVICE);
 }
 
@@ -84,10 +82,8 @@ static void a_refusal_for_credit_reads_as_busy(void **state) {
     (void)state;
     static struct answer answer;
     start(1);
-    struct edda_request request = make_request(&embed, &answer);
-    assert_int_equal(edda_client_call(client, &request, NULL), 0);
-    const struct edda_wire *wire = fake_broker_expect(fakes[0], FAKE_FRONT, EDDA_REQ);
-    fake_broker_fail(fakes[0], &wire->message.envelope.id, EDDA_E_CREDIT);
+    struct edda_uuid id = ask(&answer);
+    fake_broker_fail(fakes[0], &id, EDDA_E_CREDIT);
     expect_answer(loop, &answer, EDDA_E_BUSY);
 }
 

@@ -301,8 +301,7 @@ static void leaving_waits_for_open_calls_then_says_bye(void **state) {
     start(1);
     struct edda_request request = make_request(&embed, &answer);
     assert_int_equal(edda_client_call(client, &request, NULL), 0);
-    const struct edda_wire *wire = fake_broker_expect(fakes[0], FAKE_FRONT, EDDA_REQ);
-    struct edda_uuid id = wire->message.envelope.id;
+    struct edda_uuid id = expect_request(fakes[0]);
     edda_client_leave(client);
     assert_int_equal(edda_client_call(client, &request, NULL), EDDA_E_DRAINING);
     fake_broker_expect_nothing(fakes[0], FAKE_FRONT, 120, false);

@@ -1,34 +1,17 @@
 /* tests/actors/store/fixture_postgres.c: a store in a database of the test's program, on the server
  * that CTest starts. It is made when the program begins, and emptied for each test. */
 #include <libpq-fe.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "actors/store/postgres/backend.h"
 #include "tests/actors/store/fixture_store.h"
+#include "tests/harness/postgres.h"
 
 extern char *program_invocation_short_name;
 
 /* ---- the server and its databases ---- */
-
-static void server_url(char *url, size_t size) {
-    const char *directory = getenv("EDDA_TEST_POSTGRES");
-    char path[512];
-    if (!directory) {
-        fail_msg("no server: these tests are run by ctest, or with EDDA_TEST_POSTGRES=DIR of "
-                 "ops/postgres start DIR");
-    }
-    snprintf(path, sizeof path, "%s/url", directory);
-    FILE *file = fopen(path, "re");
-    if (!file || !fgets(url, (int)size, file)) {
-        fail_msg("%s cannot be read: ops/postgres start %s has not run", path, directory);
-    }
-    (void)fclose(file);
-    url[strcspn(url, "\n")] = '\0';
-}
 
 static const char *database_name(void) {
     static char name[64];
@@ -38,7 +21,7 @@ static const char *database_name(void) {
 
 const char *fixture_postgres_url(void) {
     static char url[400];
-    server_url(url, sizeof url - sizeof "test_");
+    snprintf(url, sizeof url - sizeof "test_", "%s", server_url());
     char *slash = strrchr(url, '/');
     assert_non_null(slash);
     snprintf(slash + 1, sizeof url - (size_t)(slash + 1 - url), "%s", database_name());
@@ -65,12 +48,10 @@ static void tell(PGconn *connection, const char *sql) {
 static PGconn *beside(void) {
     static PGconn *connection;
     char sql[200];
-    char url[400];
     if (connection) {
         return connection;
     }
-    server_url(url, sizeof url);
-    PGconn *server = PQconnectdb(url);
+    PGconn *server = PQconnectdb(server_url());
     tell(server, "SET client_min_messages = error");
     snprintf(sql, sizeof sql, "DROP DATABASE IF EXISTS %s WITH (FORCE)", database_name());
     tell(server, sql);
@@ -86,21 +67,8 @@ static PGconn *beside(void) {
 }
 
 void fixture_postgres_restart(void) {
-    char directory[512];
-    const char *arguments[] = {EDDA_OPS "/postgres", "restart", directory, NULL};
-    posix_spawn_file_actions_t actions;
-    pid_t pid = 0;
-    int status = 0;
     PGconn *connection = beside();
-    snprintf(directory, sizeof directory, "%s", getenv("EDDA_TEST_POSTGRES"));
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", 1, 0);
-    assert_int_equal(posix_spawn(&pid, arguments[0], &actions, NULL,
-                                 (char *const *)(uintptr_t)arguments, environ),
-                     0);
-    posix_spawn_file_actions_destroy(&actions);
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_int_equal(status, 0);
+    server_do("restart");
     PQreset(connection);
     tell(connection, "SET client_min_messages = error");
 }

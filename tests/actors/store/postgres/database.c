@@ -2,15 +2,11 @@
 #include "tests/actors/store/postgres/database.h"
 
 #include <libpq-fe.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "actors/runtime/log.h"
-
-extern char **environ;
 
 const struct edda_pg_statement test_statements[SQL_COUNT_OF] = {
     [SQL_ADD] = {"ADD", "SELECT $1 + $2"},
@@ -36,28 +32,6 @@ const struct edda_pg_statement test_statements[SQL_COUNT_OF] = {
 
 /* ---- the server ---- */
 
-static const char *server_directory(void) {
-    const char *directory = getenv("EDDA_TEST_POSTGRES");
-    if (!directory) {
-        fail_msg("no server: these tests are run by ctest, or with EDDA_TEST_POSTGRES=DIR of "
-                 "ops/postgres start DIR");
-    }
-    return directory;
-}
-
-const char *server_url(void) {
-    static char url[256];
-    char path[512];
-    snprintf(path, sizeof path, "%s/url", server_directory());
-    FILE *file = fopen(path, "re");
-    if (!file || !fgets(url, sizeof url, file)) {
-        fail_msg("%s cannot be read: ops/postgres start %s has not run", path, server_directory());
-    }
-    (void)fclose(file);
-    url[strcspn(url, "\n")] = '\0';
-    return url;
-}
-
 const char *server_url_at(const char *host, const char *parameters) {
     static char url[512];
     const char *all = server_url();
@@ -69,21 +43,6 @@ const char *server_url_at(const char *host, const char *parameters) {
 
 uint16_t server_port(void) {
     return (uint16_t)strtoul(strrchr(server_url(), ':') + 1, NULL, 10);
-}
-
-void server_do(const char *verb) {
-    const char *arguments[] = {EDDA_OPS "/postgres", verb, server_directory(), NULL};
-    posix_spawn_file_actions_t actions;
-    pid_t pid = 0;
-    int status = 0;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", 1, 0);
-    assert_int_equal(posix_spawn(&pid, arguments[0], &actions, NULL,
-                                 (char *const *)(uintptr_t)arguments, environ),
-                     0);
-    posix_spawn_file_actions_destroy(&actions);
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_int_equal(status, 0);
 }
 
 const char *beside(const char *sql) {

@@ -13,6 +13,7 @@
 
 #include "actors/store/postgres/database.h"
 #include "tests/harness/fake_broker.h"
+#include "tests/harness/postgres.h"
 #include "tests/harness/relay.h"
 #include "tests/proto/cmocka.h"
 
@@ -62,13 +63,7 @@ struct database {
     bool no_prepare;
 };
 
-/* The server's URL: "postgres://edda:...@127.0.0.1:PORT/edda". */
-const char *server_url(void);
-
-/* ops/postgres VERB on that server. */
-void server_do(const char *verb);
-
-/* That, with another host and port ("127.0.0.1:1") and what follows a "?". */
+/* server_url, with another host and port ("127.0.0.1:1") and what follows a "?". */
 const char *server_url_at(const char *host, const char *parameters);
 uint16_t server_port(void);
 
